@@ -1,0 +1,53 @@
+# Two commands need nothing but python3 and make: `make run` and `make test`. Each sets up what it needs.
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+PY := .venv/bin/python
+STAMP := .venv/.synced
+
+.PHONY: run test test-slow lint types notebooks lock cuda bench clean help
+
+run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; call it again to go on
+	@.venv/bin/poet run laptop --name laptop
+
+test: $(STAMP)  ## the default tests, under five minutes
+	@$(PY) -m pytest
+
+test-slow: $(STAMP)  ## the long ones too: kills at random moments, physics against Box2D
+	@$(PY) -m pytest -m "slow or not slow"
+
+lint: $(STAMP)
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+types: $(STAMP)
+	@$(PY) -m pyright
+
+notebooks: $(STAMP)
+	@$(PY) -m pytest --nbmake --nbmake-timeout=600 notebooks
+
+# A private environment holds uv alone: an exact sync of .venv would remove it from there.
+.uv/bin/uv:
+	@rm -rf .uv && $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# A sync that was killed leaves packages that look installed and are not, so no stamp means start afresh.
+$(STAMP): .uv/bin/uv requirements.lock pyproject.toml
+	@echo "setting up .venv (once)"
+	@[ -f $(STAMP) ] || rm -rf .venv
+	@rm -f $(STAMP)
+	@[ -d .venv ] || .uv/bin/uv venv --quiet --python $(PYTHON) .venv
+	@.uv/bin/uv pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	@.uv/bin/uv pip install --quiet --python $(PY) --no-deps --editable .
+	@touch $@
+
+lock: .uv/bin/uv  ## resolve again; the lock is universal, hashed, and names no index
+	@.uv/bin/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+
+cuda: .uv/bin/uv  ## the same with jax's CUDA plugin, in .venv-cuda
+	@[ -d .venv-cuda ] || .uv/bin/uv venv --quiet --python $(PYTHON) .venv-cuda
+	@.uv/bin/uv pip install --quiet --python .venv-cuda/bin/python --constraint requirements.lock --editable '.[cuda]'
+	@echo ".venv-cuda/bin/poet run paper --name paper"
+
+clean:
+	rm -rf .venv .venv-cuda .uv .pytest_cache .ruff_cache
+
+help:
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'

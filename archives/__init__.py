@@ -1,0 +1,1 @@
+"""Memory of what was found; knows nothing of worlds."""

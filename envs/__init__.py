@@ -1,0 +1,1 @@
+"""Worlds and how to make new ones; knows nothing of evolution."""

@@ -1,0 +1,1 @@
+"""POET: environments and agents evolve together, on accelerators."""

@@ -1,0 +1,32 @@
+"""Errors a user can act on: each says what was expected, what came, and what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class PoetError(Exception):
+    """Base of every error that is the caller's to mend; the command prints it without a traceback."""
+
+
+class ConfigError(PoetError, ValueError):
+    """A configuration that cannot be: an impossible combination, an unknown name, a value out of range."""
+
+
+class ShapeError(PoetError, ValueError):
+    """An array or tree of another shape, dtype or structure than declared."""
+
+
+class ContractError(PoetError, TypeError):
+    """A plug-in (environment, generator, judge) does not keep what its protocol promises."""
+
+
+class RunError(PoetError):
+    """A run folder that cannot be used: locked, of another format, of another identity, unreadable, full."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    """An error that names what was asked for, the nearest known names, and all of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return ConfigError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")

@@ -1,0 +1,25 @@
+"""Names for the trees that every room passes around, and the one rule by which randomness is derived.
+
+Axes, one letter everywhere: N niches, P population, E episodes, T time, B batch (lanes), C cells,
+D descriptor, F genome features, G parameters.
+"""
+
+from typing import Any, TypeAlias
+
+import jax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+Key: TypeAlias = PRNGKeyArray
+PyTree: TypeAlias = Any
+Genome: TypeAlias = Any  # a pytree of arrays: the parameters of one world
+Params: TypeAlias = Float[Array, "G"]  # the weights of one agent, flat
+
+
+def derive(key: Key, *identity: int) -> Key:
+    """The key of whatever `identity` names: (phase, iteration, niche, source, episode), in that order.
+
+    Keys come from what work is, never from when or where it is done, so that lost work can be done again.
+    """
+    for part in identity:
+        key = jax.random.fold_in(key, part)
+    return key
