@@ -35,9 +35,7 @@ _known: dict[str, str | type[GeneratorConfig]] = {"walker": "envs.walker.config:
 
 def register(config: type[GeneratorConfig]) -> type[GeneratorConfig]:
     """Make a generator known under its config's `id`; usable as a decorator."""
-    if not (
-        isinstance(config, type) and issubclass(config, GeneratorConfig) and dataclasses.is_dataclass(config)
-    ):
+    if not (isinstance(config, type) and issubclass(config, GeneratorConfig) and dataclasses.is_dataclass(config)):
         raise ContractError(f"register expects a dataclass derived from GeneratorConfig, got {config!r}")
     if not config.id:
         raise ContractError(f"{config.__name__} must set `id`, the name under which it is found")
@@ -64,9 +62,7 @@ def config_class(name: str) -> type[GeneratorConfig]:
         try:
             found = plugins[name].load()
         except Exception as error:
-            raise ConfigError(
-                f"generator {name!r} failed to load from {plugins[name].value}: {error!r}"
-            ) from error
+            raise ConfigError(f"generator {name!r} failed to load from {plugins[name].value}: {error!r}") from error
     if isinstance(found, str):
         module, _, attribute = found.partition(":")
         found = getattr(importlib.import_module(module), attribute)

@@ -78,9 +78,7 @@ def test_imports_only_go_down(path: Path) -> None:
     assert rooms, f"{module} belongs to no room of the design"
     for name in imports(path):
         if name.split(".")[0] in ("poet", "envs", "archives"):
-            assert any(within(name, allowed) for room in rooms for allowed in MAY[room]), (
-                f"{module} imports {name}"
-            )
+            assert any(within(name, allowed) for room in rooms for allowed in MAY[room]), f"{module} imports {name}"
         for library, owner in ONLY.items():
             if within(name, library):
                 assert within(module, owner), f"{module} imports {library}, which belongs to {owner}"
