@@ -1,0 +1,1 @@
+"""Agents: policies, and episodes of many agents at once."""

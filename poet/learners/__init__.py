@@ -1,0 +1,1 @@
+"""What improves one agent in one environment."""

@@ -1,0 +1,36 @@
+"""Options of learners; imports no jax."""
+
+import dataclasses
+
+from poet.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class ESConfig:
+    """POET's evolution strategy (Wang et al. 2019, arXiv 1901.01753), or any other of evosax by name."""
+
+    strategy: str = "Open_ES"  # an evosax strategy; sigma, learning rate and L2 below steer Open_ES
+    population: int = 512  # candidates per step, half of them mirrored
+    episodes: int = 1  # episodes per candidate; more than one only helps where episodes differ
+    init_sigma: float = 0.1  # spread of an agent's first weights
+    sigma: float = 0.1  # spread of the candidates
+    sigma_decay: float = 0.999
+    sigma_floor: float = 0.01
+    learning_rate: float = 0.01
+    learning_rate_decay: float = 0.9999
+    learning_rate_floor: float = 0.001
+    l2: float = 0.01  # coupled: added to the gradient that Adam sees
+
+    def __post_init__(self) -> None:
+        if self.population < 2 or self.population % 2:
+            raise ConfigError(f"es.population expects an even number of at least 2, got {self.population}")
+        if self.episodes < 1:
+            raise ConfigError(f"es.episodes expects at least 1, got {self.episodes}")
+        for name in ("init_sigma", "sigma", "sigma_floor", "learning_rate", "learning_rate_floor"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"es.{name} expects a positive number, got {getattr(self, name)}")
+        for name in ("sigma_decay", "learning_rate_decay"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ConfigError(f"es.{name} expects a factor in (0, 1], got {getattr(self, name)}")
+        if self.l2 < 0:
+            raise ConfigError(f"es.l2 expects a number of at least 0, got {self.l2}")

@@ -1,0 +1,44 @@
+"""Named configurations. `tiny` shows every part in seconds, `laptop` is the main job at hand, `paper` is the paper's."""
+
+from envs.walker.config import WalkerConfig
+from poet.learners.config import ESConfig
+from poet.runs.config import Config
+from poet.search.poet.config import PoetConfig
+
+PRESETS = {
+    # Births and transfers within seconds: short episodes, a small population, criteria that a stumbling robot meets.
+    "tiny": Config(
+        iterations=12,
+        generator=WalkerConfig(horizon=120),
+        es=ESConfig(population=32),
+        search=PoetConfig(
+            max_niches=4,
+            solved=1000.0,
+            reproduce_every=4,
+            reproduce_threshold=-200.0,
+            num_children=4,
+            mc_lower=-200.0,
+            mc_upper=1000.0,
+            transfer_every=3,
+        ),
+        checkpoint_every=2,
+    ),
+    "laptop": Config(
+        iterations=200,
+        es=ESConfig(population=256),
+        search=PoetConfig(
+            max_niches=8,
+            reproduce_every=20,
+            reproduce_threshold=150.0,
+            mc_lower=25.0,
+            transfer_every=10,
+            transfer_rule="enhanced",
+        ),
+        checkpoint_every=5,
+    ),
+    "paper": Config(
+        iterations=25_200,
+        generator=WalkerConfig(max_pit=10.0),
+        search=PoetConfig(max_niches=20, mc_lower=50.0, mc_upper=300.0),
+    ),
+}

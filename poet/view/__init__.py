@@ -1,0 +1,1 @@
+"""Look at a run, live or dead, without its search code."""
