@@ -1,0 +1,1 @@
+"""POET's two-legged walker on obstacle courses."""
