@@ -153,9 +153,9 @@ def measure(terrain: Terrain) -> tuple[list, list, list]:
     shut = np.flatnonzero(wall > PIT_DEPTH - 1e-3)
     pits = [x[b] - x[a] for a, b in zip(deep, shut)]
     small = np.flatnonzero((np.abs(wall) > 1e-4) & (np.abs(wall) < PIT_DEPTH - 1e-3))
-    small = small[small < KNOTS - 1]  # where the course ends it may cut a stump in two
     stumps = [wall[a] for a, b in itertools.pairwise(small) if b == a + 1 and wall[a] > 0]
-    steps = [abs(wall[a]) for a in small if a + 1 not in small and a - 1 not in small]
+    alone = [a for a in small if a + 1 not in small and a - 1 not in small]
+    steps = [abs(wall[a]) for a in alone if a < KNOTS - 1]  # the course's end may cut a stump in two
     return pits, stumps, steps
 
 
