@@ -1,0 +1,90 @@
+"""Policies: flax networks seen as functions of one flat weight vector."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+from envs.base import Box, Discrete, Interface, MultiDiscrete, Space
+from poet.agents.config import PolicyConfig
+from poet.errors import ShapeError
+from poet.types import Key, Params, PyTree
+
+
+class Policy(NamedTuple):
+    """A deterministic map from observations to actions.
+
+    Attributes:
+      num_params: G.
+      init: (key, sigma) -> weights f32[G], normal with that spread.
+      unravel: weights f32[G] -> the tree that `apply` takes; hoist it out of loops over time.
+      apply: (tree, obs) -> action of the interface's space.
+    """
+
+    num_params: int
+    init: Callable[[Key, float], Params]
+    unravel: Callable[[Params], PyTree]
+    apply: Callable[[PyTree, Array], Array]
+
+
+class MLP(nn.Module):
+    """Layers of tanh units, the last one too (Wang et al. 2019, arXiv 1901.01753)."""
+
+    units: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "obs"]) -> Float[Array, "out"]:
+        for units in self.units:
+            x = nn.tanh(nn.Dense(units)(x))
+        return x
+
+
+def mlp(interface: Interface, config: PolicyConfig) -> Policy:
+    """The multi-layer perceptron that fits an interface: POET's for continuous actions, argmax for discrete ones."""
+    num_outputs, decide = _head(interface.action)
+    module = MLP((*config.hidden, num_outputs))
+    obs = jnp.zeros(interface.obs.shape, interface.obs.dtype)
+    template = module.init(jax.random.key(0), _flat(obs))
+    weights, unravel = ravel_pytree(template)
+
+    def init(key: Key, sigma: float) -> Params:
+        return sigma * jax.random.normal(key, weights.shape)
+
+    def apply(tree: PyTree, obs: Array) -> Array:
+        return decide(module.apply(tree, _flat(obs)))
+
+    return Policy(weights.size, init, unravel, apply)
+
+
+def check_params(policy: Policy, params: Array, name: str = "params") -> None:
+    """Raises `ShapeError` unless `params` are weights f32[G] of this policy."""
+    if params.shape != (policy.num_params,) or params.dtype != jnp.float32:
+        raise ShapeError(
+            f"expected {name} f32[{policy.num_params}], got {params.dtype}{list(params.shape)}: "
+            "these weights belong to a policy of another size or interface"
+        )
+
+
+def _flat(obs: Array) -> Float[Array, "obs"]:
+    return jnp.asarray(obs, jnp.float32).reshape(-1)
+
+
+def _head(space: Space) -> tuple[int, Callable[[Array], Array]]:
+    if isinstance(space, Discrete):
+        return space.num, lambda out: jnp.argmax(out).astype(jnp.int32)
+    if isinstance(space, MultiDiscrete):
+        cuts = [sum(space.nums[: i + 1]) for i in range(len(space.nums) - 1)]
+        return sum(space.nums), lambda out: jnp.stack([jnp.argmax(p) for p in jnp.split(out, cuts)]).astype(jnp.int32)
+    return _box_head(space)
+
+
+def _box_head(space: Box) -> tuple[int, Callable[[Array], Array]]:
+    size = 1
+    for length in space.shape:
+        size *= length
+    centre, half = (space.high + space.low) / 2, (space.high - space.low) / 2
+    return size, lambda out: (centre + half * out).reshape(space.shape)
