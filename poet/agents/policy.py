@@ -20,13 +20,13 @@ class Policy(NamedTuple):
 
     Attributes:
       num_params: G.
-      init: (key, sigma) -> weights f32[G], normal with that spread.
+      init: key -> first weights f32[G], normal.
       unravel: weights f32[G] -> the tree that `apply` takes; hoist it out of loops over time.
       apply: (tree, obs) -> action of the interface's space.
     """
 
     num_params: int
-    init: Callable[[Key, float], Params]
+    init: Callable[[Key], Params]
     unravel: Callable[[Params], PyTree]
     apply: Callable[[PyTree, Array], Array]
 
@@ -38,6 +38,7 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "obs"]) -> Float[Array, "out"]:
+        """Outputs in (-1, 1)."""
         for units in self.units:
             x = nn.tanh(nn.Dense(units)(x))
         return x
@@ -51,8 +52,8 @@ def mlp(interface: Interface, config: PolicyConfig) -> Policy:
     template = module.init(jax.random.key(0), _flat(obs))
     weights, unravel = ravel_pytree(template)
 
-    def init(key: Key, sigma: float) -> Params:
-        return sigma * jax.random.normal(key, weights.shape)
+    def init(key: Key) -> Params:
+        return config.init_sigma * jax.random.normal(key, weights.shape)
 
     def apply(tree: PyTree, obs: Array) -> Array:
         return decide(module.apply(tree, _flat(obs)))

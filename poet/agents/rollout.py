@@ -111,7 +111,12 @@ def rollout(
         # Idle lanes hold a started episode, so that every leaf has a value of its kind.
         world, obs = reset(*jax.tree.map(lambda leaf: leaf[:lanes], (levels, grounds.key)))
         idle = _Lanes(
-            jnp.full(lanes, queue), jnp.zeros(lanes, bool), world, obs, jnp.zeros(lanes), jnp.zeros(lanes, jnp.int32)
+            jnp.full(lanes, queue),
+            jnp.zeros(lanes, bool),
+            world,
+            obs,
+            jnp.zeros(lanes),
+            jnp.zeros(lanes, jnp.int32),
         )
         nothing = Outcome(jnp.zeros(queue), jnp.zeros(queue, jnp.int32), jnp.zeros(queue), jnp.int32(0))
         return lax.while_loop(
@@ -131,12 +136,19 @@ def record(
 
     @jax.jit
     def program(params: Params, key: Key, genome: Genome) -> tuple[PyTree, Array, Array]:
-        params, key, genome = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (lanes, *leaf.shape)), (params, key, genome))
+        params, key, genome = jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (lanes, *leaf.shape)), (params, key, genome)
+        )
         level = jax.vmap(lambda key, genome: environment.build(jax.random.fold_in(key, 0), genome))(key, genome)
         world, obs = jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level))(level, key)
         tree = jax.vmap(policy.unravel)(params)
         start = _Lanes(
-            jnp.zeros(lanes, jnp.int32), jnp.ones(lanes, bool), world, obs, jnp.zeros(lanes), jnp.zeros(lanes, jnp.int32)
+            jnp.zeros(lanes, jnp.int32),
+            jnp.ones(lanes, bool),
+            world,
+            obs,
+            jnp.zeros(lanes),
+            jnp.zeros(lanes, jnp.int32),
         )
 
         def step(state: _Lanes, _: None) -> tuple[_Lanes, tuple[PyTree, Array, Array, Array]]:
@@ -152,9 +164,7 @@ def record(
     return Trajectory(*jax.tree.map(lambda leaf: leaf[:steps], (worlds, actions, rewards)))
 
 
-def _advance(
-    environment: Environment, policy: Policy, tree: PyTree, level: PyTree, key: Key, state: _Lanes
-) -> _Lanes:
+def _advance(environment: Environment, policy: Policy, tree: PyTree, level: PyTree, key: Key, state: _Lanes) -> _Lanes:
     """One step of one lane; a lane whose episode has ended keeps what it ended with."""
     key = jax.random.fold_in(key, 2 + state.length)
     step = environment.step(key, level, state.world, policy.apply(tree, state.obs))

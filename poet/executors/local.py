@@ -56,7 +56,9 @@ def local(environment: Environment, policy: Policy, learner: Learner, config: Ex
         running = []
         for device, share in zip(devices, shares):
             used, index = np.unique(ground[share], return_inverse=True)
-            genome = jax.tree.map(lambda *leaves: _pad(np.stack(leaves), num_levels), *(grounds[g].genome for g in used))
+            genome = jax.tree.map(
+                lambda *leaves: _pad(np.stack(leaves), num_levels), *(grounds[g].genome for g in used)
+            )
             key_data = _pad(np.stack([jax.random.key_data(grounds[g].key) for g in used]), num_levels)
             work = (_pad(params[share], queue), genome, key_data, _pad(index.astype(np.int32), queue))
             sizes = np.int32(len(share)), np.int32(len(used))

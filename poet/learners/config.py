@@ -12,7 +12,6 @@ class ESConfig:
     strategy: str = "Open_ES"  # an evosax strategy; sigma, learning rate and L2 below steer Open_ES
     population: int = 512  # candidates per step, half of them mirrored
     episodes: int = 1  # episodes per candidate; more than one only helps where episodes differ
-    init_sigma: float = 0.1  # spread of an agent's first weights
     sigma: float = 0.1  # spread of the candidates
     sigma_decay: float = 0.999
     sigma_floor: float = 0.01
@@ -26,7 +25,7 @@ class ESConfig:
             raise ConfigError(f"es.population expects an even number of at least 2, got {self.population}")
         if self.episodes < 1:
             raise ConfigError(f"es.episodes expects at least 1, got {self.episodes}")
-        for name in ("init_sigma", "sigma", "sigma_floor", "learning_rate", "learning_rate_floor"):
+        for name in ("sigma", "sigma_floor", "learning_rate", "learning_rate_floor"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"es.{name} expects a positive number, got {getattr(self, name)}")
         for name in ("sigma_decay", "learning_rate_decay"):

@@ -47,7 +47,9 @@ def es(config: ESConfig, num_params: int) -> Learner:
 def _open_es(config: ESConfig, num_params: int) -> Learner:
     optimizer = optax.inject_hyperparams(
         lambda learning_rate: optax.chain(
-            optax.add_decayed_weights(config.l2 / 2), optax.scale_by_adam(), optax.scale_by_learning_rate(learning_rate)
+            optax.add_decayed_weights(config.l2 / 2),
+            optax.scale_by_adam(),
+            optax.scale_by_learning_rate(learning_rate),
         )
     )(learning_rate=config.learning_rate)
     strategy = evosax.Open_ES(config.population, jnp.zeros(num_params), optimizer=optimizer)
