@@ -11,9 +11,6 @@ from poet.errors import ConfigError
 if TYPE_CHECKING:
     from envs.walker.generator import ObstacleGenerator
 
-MAX_PIT = 25.0  # a wider pit would be longer than the course's grass and obstacles together look ahead
-MAX_STAIR_STEPS = 9
-
 
 @dataclasses.dataclass(frozen=True)
 class WalkerConfig(GeneratorConfig):
@@ -41,10 +38,10 @@ class WalkerConfig(GeneratorConfig):
                 raise ConfigError(f"walker: {name} expects one of {choices}, got {getattr(self, name)!r}")
         for name, low, high in (
             ("max_roughness", 0.1, 100.0),
-            ("max_pit", 0.8, MAX_PIT),
+            ("max_pit", 0.8, 50.0),
             ("max_stump", 0.4, 20.0),
             ("max_stair", 0.4, 20.0),
-            ("max_stair_steps", 1, MAX_STAIR_STEPS),
+            ("max_stair_steps", 1, 9),
         ):
             if not low <= getattr(self, name) <= high:
                 raise ConfigError(f"walker: {name} expects {low} to {high}, got {getattr(self, name)}")
