@@ -96,55 +96,52 @@ class ObstacleGenerator:
     def sample(self, key: Key) -> ObstacleGenome:
         """Each kind is there or not with equal chance, its sizes anywhere within the limits."""
         limits = self._limits()
-        keys = jax.random.split(key, 6)
+        u = jax.random.uniform(key, (12,))  # one draw for all: random bits are most of what there is to compile
 
-        def interval(key: Key, limit: int) -> Int[Array, "2"]:
+        def interval(u: Array, limit: int) -> Int[Array, "2"]:
             if limit == 0:
                 return jnp.zeros(2, jnp.int32)
-            present, high, low = jax.random.split(key, 3)
-            hi = jax.random.randint(high, (), FIRST_HIGH, limit + 1)
-            lo = jax.random.randint(low, (), 0, hi + 1)
-            return jnp.where(jax.random.bernoulli(present), jnp.stack([lo, hi]), 0)
+            hi = _integer(u[0], FIRST_HIGH, limit)
+            return jnp.where(u[2] < 0.5, jnp.stack([_integer(u[1], 0, hi), hi]), 0)
 
-        stair = interval(keys[3], limits["stair"])
-        steps = jax.random.randint(keys[4], (), 1, max(limits["stair_steps"], 1) + 1)
+        stair = interval(u[6:9], limits["stair"])
         return ObstacleGenome(
-            roughness=jax.random.randint(keys[0], (), 0, limits["roughness"] + 1),
-            pit=interval(keys[1], limits["pit"]),
-            stump=interval(keys[2], limits["stump"]),
+            roughness=_integer(u[9], 0, limits["roughness"]),
+            pit=interval(u[0:3], limits["pit"]),
+            stump=interval(u[3:6], limits["stump"]),
             stair=stair,
-            stair_steps=jnp.where(stair[1] > 0, steps, 0),
-            seed=self._seed(keys[5]),
+            stair_steps=jnp.where(stair[1] > 0, _integer(u[10], 1, limits["stair_steps"]), 0),
+            seed=self._seed(u[11]),
         )
 
     def mutate(self, key: Key, genome: ObstacleGenome, strength: Float[Array, ""] | float) -> ObstacleGenome:
         """The original's step at strength 1; another strength is rounded to the lattice, up or down by chance."""
         limits = self._limits()
         kinds = ("roughness", "pit", "stump", "stair") if self.config.stairs else ("roughness", "pit", "stump")
-        which, rough, pit, stump, stair, more, seed = jax.random.split(key, 7)
-        one = jax.random.randint(which, (), 0, len(kinds))
+        u = jax.random.uniform(key, (10,))
+        one = _integer(u[0], 0, len(kinds) - 1)
         moved = {
-            "roughness": _wander(rough, genome.roughness, limits["roughness"], strength),
-            "pit": _move(pit, genome.pit, limits["pit"], strength),
-            "stump": _move(stump, genome.stump, limits["stump"], strength),
-            "stair": _move(stair, genome.stair, limits["stair"], strength),
+            "roughness": _wander(u[1], genome.roughness, limits["roughness"], strength),
+            "pit": _move(u[2:4], genome.pit, limits["pit"], strength),
+            "stump": _move(u[4:6], genome.stump, limits["stump"], strength),
+            "stair": _move(u[6:8], genome.stair, limits["stair"], strength),
         }
         for i, kind in enumerate(kinds):
             if self.config.mutate == "one":
                 moved[kind] = jnp.where(one == i, moved[kind], getattr(genome, kind))
-        child = genome._replace(**{kind: moved[kind] for kind in kinds}, seed=self._seed(seed))
+        child = genome._replace(**{kind: moved[kind] for kind in kinds}, seed=self._seed(u[8]))
         if not self.config.stairs:
             return child
-        step = jax.random.randint(more, (), -1, 2) * jnp.any(child.stair != genome.stair)
+        step = _integer(u[9], -1, 1) * jnp.any(child.stair != genome.stair)
         steps = jnp.clip(genome.stair_steps + step, 1, limits["stair_steps"])
         return child._replace(stair_steps=jnp.where(child.stair[1] > 0, steps, 0))
 
     def crossover(self, key: Key, a: ObstacleGenome, b: ObstacleGenome) -> ObstacleGenome:
         """Each kind of obstacle whole from one parent or the other, on a new course."""
-        coins, seed = jax.random.split(key)
-        coin = jax.random.bernoulli(coins, shape=(4,))
+        u = jax.random.uniform(key, (5,))
+        coin = u < 0.5
         take = ObstacleGenome(coin[0], coin[1], coin[2], coin[3], coin[3], coin[0])
-        return jax.tree.map(jnp.where, take, a, b)._replace(seed=self._seed(seed))
+        return jax.tree.map(jnp.where, take, a, b)._replace(seed=self._seed(u[4]))
 
     def repair(self, genome: ObstacleGenome) -> ObstacleGenome:
         """The nearest genome within the limits."""
@@ -276,33 +273,33 @@ class ObstacleGenerator:
 
         return render(self.environment, genome, trajectory)
 
-    def _seed(self, key: Key) -> Int[Array, ""]:
+    def _seed(self, u: Array) -> Int[Array, ""]:
         """A course of its own for a new genome; none where courses are fresh, so that equal genomes stay equal."""
-        return jax.random.randint(key, (), 0, MAX_SEED) if self.deterministic else jnp.zeros((), jnp.int32)
+        return _integer(u, 0, MAX_SEED - 1) if self.deterministic else jnp.zeros((), jnp.int32)
 
 
 def _units(value: float, unit: float) -> int:
     return int(value / unit + 1e-6)
 
 
-def _steps(key: Key, strength: Float[Array, ""] | float) -> Int[Array, ""]:
-    return jnp.floor(strength + jax.random.uniform(key)).astype(jnp.int32)
+def _integer(u: Array, low: Array | int, high: Array | int) -> Int[Array, ""]:
+    """Uniform over low .. high, both included, from u uniform in [0, 1)."""
+    return jnp.minimum(low + jnp.floor(u * (high - low + 1)).astype(jnp.int32), high)
 
 
-def _wander(key: Key, value: Array, limit: int, strength: Float[Array, ""] | float) -> Int[Array, ""]:
-    change = strength * jax.random.uniform(key, minval=-ROUGHNESS_STEP, maxval=ROUGHNESS_STEP)
+def _wander(u: Array, value: Array, limit: int, strength: Float[Array, ""] | float) -> Int[Array, ""]:
+    change = strength * ROUGHNESS_STEP * (2 * u - 1)
     return jnp.clip(value + jnp.round(change).astype(jnp.int32), 0, limit)
 
 
-def _move(key: Key, pair: Int[Array, "2"], limit: int, strength: Float[Array, ""] | float) -> Int[Array, "2"]:
+def _move(u: Array, pair: Int[Array, "2"], limit: int, strength: Float[Array, ""] | float) -> Int[Array, "2"]:
     """One of the moves that stay within bounds; an absent obstacle appears at its smallest."""
-    rounding, choice = jax.random.split(key)
-    steps = _steps(rounding, strength)
-    moved = pair + steps * MOVES
+    step = jnp.floor(strength + u[0]).astype(jnp.int32)
+    moved = pair + step * MOVES
     good = (moved[:, 0] >= 0) & (moved[:, 0] <= moved[:, 1]) & (moved[:, 1] >= FIRST_HIGH) & (moved[:, 1] <= limit)
-    pick = jax.random.categorical(choice, jnp.where(good, 0.0, -jnp.inf))
+    pick = jnp.argmax(good & (jnp.cumsum(good) - 1 == _integer(u[1], 0, good.sum() - 1)))
     moved = jnp.where(good.any(), moved[pick], pair)
-    first = jnp.where(steps > 0, jnp.array([0, FIRST_HIGH], jnp.int32), pair)
+    first = jnp.where(step > 0, jnp.array([0, FIRST_HIGH], jnp.int32), pair)
     return jnp.where(pair[1] == 0, first, moved)
 
 
