@@ -1,0 +1,106 @@
+"""The agent of a niche on film: one episode replayed, drawn by its generator, kept small enough to be shared."""
+
+import io
+import os
+import textwrap
+from pathlib import Path
+
+import jax
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from poet.agents.rollout import record
+from poet.errors import ConfigError
+from poet.view.open import Niche, Run
+from poet.view.style import write
+
+LANES = 128
+MAX_FRAMES = 200
+FRAME_MS, LAST_MS = 50, 1500
+CAPTION = 34  # pixels
+
+
+def video(
+    run: Run,
+    niche: int | None = None,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    agent: str = "best",
+    seed: int = 0,
+    width: int = 480,
+    max_bytes: int = 1_000_000,
+) -> Path:
+    """Replay one episode as a GIF and return its path, by default in the run's `media/`.
+
+    The run's champion if no niche is named. Long episodes are shown faster; a film over `max_bytes` is made smaller
+    until it fits. Raises `ConfigError` if the generator cannot draw.
+    """
+    chosen = run.niche(run.champion() if niche is None else niche)
+    generator, weights = run.generator(), run.agent(chosen.id, agent)
+    draw = getattr(generator, "render", None)
+    if draw is None:
+        raise ConfigError(f"generator {generator.id!r} cannot draw: video needs its `render(genome, trajectory)`")
+    lanes = run.options["execution"].get("lanes") or LANES
+    trajectory = record(generator.environment, run.policy(), weights, jax.random.key(seed), chosen.genome, lanes)
+    every = max(1, -(-len(trajectory.rewards) // MAX_FRAMES))
+    # Drawing is dear, so frames are chosen before they are drawn; the last world is always one of them.
+    pick = np.unique(np.append(np.arange(0, len(trajectory.rewards), every), len(trajectory.rewards) - 1))
+    shown = jax.tree.map(lambda leaf: np.asarray(leaf)[pick], trajectory)
+    frames = [Image.fromarray(np.asarray(frame)) for frame in draw(chosen.genome, shown)]
+    words = _words(run, chosen, agent, float(np.sum(trajectory.rewards)), len(trajectory.rewards))
+    target = Path(path) if path is not None else run.path / "media" / f"niche_{chosen.id}_{agent}.gif"
+    write(target, _fit(frames, words, width, max_bytes))
+    return target
+
+
+def _words(run: Run, niche: Niche, agent: str, fitness: float, steps: int) -> tuple[str, str]:
+    first = [f"{run.name}, niche {niche.id}", f"fitness {fitness:.0f} in {steps} steps"]
+    first += [f"solved at iteration {niche.meta['solved']}"] if niche.meta.get("solved") is not None else []
+    first += [f"{agent} agent"] if agent != "best" else []
+    return ",  ".join(first), str(niche.meta.get("description", ""))
+
+
+def _fit(frames: list[Image.Image], words: tuple[str, str], width: int, max_bytes: int) -> bytes:
+    """A GIF of at most `max_bytes`, if need be narrower and with fewer frames."""
+    pace = FRAME_MS
+    while True:
+        data = _encode(frames, words, min(width, frames[0].width), pace)
+        if len(data) <= max_bytes or (len(frames) < 4 and width < 64):
+            return data
+        if width > 320:
+            width = int(width * 0.8)
+        else:
+            frames, pace = frames[:-1:2] + frames[-1:], pace * 2
+
+
+def _encode(frames: list[Image.Image], words: tuple[str, str], width: int, pace: int) -> bytes:
+    height = round(frames[0].height * width / frames[0].width)
+    caption = _caption(words, width)
+    pages = []
+    for frame in frames:
+        page = Image.new("RGB", (width, height + CAPTION), "white")
+        page.paste(frame.convert("RGB").resize((width, height), Image.Resampling.LANCZOS), (0, 0))
+        page.paste(caption, (0, height))
+        pages.append(page)
+    # One palette for all frames, without dithering: colours do not flicker, and what stands still costs nothing.
+    sample = pages[:: max(1, len(pages) // 6)]
+    sheet = Image.new("RGB", (width, (height + CAPTION) * len(sample)))
+    for place, page in enumerate(sample):
+        sheet.paste(page, (0, place * (height + CAPTION)))
+    palette = sheet.quantize(64, dither=Image.Dither.NONE)
+    pages = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]
+    file = io.BytesIO()
+    times = [pace] * (len(pages) - 1) + [LAST_MS]
+    pages[0].save(file, "GIF", save_all=True, append_images=pages[1:], duration=times, loop=0, optimize=False)
+    return file.getvalue()
+
+
+def _caption(words: tuple[str, str], width: int) -> Image.Image:
+    image = Image.new("RGB", (width, CAPTION), "white")
+    pen = ImageDraw.Draw(image)
+    for line, (said, colour) in enumerate(zip(words, ("#22303c", "#5b6770"), strict=True)):
+        font = ImageFont.load_default(size=12 if line == 0 else 11)
+        while said and pen.textlength(said, font=font) > width - 12:
+            said = textwrap.shorten(said, len(said) - 4, placeholder=" ...")
+        pen.text((6, 2 + 15 * line), said, fill=colour, font=font)
+    return image
