@@ -169,13 +169,15 @@ def _advance(environment: Environment, policy: Policy, tree: PyTree, level: PyTr
     key = jax.random.fold_in(key, 2 + state.length)
     step = environment.step(key, level, state.world, policy.apply(tree, state.obs))
     length = state.length + state.running
-    ended = step.terminated | step.truncated | (length >= environment.interface.horizon)
+    fitness = jnp.where(state.running, state.fitness + step.reward, state.fitness)
+    # What broke stays broken, and need not be run to the cap.
+    ended = step.terminated | step.truncated | (length >= environment.interface.horizon) | ~jnp.isfinite(fitness)
     return _Lanes(
         state.episode,
         state.running & ~ended,
         _where(state.running, step.world, state.world),
         _where(state.running, step.obs, state.obs),
-        jnp.where(state.running, state.fitness + step.reward, state.fitness),
+        fitness,
         length,
     )
 
