@@ -28,9 +28,11 @@ MOTOR_SPEED = np.array([4.0, 4.0, 6.0, 6.0])  # rad/s
 MOTOR_TORQUE = 80.0  # N m
 ACTION_TO_JOINT = np.array([0, 2, 1, 3])  # actions are hip 1, knee 1, hip 2, knee 2
 
-# Two polygon skins of 0.01: shapes touch at this distance and come to rest a little closer, as in Box2D.
-TOUCH = 0.02
-REST = 0.015
+# As in Box2D: shapes touch at two polygon skins of 0.01; positions are mended up to a slop, so that contacts last.
+TOUCH = 0.02  # m
+SLOP = 0.005  # m
+LIMIT_SLOP = 2 / 180 * np.pi  # rad
+MAX_CORRECTION = 0.2  # m
 
 # The original drops its legs in loose and lets the engine pull them together; this is what comes of it.
 START_X = 10 * STEP - 0.018
@@ -50,7 +52,7 @@ def _polygon(points: np.ndarray, density: float) -> tuple[float, np.ndarray, flo
     return mass, centre, density * abs(second) - mass * centre @ centre
 
 
-_hull_mass, _hull_centre, _hull_inertia = _polygon(HULL, HULL_DENSITY)
+_hull_mass, HULL_CENTRE, _hull_inertia = _polygon(HULL, HULL_DENSITY)
 _leg_mass = LEG_DENSITY * 2 * HALF_WIDTH * LENGTH
 _leg_inertia = _leg_mass * (LENGTH**2 + (2 * HALF_WIDTH) ** 2) / 12
 
@@ -61,7 +63,7 @@ MASS = MASSES.sum()
 # LEVERS[k, j] turned by angle j and summed over j is the place of point k relative to the whole's centre of mass;
 # points 0..4 are the bodies' centres, point 5 is the hull's origin.
 _spans = np.zeros((6, 5, 2))
-_spans[0, 0] = _hull_centre
+_spans[0, 0] = HULL_CENTRE
 for _upper, _lower in ((1, 2), (3, 4)):
     _spans[_upper, 0] = _spans[_lower, 0] = (0, HIP)
     _spans[_upper, _upper] = _spans[_lower, _lower] = (0, -LENGTH / 2)

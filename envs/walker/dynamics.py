@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from envs.walker.constants import DT, INERTIAS, LEVERS, MASS, A, B
+from envs.walker import constants as c
 
 # Numbers of the linear programme as plain float32 arrays; jax makes them constants of the compiled step.
-_A, _B = A.astype(np.float32), B.astype(np.float32)
-_INERTIA = np.diag(INERTIAS).astype(np.float32)
-_LEVERS = LEVERS.astype(np.float32)
+_A, _B = c.A.astype(np.float32), c.B.astype(np.float32)
+_INERTIA = np.diag(c.INERTIAS).astype(np.float32)
+_LEVERS = c.LEVERS.astype(np.float32)
 
 
 class Motion(NamedTuple):
@@ -32,9 +32,9 @@ class Motion(NamedTuple):
 
 def turn(vector: Array | np.ndarray, angle: Array) -> Array:
     """Rotate the last axis of `vector`, f32[..., 2], by `angle`, f32[...]."""
-    c, s = jnp.cos(angle), jnp.sin(angle)
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
     x, y = vector[..., 0], vector[..., 1]
-    return jnp.stack([c * x - s * y, s * x + c * y], axis=-1)
+    return jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
 
 
 def levers(angle: Float[Array, "5"]) -> Float[Array, "6 5 2"]:
@@ -45,8 +45,8 @@ def levers(angle: Float[Array, "5"]) -> Float[Array, "6 5 2"]:
 def _products(columns: Array, rows: Array) -> tuple[Array, Array]:
     """For d[i, j] = columns[j] - rows[i]: A cos d + B sin d, and A sin d - B cos d."""
     d = columns[None, :] - rows[:, None]
-    c, s = jnp.cos(d), jnp.sin(d)
-    return _A * c + _B * s, _A * s - _B * c
+    cos, sin = jnp.cos(d), jnp.sin(d)
+    return _A * cos + _B * sin, _A * sin - _B * cos
 
 
 def invert(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
@@ -71,17 +71,20 @@ def project(motion: Motion) -> tuple[Float[Array, "5 5"], Float[Array, "5"]]:
     return inverse, inverse @ ((then + _INERTIA) @ motion.spin)
 
 
-def advance(motion: Motion, inverse: Float[Array, "5 5"], velocity: Array, spin: Array) -> Motion:
-    """Move for one step at the solved velocity and spins.
+def advance(
+    motion: Motion, inverse: Float[Array, "5 5"], velocity: Array, spin: Array, shift: Array, twist: Array
+) -> Motion:
+    """Move for one step at the solved velocity and spins, and by `shift` and `twist` as mended by the solver.
 
     Free bodies fly straight and are then pulled together at their joints, which turns fast legs a little further
-    than spin * dt; the last term is that pull, to first order.
+    than spin * dt; `pull` is that, to first order.
     """
-    ahead = motion.angle + DT * spin
+    ahead = motion.angle + c.DT * spin
     straight, sideways = _products(motion.angle, ahead)
     _, there = _products(ahead, ahead)
-    pull = (sideways - there).sum(1) + DT * straight @ spin
-    return Motion(motion.com + DT * velocity, ahead + inverse @ pull, velocity, spin, motion.angle)
+    pull = (sideways - there).sum(1) + c.DT * straight @ spin
+    com = motion.com + c.DT * velocity + shift
+    return Motion(com, ahead + inverse @ pull + twist, velocity, spin, motion.angle)
 
 
 def point_velocity(lever: Float[Array, "5 2"], velocity: Array, spin: Array) -> Float[Array, "2"]:
@@ -99,4 +102,4 @@ def kinetic_energy(motion: Motion) -> Float[Array, ""]:
     """Joule, with levers as they were when the spins were solved."""
     matrix, _ = _products(motion.spin_angle, motion.spin_angle)
     turning = motion.spin @ (matrix + _INERTIA) @ motion.spin
-    return 0.5 * (MASS * motion.velocity @ motion.velocity + turning)
+    return 0.5 * (c.MASS * motion.velocity @ motion.velocity + turning)

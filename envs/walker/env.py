@@ -18,7 +18,7 @@ from envs.walker.contacts import find, hull_touches, window
 from envs.walker.dynamics import Motion, advance, levers, point_velocity, project
 from envs.walker.genome import ObstacleGenome
 from envs.walker.lidar import AHEAD, fractions
-from envs.walker.solver import jacobian, solve
+from envs.walker.solver import assemble, joint_angles, solve_places, solve_speeds
 from envs.walker.terrain import SCALE, Terrain, build_terrain
 from poet.errors import ConfigError
 from poet.types import Key
@@ -93,12 +93,13 @@ class Walker:
         place = before.com + lever.sum(1)
         inverse, spin = project(before)
         contact = find(level, place[:5], before.angle)
-        linear, turning = jacobian(contact, lever, place)
         velocity = before.velocity - np.array([0, c.DT * c.GRAVITY], np.float32)
-        velocity, spin, _ = solve(
-            self.sweeps, action[c.ACTION_TO_JOINT], before.angle, contact, linear, turning, inverse, velocity, spin
-        )
-        after = advance(before, inverse, velocity, spin)
+        system = assemble(contact, lever, place, inverse, velocity, spin)
+        joint = joint_angles(before.angle)
+        impulse = solve_speeds(self.sweeps, system, joint, action[c.ACTION_TO_JOINT], contact)
+        push = solve_places(system, impulse, joint, contact)
+        velocity, spin = velocity + impulse @ system.linear / c.MASS, spin + impulse @ system.response
+        after = advance(before, inverse, velocity, spin, push @ system.linear / c.MASS, push @ system.response)
 
         hull = after.com + levers(after.angle)[5].sum(0)
         ground = window(level, hull[0], HULL_BEHIND, AHEAD)

@@ -3,36 +3,48 @@
 Rows are, in this order: hips (2), knees (2), and for each contact slot friction (2) and normal (2), always leg 1
 then leg 2. Rows of the two legs are solved side by side, the groups one after the other: legs act on each other only
 through the heavy hull. W = J M^-1 J' says what speed an impulse on one row gives each row.
+
+Limits and contacts act once they are reached, as in Box2D, and what they were overrun by is mended in a second,
+shorter solve for positions alone, which adds no speed.
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from envs.walker.constants import (
-    CHILD,
-    DT,
-    FRICTION,
-    LOWER,
-    MASS,
-    MOTOR_SPEED,
-    MOTOR_TORQUE,
-    PARENT,
-    REFERENCE,
-    REST,
-    UPPER,
-)
+from envs.walker import constants as c
 from envs.walker.contacts import SLOT_BODY, SLOTS, Contact
 
 ROWS = 4 + 4 * SLOTS
-CORRECTION = 0.2  # share of a contact's or limit's violation that one step mends
-MAX_PUSH = 0.5  # m/s, the fastest that a contact pushes out of the ground
-_JOINTS = (np.eye(5)[CHILD] - np.eye(5)[PARENT]).astype(np.float32)
+POSITION_SWEEPS = 3
+MAX_SINK = 0.08  # m, deeper than this no contact sinks in one step, so that fast legs do not pass through corners
+_JOINTS = (np.eye(5)[c.CHILD] - np.eye(5)[c.PARENT]).astype(np.float32)
+_REFERENCE, _LOWER, _UPPER = (v.astype(np.float32) for v in (c.REFERENCE, c.LOWER, c.UPPER))
+_SPEED = c.MOTOR_SPEED.astype(np.float32)
 
 
-def jacobian(contact: Contact, lever: Float[Array, "6 5 2"], place: Array) -> tuple[Array, Array]:
-    """Rows by centre-of-mass velocity, f32[ROWS, 2], and by spins, f32[ROWS, 5]."""
+class System(NamedTuple):
+    """The rows of one step."""
+
+    linear: Float[Array, "R 2"]  # J by the velocity of the centre of mass
+    response: Float[Array, "R 5"]  # J M^-1 by spins: what spins an impulse gives
+    W: Float[Array, "R R"]
+    free: Float[Array, "R"]  # row speeds before any impulse
+    softness: Float[Array, "R"]  # 1 / diag(W)
+
+
+def assemble(
+    contact: Contact,
+    lever: Float[Array, "6 5 2"],
+    place: Float[Array, "6 2"],
+    inverse: Float[Array, "5 5"],
+    velocity: Float[Array, "2"],
+    spin: Float[Array, "5"],
+) -> System:
+    """Rows for these contacts [leg, slot], given places and levers of the bodies."""
     body = SLOT_BODY.T  # [slot, leg]
     point, normal = contact.point.swapaxes(0, 1), contact.normal.swapaxes(0, 1)
     tangent = jnp.stack([normal[..., 1], -normal[..., 0]], axis=-1)
@@ -41,59 +53,70 @@ def jacobian(contact: Contact, lever: Float[Array, "6 5 2"], place: Array) -> tu
     arm = (lever[body] + own)[:, None]  # [slot, 1, leg, body, 2]
     turning = arm[..., 0] * direction[..., 1, None] - arm[..., 1] * direction[..., 0, None]
     linear = jnp.concatenate([jnp.zeros((4, 2)), direction.reshape(-1, 2)])
-    return linear, jnp.concatenate([jnp.asarray(_JOINTS), turning.reshape(-1, 5)])
-
-
-def solve(
-    sweeps: int,
-    action: Float[Array, "4"],
-    angle: Float[Array, "5"],
-    contact: Contact,
-    linear: Float[Array, "R 2"],
-    turning: Float[Array, "R 5"],
-    inverse: Float[Array, "5 5"],
-    velocity: Float[Array, "2"],
-    spin: Float[Array, "5"],
-) -> tuple[Array, Array, Array]:
-    """Velocity and spins after the impulses, and the impulses. `action` is by joint (hips, then knees)."""
+    turning = jnp.concatenate([jnp.asarray(_JOINTS), turning.reshape(-1, 5)])
     response = turning @ inverse
-    W = response @ turning.T + linear @ linear.T / MASS
-    free = linear @ velocity + turning @ spin
-    softness = 1.0 / jnp.diagonal(W)
+    W = response @ turning.T + linear @ linear.T / c.MASS
+    return System(linear, response, W, linear @ velocity + turning @ spin, 1.0 / jnp.diagonal(W))
 
-    joint = _JOINTS @ angle - REFERENCE.astype(np.float32)
-    motor = MOTOR_SPEED.astype(np.float32) * jnp.sign(action)
-    torque = DT * MOTOR_TORQUE * jnp.minimum(jnp.abs(action), 1.0)
-    to_limit = jnp.stack([LOWER.astype(np.float32) - joint, UPPER.astype(np.float32) - joint])
-    inward = np.array([[1.0], [-1.0]], np.float32)
-    limit = jnp.where(to_limit * inward > 0, CORRECTION, 1.0) * to_limit / DT
 
-    room = contact.gap.T - REST  # [slot, leg]
-    approach = -jnp.where(room > 0, room, jnp.maximum(CORRECTION * room, -MAX_PUSH * DT)) / DT
+def joint_angles(angle: Float[Array, "5"]) -> Float[Array, "4"]:
+    """Hip 1, hip 2, knee 1, knee 2."""
+    return _JOINTS @ angle - _REFERENCE
 
-    def joints(impulse: Array, first: int) -> Array:
-        rows, at = slice(first, first + 2), slice(first, first + 2)
-        speed = free[rows] + W[rows] @ impulse
-        old, soft = impulse[rows], softness[rows]
-        new = jnp.clip(old + (motor[at] - speed) * soft, -torque[at], torque[at])
-        new = jnp.maximum(new, old + (limit[0, at] - speed) * soft)
-        new = jnp.minimum(new, old + (limit[1, at] - speed) * soft)
-        return impulse.at[rows].set(new)
+
+def solve_speeds(
+    sweeps: int, system: System, joint: Float[Array, "4"], action: Float[Array, "4"], contact: Contact
+) -> Float[Array, "R"]:
+    """Impulses after `sweeps` rounds; `joint` and `action` by hip 1, hip 2, knee 1, knee 2."""
+    _, _, W, free, soft = system
+    motor = _SPEED * jnp.sign(action)
+    torque = c.DT * c.MOTOR_TORQUE * jnp.minimum(jnp.abs(action), 1.0)
+    floor = jnp.where(joint <= _LOWER, 0.0, -np.inf)
+    ceiling = jnp.where(joint >= _UPPER, 0.0, np.inf)
+    gap = contact.gap.T  # [slot, leg]
+    approach = jnp.where(gap < c.TOUCH, 0.0, -(gap + MAX_SINK) / c.DT)
+
+    def hold(impulse: Array, at: slice) -> Array:
+        old, speed = impulse[at], free[at] + W[at] @ impulse
+        new = jnp.clip(old + (motor[at] - speed) * soft[at], -torque[at], torque[at])
+        new = jnp.maximum(new, old + (floor[at] - speed) * soft[at])
+        new = jnp.minimum(new, old + (ceiling[at] - speed) * soft[at])
+        return impulse.at[at].set(new)
 
     def touch(impulse: Array, slot: int) -> Array:
-        across = slice(4 + 4 * slot, 6 + 4 * slot)
-        away = slice(6 + 4 * slot, 8 + 4 * slot)
-        bound = FRICTION * impulse[away]
-        new = impulse[across] - (free[across] + W[across] @ impulse) * softness[across]
+        across, away = slice(4 + 4 * slot, 6 + 4 * slot), slice(6 + 4 * slot, 8 + 4 * slot)
+        bound = c.FRICTION * impulse[away]
+        new = impulse[across] - (free[across] + W[across] @ impulse) * soft[across]
         impulse = impulse.at[across].set(jnp.clip(new, -bound, bound))
-        new = impulse[away] + (approach[slot] - free[away] - W[away] @ impulse) * softness[away]
+        new = impulse[away] + (approach[slot] - free[away] - W[away] @ impulse) * soft[away]
         return impulse.at[away].set(jnp.maximum(new, 0.0))
 
     def sweep(_: int, impulse: Array) -> Array:
-        impulse = joints(joints(impulse, 0), 2)
+        impulse = hold(hold(impulse, slice(0, 2)), slice(2, 4))
         for slot in range(SLOTS):
             impulse = touch(impulse, slot)
         return impulse
 
-    impulse = jax.lax.fori_loop(0, sweeps, sweep, jnp.zeros(ROWS))
-    return velocity + impulse @ linear / MASS, spin + impulse @ response, impulse
+    return jax.lax.fori_loop(0, sweeps, sweep, jnp.zeros(ROWS))
+
+
+def solve_places(system: System, impulse: Float[Array, "R"], joint: Float[Array, "4"], contact: Contact) -> Array:
+    """Displacements by row, as impulses, that mend what touching contacts and reached limits would be overrun by."""
+    _, _, W, free, soft = system
+    moved = c.DT * (free + W @ impulse)
+    side = jnp.where(joint <= _LOWER, 1.0, jnp.where(joint >= _UPPER, -1.0, 0.0))
+    bend = jnp.where(joint <= _LOWER, _LOWER - c.LIMIT_SLOP, _UPPER + c.LIMIT_SLOP) - joint - moved[:4]
+    rise = c.TOUCH - 3 * c.SLOP - contact.gap.T - moved[4:].reshape(SLOTS, 2, 2)[:, 1]
+    rise = jnp.where(contact.gap.T < c.TOUCH, jnp.minimum(rise, c.MAX_CORRECTION), -np.inf)
+
+    def sweep(_: int, push: Array) -> Array:
+        for at in (slice(0, 2), slice(2, 4)):
+            new = push[at] + (bend[at] - W[at] @ push) * soft[at]
+            push = push.at[at].set(side[at] * jnp.maximum(side[at] * new, 0.0))
+        for slot in range(SLOTS):
+            at = slice(6 + 4 * slot, 8 + 4 * slot)
+            new = push[at] + (rise[slot] - W[at] @ push) * soft[at]
+            push = push.at[at].set(jnp.maximum(new, 0.0))
+        return push
+
+    return jax.lax.fori_loop(0, POSITION_SWEEPS, sweep, jnp.zeros(ROWS))

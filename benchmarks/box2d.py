@@ -1,0 +1,183 @@
+"""Box2D as an oracle for the walker: gym's BipedalWalker on our courses, and how far our step departs from it.
+
+Method: put our walker into each state met along a walk in Box2D, apply the same recorded actions open loop, and
+compare after some steps. Long trajectories say nothing: contacts are chaotic.
+"""
+
+from typing import NamedTuple
+
+import gymnasium as gym
+import jax
+import jax.numpy as jnp
+import numpy as np
+from gymnasium.envs.box2d.bipedal_walker import BipedalWalker, BipedalWalkerHeuristics
+
+from envs.walker import constants as c
+from envs.walker.dynamics import pose
+from envs.walker.env import Walker, World
+from envs.walker.terrain import KNOTS, STEP, Terrain
+
+
+class CourseWalker(BipedalWalker):
+    """Gym's walker on one of our courses: edges as in the original, boxes wherever the ground has a wall."""
+
+    def __init__(self, terrain: Terrain, x: float | None = None, render_mode: str | None = None) -> None:
+        super().__init__(render_mode=render_mode)
+        self.course = Terrain(*(np.asarray(v, np.float64) for v in terrain))
+        self.start_x = x
+
+    def _generate_terrain(self, hardcore: bool) -> None:
+        x, left, right, _ = self.course
+        self.terrain, self.terrain_poly = [], []
+        for i in range(KNOTS - 1):
+            a, b = (x[i], right[i]), (x[i + 1], left[i + 1])
+            if b[0] - a[0] < 1e-3:
+                continue
+            foot = [v for v, top in ((left[i], a[1]), (right[i + 1], b[1])) if v < top - 1e-6]
+            if foot:
+                self.fd_polygon.shape.vertices = [a, b, (b[0], min(foot)), (a[0], min(foot))]
+                body = self.world.CreateStaticBody(fixtures=self.fd_polygon)
+            else:
+                self.fd_edge.shape.vertices = [a, b]
+                body = self.world.CreateStaticBody(fixtures=self.fd_edge)
+            body.color1 = body.color2 = (90, 140, 90)
+            self.terrain.append(body)
+            self.terrain_poly.append(([a, b, (b[0], -10), (a[0], -10)], (140, 190, 140)))
+        self.terrain.reverse()
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        """As gym's, then the whole walker is set down at `x`."""
+        obs, info = super().reset(seed=seed, options=options)
+        for _ in range(3):  # until its joints are together
+            obs = self.step(np.zeros(4))[0]
+        if self.start_x is not None:
+            x, left, right, _ = self.course
+            near = np.abs(x - self.start_x) < 0.8
+            lift = np.maximum(left, right)[near].max() - right[0] + 0.05
+            for body in (self.hull, *self.legs):
+                body.position = body.position + (self.start_x - 10 * STEP, float(lift))
+                body.linearVelocity, body.angularVelocity = (0, 0), 0
+            self.game_over, self.prev_shaping = False, None
+            obs = self.step(np.zeros(4))[0]
+        return obs, info
+
+
+class Walk(NamedTuple):
+    """A recorded walk; arrays [T, ...] of the state before each action, the actions, and the observation after."""
+
+    place: np.ndarray  # [T, 5, 2] mass centres
+    angle: np.ndarray  # [T, 5]
+    velocity: np.ndarray  # [T, 5, 2]
+    spin: np.ndarray  # [T, 5]
+    contact: np.ndarray  # [T, 2]
+    action: np.ndarray  # [T, 4]
+    obs: np.ndarray  # [T, 24]
+
+
+def read_state(env: BipedalWalker) -> tuple[np.ndarray, ...]:
+    """Centres, angles, velocities, spins and contact flags."""
+    bodies = [env.hull, *env.legs]
+    return (
+        np.array([tuple(b.worldCenter) for b in bodies]),
+        np.array([b.angle for b in bodies]),
+        np.array([tuple(b.linearVelocity) for b in bodies]),
+        np.array([b.angularVelocity for b in bodies]),
+        np.array([env.legs[1].ground_contact, env.legs[3].ground_contact]),
+    )
+
+
+def walk(env: BipedalWalker, seed: int, steps: int, noise: float) -> Walk | None:
+    """Walk with gym's heuristic gait, its actions disturbed by slowly changing noise, until the hull falls."""
+    rng = np.random.default_rng(seed)
+    gait, rows, push = BipedalWalkerHeuristics(), [], np.zeros(4)
+    obs, _ = env.reset(seed=seed)
+    for _ in range(steps):
+        push = 0.9 * push + 0.44 * noise * rng.standard_normal(4)
+        action = np.clip(gait.step_heuristic(obs) + push, -1, 1).astype(np.float32)
+        before = read_state(env)
+        obs, _, done, _, _ = env.step(action)
+        if done:
+            break
+        rows.append((*before, action, obs))
+    return Walk(*(np.stack(v) for v in zip(*rows))) if rows else None
+
+
+class Errors(NamedTuple):
+    """How far our step is from Box2D k steps on, for each start; and what is needed to look at a case."""
+
+    x: np.ndarray  # m, hull
+    y: np.ndarray  # m, hull
+    angle: np.ndarray  # rad, hull
+    joint: np.ndarray  # rad, largest of the four
+    obs: np.ndarray  # [S, 24]
+    start: np.ndarray  # index into the walk
+    ours: np.ndarray  # [S, 5, 3] our pose at the end
+
+
+def world_of(record: Walk, t: int) -> World:
+    """Our world in the state that Box2D was in before step t."""
+    angle = record.angle[t]
+    com = c.MASSES @ record.place[t] / c.MASS
+    velocity = c.MASSES @ record.velocity[t] / c.MASS
+    hull = record.place[t, 0, 0]
+    values = (com, angle, velocity, record.spin[t], record.angle[t - 1])
+    shaping = np.float32(130 * hull / 30 - 5 * abs(angle[0]))
+    return World(*(np.float32(v) for v in values), record.contact[t], shaping, np.int32(t))
+
+
+def hull_origin(place: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """From the hull's mass centre, [..., 2], to its origin."""
+    cx, cy = c.HULL_CENTRE
+    cos, sin = np.cos(angle), np.sin(angle)
+    return place - np.stack([cos * cx - sin * cy, sin * cx + cos * cy], axis=-1)
+
+
+class Oracle:
+    """Compares `walker` with recorded walks; compiles once for each number of steps."""
+
+    def __init__(self, walker: Walker, lanes: int = 256) -> None:
+        self.lanes = lanes
+
+        def follow(level: Terrain, world: World, actions: jax.Array):
+            def one(world: World, action: jax.Array):
+                done = walker.step(jax.random.key(0), level, world, action)
+                return done.world, (pose(done.world), done.obs)
+
+            return jax.lax.scan(one, world, actions)[1]
+
+        self._follow = jax.jit(jax.vmap(follow, (None, 0, 0)))
+
+    def compare(self, terrain: Terrain, record: Walk, steps: tuple[int, ...], every: int = 1) -> dict[int, Errors]:
+        """Errors after each of these numbers of steps from every start along the walk."""
+        longest, last = max(steps), len(record.action)
+        starts = np.arange(2, last - longest, every)
+        errors: dict[int, list] = {k: [] for k in steps}
+        for first in range(0, len(starts), self.lanes):
+            block = starts[first : first + self.lanes]
+            padded = np.resize(block, self.lanes)
+            worlds = jax.tree.map(lambda *v: np.stack(v), *(world_of(record, t) for t in padded))
+            actions = np.stack([record.action[t : t + longest] for t in padded])
+            poses, obs = (np.asarray(v)[: len(block)] for v in self._follow(terrain, worlds, actions))
+            for k in steps:
+                ours, end = poses[:, k - 1], block + k
+                hull = hull_origin(record.place[end, 0], record.angle[end, 0])
+                joint = (ours[:, c.CHILD, 2] - ours[:, c.PARENT, 2]) - (
+                    record.angle[end][:, c.CHILD] - record.angle[end][:, c.PARENT]
+                )
+                errors[k].append(
+                    Errors(
+                        np.abs(ours[:, 0, 0] - hull[:, 0]),
+                        np.abs(ours[:, 0, 1] - hull[:, 1]),
+                        np.abs(ours[:, 0, 2] - record.angle[end, 0]),
+                        np.abs(joint).max(1),
+                        np.abs(obs[:, k - 1] - record.obs[end - 1]),
+                        block,
+                        ours,
+                    )
+                )
+        return {k: Errors(*(np.concatenate(v) for v in zip(*parts))) for k, parts in errors.items() if parts}
+
+
+def make_gym(hardcore: bool) -> gym.Env:
+    """Gym's own environment without its wrappers."""
+    return BipedalWalker(hardcore=hardcore)
