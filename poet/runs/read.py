@@ -1,0 +1,102 @@
+"""Read a run folder while it is written or long after: no jax, no Orbax, no training code."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poet.errors import RunError
+from poet.runs.folder import CONFIG, JOURNAL, NICHES, is_alive, read_json, read_run
+from poet.runs.journal import decode
+
+Row = dict[str, Any]
+
+
+def read_journal(path: Path | str) -> list[Row]:
+    """Rows of a run's journal in order. A torn last line, which a kill leaves, is skipped.
+
+    Raises `RunError` for a run without journal, or a torn line before the last.
+    """
+    file = Path(path) / JOURNAL
+    try:
+        lines = file.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise RunError(f"{file} cannot be read: {error.strerror}") from error
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        row = decode(line)
+        if row is not None:
+            rows.append(row)
+        elif number < len(lines):
+            raise RunError(f"{file}, line {number} is not a JSON object: it was edited, or the disk is damaged")
+    return rows
+
+
+def read_config(path: Path | str) -> dict[str, Any]:
+    """The options of a run, as `Config.to_dict` wrote them."""
+    return read_json(Path(path) / CONFIG)
+
+
+def list_niches(path: Path | str) -> list[int]:
+    """Ids of all niches on file, in order of birth."""
+    return sorted(int(file.stem) for file in (Path(path) / NICHES).glob("*.json") if file.stem.isdigit())
+
+
+def read_niche(path: Path | str, niche: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What is known of a niche, and its agents' flat weights f32[G] by occasion ("admission", "best", ...)."""
+    known = list_niches(path)
+    if niche not in known:
+        raise RunError(f"{path} has no niche {niche}: it has {', '.join(map(str, known)) or 'none yet'}")
+    folder = Path(path) / NICHES
+    try:
+        with np.load(folder / f"{niche}.npz", allow_pickle=False) as agents:
+            return read_json(folder / f"{niche}.json"), {name: agents[name] for name in agents.files}
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / f'{niche}.npz'} cannot be read: {error}") from error
+
+
+class Status(NamedTuple):
+    """How far a run is. Speeds and times are None until two iterations tell."""
+
+    name: str
+    iteration: int
+    iterations: int
+    env_steps: int
+    niches: int | None
+    best: float | None
+    steps_per_s: float | None
+    left_s: float | None
+    alive: bool
+
+
+def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
+    """How far a run is, how fast, and how long to go, by the clock of its last iterations."""
+    path = Path(path)
+    run, config = read_run(path), read_config(path)
+    if rows is None:
+        rows = read_journal(path) if (path / JOURNAL).exists() else []
+    ticks = [row for row in rows if row.get("event") == "iteration"]
+    last = ticks[-1] if ticks else {}
+    seconds, steps, counted = 0.0, 0, 0
+    for before, row in zip(ticks[-11:-1], ticks[-10:]):
+        seconds += row.get("wall", {}).get("seconds", 0.0)
+        steps += row.get("env_steps", 0) - before.get("env_steps", 0)
+        counted += 1
+    iteration, iterations = last.get("iteration", 0), config["iterations"]
+    best = [value for value in last.get("best") or [] if value is not None]
+    return Status(
+        name=run["name"],
+        iteration=iteration,
+        iterations=iterations,
+        env_steps=last.get("env_steps", 0),
+        niches=last.get("active"),
+        best=max(best, default=None),
+        steps_per_s=steps / seconds if seconds else None,
+        left_s=(iterations - iteration) * seconds / counted if counted else None,
+        alive=is_alive(path),
+    )
+
+
+def list_runs(root: Path | str) -> list[Path]:
+    """Run folders directly below `root`, by name."""
+    return sorted(entry.parent for entry in Path(root).glob("*/run.json"))

@@ -1,0 +1,100 @@
+"""A search that costs nothing: random walks with a key, 64-bit integers and floats. Also a program to be killed."""
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from poet.runs.folder import claim
+from poet.runs.progress import Reporter
+from poet.runs.runner import Outcome, drive
+from poet.search.base import Info, NicheRecord, Search
+
+
+@dataclasses.dataclass(frozen=True)
+class ToyConfig:
+    seed: int = 0
+    iterations: int = 6
+    max_env_steps: int | None = None
+    checkpoint_every: int = 2
+    keep_every: int = 4
+    step_size: float = 0.5
+
+
+class State(NamedTuple):
+    key: Any
+    iteration: np.ndarray
+    env_steps: np.ndarray
+    position: Any
+    visits: np.ndarray
+
+
+@jax.jit
+def _move(key, position, size):
+    return position + size * jax.random.normal(key, position.shape)
+
+
+def walk(config: ToyConfig, pause_s: float = 0.0) -> Search:
+    def init(key) -> State:
+        zero = np.zeros((), np.int64)
+        return State(key, np.zeros((), np.int32), zero, jnp.zeros((4,), jnp.float32), np.zeros((3,), np.int64))
+
+    def step(state: State) -> tuple[State, Info]:
+        time.sleep(pause_s)
+        iteration = int(state.iteration) + 1
+        position = _move(jax.random.fold_in(state.key, iteration), state.position, config.step_size)
+        visits = state.visits.copy()
+        env_steps = np.asarray(state.env_steps + 100)
+        visits[iteration % 3] += 2**40
+        after = State(state.key, np.asarray(iteration, np.int32), env_steps, position, visits)
+        best = float(position.max())
+        rows: list[dict[str, Any]] = [
+            {"event": "iteration", "iteration": iteration, "env_steps": int(after.env_steps), "best": [best, np.nan]}
+        ]
+        if iteration % 3 == 0:
+            rows.append({"event": "milestone", "iteration": iteration, "niche": iteration, "fitness": np.float32(best)})
+        record = NicheRecord({"id": iteration, "born": iteration}, {"admission": np.asarray(position)})
+        return after, Info(tuple(rows), {iteration: record}, {"rollout": pause_s})
+
+    return Search(init, step)
+
+
+def toy_run(path: Path, config: ToyConfig | None = None, search: Search | None = None, **options: Any) -> Outcome:
+    config = config or ToyConfig()
+    options.setdefault("reporter", Reporter())
+    with claim(path, dataclasses.asdict(config)) as run:
+        return drive(search or walk(config), config, path, run, **options)
+
+
+def _die_in_save(step: int) -> None:
+    """Die by signal 9 between the writing of a checkpoint and its becoming whole."""
+    replace = os.rename
+
+    def rename(source, target, *args, **kwargs):
+        if Path(target).name == str(step):
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target, *args, **kwargs)
+
+    os.rename = rename
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser()
+    options.add_argument("path", type=Path)
+    options.add_argument("--iterations", type=int, default=6)
+    options.add_argument("--pause", type=float, default=0.0)
+    options.add_argument("--die-in-save", type=int)
+    given = options.parse_args()
+    if given.die_in_save is not None:
+        _die_in_save(given.die_in_save)
+    settings = ToyConfig(iterations=given.iterations)
+    outcome = toy_run(given.path, settings, walk(settings, given.pause))
+    sys.exit(0 if outcome.finished else 3)
