@@ -131,9 +131,11 @@ def export(
         occasion: Which of its agents.
         out: Folder to write; by default export/niche_ID in the run's folder.
     """
-    from poet.view.export import export
+    from poet.view.export import GYMNASIUM, export
 
     opened = open_run(run)
     niche = opened.champion() if agent is None else agent
     folder = export(opened, niche, out or opened.path / "export" / f"niche_{niche}", occasion)
-    print(f"{folder / 'weights.npz'}\n{folder / 'policy.py'}\nrun it: python {folder / 'policy.py'}")
+    print(f"{folder / 'weights.npz'}\n{folder / 'policy.py'}")
+    if opened.generator().environment.interface.id in GYMNASIUM:
+        print(f"run it: python {folder / 'policy.py'}")

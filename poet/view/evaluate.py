@@ -1,6 +1,8 @@
 """How good is an agent really: any saved agent, in any environment, on many fresh episodes."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -8,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.base import Environment
-from poet.agents.rollout import Grounds, rollout
+from poet.agents.config import PolicyConfig
+from poet.agents.policy import mlp
+from poet.agents.rollout import Grounds, Outcome, rollout
 from poet.errors import ConfigError
 from poet.types import Genome
 from poet.view.open import Run
@@ -80,9 +84,10 @@ def evaluate(
         jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), genome),
         jax.random.split(jax.random.key(seed), size),
     )
-    program = jax.jit(rollout(environment, run.policy(), LANES, CHUNK))
     queue = jnp.broadcast_to(weights, (size, len(weights)))
-    outcome = program(queue, grounds, jnp.arange(size), jnp.int32(episodes), jnp.int32(size))
+    outcome = _program(environment, run.config.policy)(
+        queue, grounds, jnp.arange(size), jnp.int32(episodes), jnp.int32(size)
+    )
     fitness = np.asarray(outcome.fitness)[:episodes]
     reached = np.asarray(outcome.success)[:episodes] >= 1
     return Evaluation(
@@ -92,6 +97,12 @@ def evaluate(
         np.asarray(outcome.length)[:episodes],
         reached & (fitness >= run.options["search"]["solved"]),
     )
+
+
+@functools.lru_cache(maxsize=8)
+def _program(environment: Environment, config: PolicyConfig) -> Callable[..., Outcome]:
+    """Compiled once for all evaluations in a family of environments."""
+    return jax.jit(rollout(environment, mlp(environment.interface, config), LANES, CHUNK))
 
 
 def _world(run: Run, on: int | str) -> tuple[Genome, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,28 +16,31 @@ if TYPE_CHECKING:
 QUIET = {"iteration", "trial", "transfers"}  # events that a log shows only when asked for by kind
 
 
-def niche_table(run: Run) -> Table:
-    """One row per environment ever admitted, oldest first."""
+def niche_table(run: Run, width: int = 160) -> Table:
+    """One row per environment ever admitted, oldest first; in less than 120 columns only what matters most."""
     from rich.table import Table
 
     niches = run.table("niches")
     table = Table(title=str(run).removeprefix("Run(").removesuffix(")"), title_justify="left", title_style="bold")
-    for name, style in (("niche", "bold"), ("parent", ""), ("born", ""), ("age", ""), ("fitness", ""), ("best", "")):
-        table.add_column(name, justify="right", style=style, no_wrap=True)
-    for name in ("solved", "state", "difficulty"):
+    numbers = ("niche", "parent", "born", "age", "fitness", "best") if width >= 120 else ("niche", "born", "best")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    words = ("solved", "state", "difficulty") if width >= 120 else ("solved", "difficulty")
+    for name in words:
         table.add_column(name, no_wrap=True)
     table.add_column("description", overflow="fold")
     for row in range(len(niches["niche"])):
         one = {name: column[row] for name, column in niches.items()}
         solved, retired = int(one["solved"]), int(one["retired"])
-        table.add_row(
-            *(str(one["niche"]), _id(one["parent"]), str(one["born"]), str(one["age"])),
-            *(_number(one["fitness"]), _number(one["best"])),
-            f"[green]at {solved}[/green]" if solved >= 0 else "[dim]no[/dim]",
-            "active" if retired < 0 else f"[dim]left {retired}[/dim]",
-            str(one["difficulty"]) or "[dim]-[/dim]",
-            str(one["description"]),
-        )
+        cells = {
+            **{name: str(one[name]) for name in ("niche", "born", "age")},
+            "parent": _id(one["parent"]),
+            **{name: _number(one[name]) for name in ("fitness", "best")},
+            "solved": f"[green]at {solved}[/green]" if solved >= 0 else "[dim]no[/dim]",
+            "state": "active" if retired < 0 else f"[dim]left {retired}[/dim]",
+            "difficulty": str(one["difficulty"]) or "[dim]-[/dim]",
+        }
+        table.add_row(*(cells[name] for name in (*numbers, *words)), str(one["description"]))
     return table
 
 
@@ -62,7 +66,7 @@ def niche_lines(run: Run, niche: int) -> list[str]:
         + (f", solved at {solved}" if solved >= 0 else ", not solved"),
         f"  fitness     {_number(one['fitness'])} now, {_number(one['best'])} at best",
         f"  first agent from niche {_id(one['agent_from'])} ({one['via']}); {one['received']} transfers received since",
-        f"  descent     {' < '.join(map(str, ancestors))}",
+        f"  descent     {' <- '.join(map(str, ancestors))}",
         f"  children    {', '.join(map(str, children)) or 'none'}",
         f"  features    {', '.join(f'{name} {value:.3g}' for name, value in features.items()) or 'none'}",
     ]
@@ -73,7 +77,7 @@ def log_lines(run: Run, last: int = 20, niche: int | None = None, kind: str | No
     rows = [row for row in run.events(kind) if row.get("event") and (kind or row["event"] not in QUIET)]
     if niche is not None:
         rows = [row for row in rows if niche in (row.get(name) for name in ("niche", "target", "source", "parent"))]
-    return [f"{row['iteration']:>6}  {say(row)}" for row in rows[-last:]]
+    return [f"{row['iteration']:>6}  {say(row)}" for row in rows[max(len(rows) - last, 0) :]]
 
 
 def say(row: dict[str, Any]) -> str:
@@ -114,9 +118,9 @@ def show(run: Run, niche: int | None, last: int, kind: str | None, tree: bool) -
     """Print the table, or one niche; then the log; then the tree if wanted."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     if niche is None:
-        console.print(niche_table(run))
+        console.print(niche_table(run, console.width))
     else:
         console.print("\n".join(niche_lines(run, niche)), markup=False, highlight=False)
     if tree:

@@ -65,7 +65,7 @@ def _fit(frames: list[Image.Image], words: tuple[str, str], width: int, max_byte
     pace = FRAME_MS
     while True:
         data = _encode(frames, words, min(width, frames[0].width), pace)
-        if len(data) <= max_bytes or (len(frames) < 4 and width < 64):
+        if len(data) <= max_bytes or len(frames) < 8:
             return data
         if width > 320:
             width = int(width * 0.8)

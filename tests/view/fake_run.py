@@ -12,9 +12,13 @@ import jax
 import numpy as np
 
 from envs.registry import GeneratorConfig, config_class
+from poet.agents.config import PolicyConfig
+from poet.agents.policy import mlp
 from poet.runs.config import Config
 from poet.search.poet.config import PoetConfig
 from tests.view.toy import HillsConfig
+
+SMALL = PolicyConfig(hidden=(4,))
 
 
 @dataclasses.dataclass
@@ -40,14 +44,16 @@ def fake_run(
     iterations: int = 200,
     max_niches: int = 20,
     birth_every: int = 6,
-    num_params: int = 15,
+    policy: PolicyConfig = SMALL,
     nan_at: tuple[int, ...] = (),
     seed: int = 0,
 ) -> Path:
     """Write `folder` and return it; `nan_at` lists iterations at which the youngest niche's fitness is NaN."""
     rng = np.random.default_rng(seed)
-    config = Config(iterations=iterations, generator=generator, search=PoetConfig(max_niches=max_niches))
+    search = PoetConfig(max_niches=max_niches)
+    config = Config(iterations=iterations, generator=generator, policy=policy, search=search)
     made = generator.make()
+    num_params = mlp(made.environment.interface, policy).num_params
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "niches").mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config.to_dict()))
@@ -164,4 +170,4 @@ def fake_run(
 if __name__ == "__main__":
     family = config_class(sys.argv[2])() if len(sys.argv) > 2 else HillsConfig()
     length = int(sys.argv[3]) if len(sys.argv) > 3 else 200
-    print(fake_run(Path(sys.argv[1]), family, length, num_params=2804 if family.id == "walker" else 15))
+    print(fake_run(Path(sys.argv[1]), family, length, policy=PolicyConfig() if family.id == "walker" else SMALL))

@@ -121,7 +121,7 @@ class DrawnHills(HillsGenerator):
 
     def render(self, genome, trajectory):
         frames = []
-        for x in np.asarray(trajectory.worlds.x)[: int(trajectory.length)]:
+        for x in np.asarray(trajectory.worlds.x):
             frame = np.kron(self.draw_course(genome), np.ones((2, 1, 1), np.uint8))
             column = int(np.clip(x / LENGTH, 0, 0.97) * 400)
             row = int(2 * self._line(genome, 400)[column])

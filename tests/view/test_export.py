@@ -1,0 +1,90 @@
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from envs.base import Box, Discrete, Interface, MultiDiscrete
+from poet.agents.config import PolicyConfig
+from poet.agents.policy import mlp
+from poet.runs.config import Config
+from poet.view import commands, standalone
+from poet.view.export import export
+from poet.view.open import open_run
+from tests.view.fake_run import fake_run, weights
+from tests.view.toy import HillsGenerator, HillsWorld
+
+
+@pytest.fixture(scope="module")
+def walker_folder(tmp_path_factory):
+    return fake_run(tmp_path_factory.mktemp("runs") / "walker", Config().generator, 1, policy=PolicyConfig())
+
+
+def observations(size, num=200):
+    return np.random.default_rng(0).normal(0, 2, (num, size)).astype(np.float32)
+
+
+def test_walker_acts_alike_in_numpy(walker_folder, tmp_path):
+    run = open_run(walker_folder)
+    act = standalone.load(export(run, 0, tmp_path / "out") / "weights.npz")
+    policy = run.policy()
+    tree = policy.unravel(run.agent(0))
+    obs = observations(24)
+    theirs = np.asarray(jax.vmap(lambda o: policy.apply(tree, o))(obs))
+    ours = np.stack([act(o) for o in obs])
+    assert ours.dtype == np.float32
+    assert ours.shape == (200, 4)
+    assert ours.std() > 0.1
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_exported_folder_runs_in_gymnasium_without_jax(walker_folder, tmp_path, capsys):
+    commands.export(str(walker_folder), agent=0, out=tmp_path / "out")
+    assert "run it: python" in capsys.readouterr().out
+    code = (
+        "import sys, runpy; sys.modules['jax'] = sys.modules['poet'] = None;"
+        "sys.argv = ['policy.py', '--episodes', '1'];"
+        f"runpy.run_path({str(tmp_path / 'out' / 'policy.py')!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "episode 0: return" in done.stdout
+    assert "over 1 episodes" in done.stdout
+
+
+@pytest.mark.parametrize("space", [Box((2, 3), -2.0, 4.0), Discrete(5), MultiDiscrete((3, 4))])
+def test_every_kind_of_action(folder, tmp_path, space):
+    class World(HillsWorld):
+        @property
+        def interface(self):
+            return Interface("hills-v1", jax.ShapeDtypeStruct((3,), np.float32), space, 50)
+
+    class Generator(HillsGenerator):
+        @property
+        def environment(self):
+            return World()
+
+    run = open_run(folder, Generator())
+    policy = mlp(World().interface, run.config.policy)
+    flat = weights(policy.num_params, 1)
+    niche = tmp_path / "run" / "niches"
+    niche.mkdir(parents=True)
+    for name in ("run.json", "config.json", "journal.jsonl"):
+        (tmp_path / "run" / name).write_bytes((folder / name).read_bytes())
+    (niche / "0.json").write_bytes((folder / "niches" / "0.json").read_bytes())
+    np.savez(niche / "0.npz", best=flat)
+    act = standalone.load(export(open_run(tmp_path / "run", Generator()), 0, tmp_path / "out") / "weights.npz")
+    tree = policy.unravel(flat)
+    for obs in observations(3, 20):
+        theirs = np.asarray(policy.apply(tree, obs))
+        assert act(obs).shape == theirs.shape
+        assert act(obs).dtype == theirs.dtype
+        np.testing.assert_allclose(act(obs), theirs, atol=2e-6)
+
+
+def test_other_worlds_are_told_to_import(folder, tmp_path):
+    out = export(open_run(folder), 1, tmp_path / "out")
+    done = subprocess.run([sys.executable, out / "policy.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no counterpart in gymnasium" in done.stderr

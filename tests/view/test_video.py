@@ -1,0 +1,52 @@
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from poet.errors import ConfigError, ShapeError
+from poet.view import commands
+from poet.view.open import open_run
+from poet.view.video import _encode, _fit, video
+from tests.view.fake_run import fake_run
+from tests.view.toy import HillsConfig
+
+
+def test_a_film_moves_and_is_small(folder, tmp_path):
+    path = video(open_run(folder), 0, tmp_path / "film.gif")
+    assert path.stat().st_size < 1_000_000
+    with Image.open(path) as film:
+        assert 5 < film.n_frames <= 51
+        assert film.size == (400, 80 + 34)
+        first = np.asarray(film.convert("RGB")).astype(int)
+        film.seek(film.n_frames - 1)
+        last = np.asarray(film.convert("RGB")).astype(int)
+    assert np.abs(first[:80] - last[:80]).max() > 50, "the cart moved"
+    assert (first[80:] == last[80:]).all(), "the caption stands still"
+    assert (first[80:] < 100).any()
+
+
+def test_the_champion_goes_to_media_by_default(folder, tmp_path, capsys):
+    shutil.copytree(folder, tmp_path / "copy")
+    commands.video(str(tmp_path / "copy"))
+    champion = open_run(folder).champion()
+    assert capsys.readouterr().out.strip().endswith(f"media/niche_{champion}_best.gif")
+    assert (tmp_path / "copy" / "media" / f"niche_{champion}_best.gif").exists()
+
+
+def test_a_film_too_large_is_made_smaller():
+    noise = np.random.default_rng(0).integers(0, 255, (16, 100, 400, 3), np.uint8)
+    frames = [Image.fromarray(frame) for frame in noise]
+    whole = len(_encode(frames, ("a", "b"), 400, 50))
+    small = _fit(frames, ("a", "b"), 400, whole // 3)
+    assert len(small) <= whole // 3
+
+
+def test_what_cannot_be_filmed_says_why(folder, tmp_path):
+    run = open_run(fake_run(tmp_path / "plain", HillsConfig(draws=False), iterations=1))
+    with pytest.raises(ConfigError, match="render"):
+        video(run, 0)
+    shutil.copytree(folder, tmp_path / "copy")
+    np.savez(tmp_path / "copy" / "niches" / "0.npz", best=np.zeros(3, np.float32))
+    with pytest.raises(ShapeError, match=r"f32\[21\]"):
+        video(open_run(tmp_path / "copy"), 0)
