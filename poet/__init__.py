@@ -1,1 +1,94 @@
-"""POET: environments and agents evolve together, on accelerators."""
+"""POET: environments and agents evolve together, on accelerators.
+
+Names are loaded when they are first used, so that `import poet` costs nothing and starts no accelerator.
+"""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from envs.registry import GeneratorConfig as GeneratorConfig
+    from envs.registry import register as register
+    from poet.agents.config import PolicyConfig as PolicyConfig
+    from poet.agents.policy import mlp as mlp
+    from poet.agents.rollout import rollout as rollout
+    from poet.errors import ConfigError as ConfigError
+    from poet.errors import ContractError as ContractError
+    from poet.errors import PoetError as PoetError
+    from poet.errors import RunError as RunError
+    from poet.errors import ShapeError as ShapeError
+    from poet.executors.config import ExecutionConfig as ExecutionConfig
+    from poet.executors.local import local as local
+    from poet.learners.config import ESConfig as ESConfig
+    from poet.learners.es import es as es
+    from poet.runs.config import Config as Config
+    from poet.runs.diff import diff as diff
+    from poet.runs.launch import make_search as make_search
+    from poet.runs.launch import run as run
+    from poet.runs.presets import PRESETS as PRESETS
+    from poet.runs.read import read_journal as read_journal
+    from poet.runs.read import read_status as read_status
+    from poet.runs.runner import drive as drive
+    from poet.search.base import Info as Info
+    from poet.search.base import NicheRecord as NicheRecord
+    from poet.search.base import Search as Search
+    from poet.search.poet.config import PoetConfig as PoetConfig
+    from poet.search.poet.search import poet as poet
+    from poet.types import derive as derive
+    from poet.view.open import Run as Run
+    from poet.view.open import open_run as open_run
+
+_WHERE = {
+    "envs.registry": ("GeneratorConfig", "register"),
+    "poet.agents.config": ("PolicyConfig",),
+    "poet.agents.policy": ("mlp",),
+    "poet.agents.rollout": ("rollout",),
+    "poet.errors": ("ConfigError", "ContractError", "PoetError", "RunError", "ShapeError"),
+    "poet.executors.config": ("ExecutionConfig",),
+    "poet.executors.local": ("local",),
+    "poet.learners.config": ("ESConfig",),
+    "poet.learners.es": ("es",),
+    "poet.runs.config": ("Config",),
+    "poet.runs.diff": ("diff",),
+    "poet.runs.launch": ("make_search", "run"),
+    "poet.runs.presets": ("PRESETS",),
+    "poet.runs.read": ("read_journal", "read_status"),
+    "poet.runs.runner": ("drive",),
+    "poet.search.base": ("Info", "NicheRecord", "Search"),
+    "poet.search.poet.config": ("PoetConfig",),
+    "poet.search.poet.search": ("poet",),
+    "poet.types": ("derive",),
+    "poet.view.open": ("Run", "open_run"),
+}
+_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'poet' has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _refuse_strangers() -> None:
+    """`envs` and `archives` are common names: another package or folder of that name would shadow ours."""
+    home = Path(__file__).resolve().parents[1]
+    for name in ("envs", "archives"):
+        spec = importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve() if spec is not None and spec.origin else None
+        if found is None or found.parents[1] != home:
+            raise ImportError(
+                f"poet needs its own package {name!r} in {home}, but Python finds "
+                f"{found or 'none'}: start from another folder, rename that {name!r}, or uninstall it, "
+                "then install poet-evolution anew"
+            )
+
+
+_refuse_strangers()

@@ -101,8 +101,7 @@ class Checkpoints:
         """The state of one checkpoint, bit for bit as it was saved, and its journal offset.
 
         `example` tells the structure; leading axes may have grown since (archives double). Raises `RunError` where
-        it is another than the saved one, and `ValueError`
-        or whatever Orbax raises where the checkpoint is damaged.
+        it is another than the saved one, and `ValueError` or whatever Orbax raises where the checkpoint is damaged.
         """
         notes = self.notes(step)
         saved: Leaves = notes["leaves"]

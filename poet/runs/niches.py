@@ -24,14 +24,14 @@ def write_niche(folder: Path, niche: int, record: "NicheRecord") -> None:
     atomic_write(folder / f"{niche}.json", encode(record.meta))
 
 
-def forget_after(folder: Path, iteration: int) -> None:
-    """Remove niches born after an iteration: work that was lost and is about to be done again."""
+def forget_from(folder: Path, iteration: int) -> None:
+    """Remove niches born in an iteration or later: work that was lost and is about to be done again."""
     for path in folder.glob("*.json"):
         try:
             born = read_json(path).get("born")
         except RunError:  # torn by a power cut; it is written anew with the work that is done again
-            born = iteration + 1
-        if isinstance(born, int) and born > iteration:
+            born = iteration
+        if isinstance(born, int) and born >= iteration:
             with disk_errors(path):
                 path.unlink()
                 path.with_suffix(".npz").unlink(missing_ok=True)

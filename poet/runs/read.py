@@ -82,7 +82,7 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
         seconds += row.get("wall", {}).get("seconds", 0.0)
         steps += row.get("env_steps", 0) - before.get("env_steps", 0)
         counted += 1
-    iteration, iterations = last.get("iteration", 0), config["iterations"]
+    iteration, iterations = last.get("iteration", -1) + 1, config["iterations"]
     best = [value for value in last.get("best") or [] if value is not None]
     return Status(
         name=run["name"],

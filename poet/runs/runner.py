@@ -16,12 +16,13 @@ from poet.errors import ContractError
 from poet.runs.checkpoint import Checkpoints, check_state
 from poet.runs.folder import CHECKPOINTS, JOURNAL, NICHES, RUN, processor, write_json
 from poet.runs.journal import Journal
-from poet.runs.niches import forget_after, write_niche
-from poet.runs.progress import Reporter, duration
+from poet.runs.niches import forget_from, write_niche
+from poet.runs.progress import Reporter
 from poet.search.base import Info, NicheRecord, Search
 from poet.types import PyTree
 
 SAVE_AFTER_S = 300.0  # a checkpoint is never older than this and one iteration, however long iterations take
+MEDIA_SHARE = 0.05  # of the time at most, for pictures at milestones
 
 Sink = Callable[[Sequence[dict[str, Any]]], None]  # is given the journal rows of each iteration
 Media = Callable[[Path, str], None]  # makes pictures of a run folder at "early", "milestone" and "end"
@@ -94,7 +95,7 @@ def drive(
         state, offset = saved if saved is not None else (state, 0)
         iteration = int(state.iteration)
         journal.trim(offset)
-        forget_after(path / NICHES, iteration)
+        forget_from(path / NICHES, iteration)
         writer = _Writer(path, journal, checkpoints, reporter, list(sinks), iteration if saved is not None else -1)
         if _done(state, config):
             reporter.say(f"{path} is finished at iteration {iteration}; a larger --iterations goes on with it")
@@ -102,6 +103,7 @@ def drive(
         writer.note("start" if saved is None else "resume", iteration)
         if saved is not None:
             reporter.say(f"going on from iteration {iteration}")
+        reporter.say("compiling the first iteration; later starts find it in the cache")
         reporter.start(iteration, config.iterations)
         while not _done(state, config) and not stop.is_set():
             began = time.monotonic()
@@ -143,6 +145,7 @@ def _note_devices(path: Path, run: dict[str, Any], reporter: Reporter) -> None:
     kind = processor() if devices[0].platform == "cpu" else devices[0].device_kind
     now["devices"] = {"platform": devices[0].platform, "kind": kind, "count": len(devices)}
     write_json(path / RUN, run)
+    reporter.say(f"on {len(devices)} x {devices[0].platform} ({kind})")
     if len(run["sessions"]) < 2:
         return
     before = run["sessions"][-2]
@@ -175,6 +178,7 @@ class _Writer:
         self._saved = saved  # iteration of the newest checkpoint, -1 if there is none
         self._saved_at = time.monotonic()
         self._niches: dict[int, NicheRecord] = {}
+        self._media_again_at = 0.0
 
     @property
     def age_s(self) -> float:
@@ -214,15 +218,16 @@ class _Writer:
         self.note("checkpoint", iteration, seconds=round(self._saved_at - began, 6))
 
     def show(self, media: Media, moment: str) -> None:
-        """Have pictures made; they may fail."""
-        self._write_niches()
+        """Have pictures made. They may fail, and those of milestones are left out while they would take too long."""
         began = time.monotonic()
+        if moment == "milestone" and began < self._media_again_at:
+            return
+        self._write_niches()
         try:
             media(self._path, moment)
         except Exception as error:
             self._reporter.say(f"warning: no {moment} pictures: {error!r}")
-        else:
-            self._reporter.say(f"pictures ({duration(time.monotonic() - began)}): {self._path / 'media'}")
+        self._media_again_at = time.monotonic() + (time.monotonic() - began) / MEDIA_SHARE
 
     def _write_niches(self) -> None:
         for niche in sorted(self._niches):

@@ -49,12 +49,12 @@ def walk(config: ToyConfig, pause_s: float = 0.0) -> Search:
 
     def step(state: State) -> tuple[State, Info]:
         time.sleep(pause_s)
-        iteration = int(state.iteration) + 1
+        iteration = int(state.iteration)
         position = _move(jax.random.fold_in(state.key, iteration), state.position, config.step_size)
         visits = state.visits.copy()
         env_steps = np.asarray(state.env_steps + 100)
         visits[iteration % 3] += 2**40
-        after = State(state.key, np.asarray(iteration, np.int32), env_steps, position, visits)
+        after = State(state.key, np.asarray(iteration + 1, np.int32), env_steps, position, visits)
         best = float(position.max())
         rows: list[dict[str, Any]] = [
             {"event": "iteration", "iteration": iteration, "env_steps": int(after.env_steps), "best": [best, np.nan]}

@@ -1,0 +1,74 @@
+"""From a config to a run: the parts put together, and the one call that the command makes."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poet.runs.cache import use_cache
+from poet.runs.config import Config
+from poet.runs.folder import claim
+from poet.runs.fork import fork
+
+if TYPE_CHECKING:
+    from poet.runs.progress import Reporter
+    from poet.runs.runner import Outcome
+    from poet.search.base import Search
+    from poet.types import Genome, Params
+
+
+def make_search(config: Config, start: "Sequence[tuple[Genome, Params | None]]" = ()) -> "Search":
+    """The search that a config describes; `start` gives environments, and agents if any, to begin with."""
+    from poet.agents.policy import mlp
+    from poet.executors.local import local
+    from poet.learners.es import es
+    from poet.search.poet.search import poet
+
+    generator = config.generator.make()
+    policy = mlp(generator.environment.interface, config.policy)
+    learner = es(config.es, policy.num_params)
+    executor = local(generator.environment, policy, learner, config.execution)
+    return poet(config.search, generator, policy, learner, executor, episodes=config.es.episodes, start=start)
+
+
+def prepare(root: Path, devices: int | None) -> None:
+    """Set up what jax reads once, as it is imported: a device for each core, and the compilation cache."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or cores))
+    use_cache(root)
+
+
+def run(
+    config: Config,
+    path: Path | str,
+    *,
+    source: Path | str | None = None,
+    start: "Sequence[tuple[Genome, Params | None]]" = (),
+    media: Callable[[Path, str], None] | None = None,
+    sinks: Sequence[Callable[[Sequence[dict[str, Any]]], None]] = (),
+    reporter: "Reporter | None" = None,
+) -> "Outcome":
+    """Start a run in a folder, or go on with it; returns when it is done or was asked to stop.
+
+    Args:
+      config: Every option. On going on, only budget, devices and cadences may differ from those of the start.
+      path: The run folder; the compilation cache lies beside it.
+      source: A run to fork instead of starting afresh.
+      start: Environments, and agents if any, to begin with instead of the generator's simplest.
+      media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
+      sinks: Called with the journal rows of each iteration, as for an external tracker; may fail.
+      reporter: Where progress is shown; by default on standard output.
+
+    Raises `RunError` where the folder cannot be used or the disk fails, `ConfigError` for impossible options.
+    """
+    path = Path(path)
+    if source is not None:
+        fork(Path(source), path, config.to_dict())
+    with claim(path, config.to_dict()) as record:
+        prepare(path.parent, config.execution.devices)
+        # Only now, so that a folder which cannot be used is refused at once: jax alone takes a second to import.
+        from poet.runs.progress import Reporter
+        from poet.runs.runner import drive
+
+        search = make_search(config, start)
+        return drive(search, config, path, record, reporter=reporter or Reporter(), media=media, sinks=sinks)
