@@ -20,7 +20,8 @@ _CORNERS = CORNERS.astype(np.float32)
 _HULL = HULL.astype(np.float32)
 FAR = 1e3  # m, the gap of a contact that is not there
 SLOTS = 4
-SLOT_BODY = np.array([[2, 2, 2, 1], [4, 4, 4, 3]])
+SLOT_BODY = np.array([[2, 4], [1, 3], [2, 4], [2, 4]])  # [slot, leg]; slots are toe, knee, heel, shin
+LOWER_LEG = np.array([0, 2, 3])
 
 
 class Window(NamedTuple):
@@ -127,12 +128,12 @@ def _leg(terrain: Terrain, place: Float[Array, "2 2"], angle: Float[Array, "2"])
         jax.tree.map(lambda v: v[4:], wall),
         _knots(ground, place[0], angle[0], float(HALF_WIDTH[0])),
     )
-    return jax.tree.map(lambda f, s, k: jnp.concatenate([f, s[None], k[None]]), foot, shin, knee)
+    return jax.tree.map(lambda f, k, s: jnp.stack([f[0], k, f[1], s]), foot, knee, shin)
 
 
 def find(terrain: Terrain, place: Float[Array, "5 2"], angle: Float[Array, "5"]) -> Contact:
-    """Candidate contacts [leg, slot] of both legs, from the bodies' centres and angles."""
-    return jax.vmap(_leg, (None, 0, 0))(terrain, place[1:].reshape(2, 2, 2), angle[1:].reshape(2, 2))
+    """Candidate contacts [slot, leg] of both legs, from the bodies' centres and angles."""
+    return jax.vmap(_leg, (None, 0, 0), 1)(terrain, place[1:].reshape(2, 2, 2), angle[1:].reshape(2, 2))
 
 
 def hull_touches(ground: Window, place: Float[Array, "2"], angle: Float[Array, ""]) -> Bool[Array, ""]:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from envs.base import Box, Interface, Step
 from envs.walker import constants as c
-from envs.walker.contacts import find, hull_touches, window
+from envs.walker.contacts import LOWER_LEG, find, hull_touches, window
 from envs.walker.dynamics import Motion, advance, levers, point_velocity, project
 from envs.walker.genome import ObstacleGenome
 from envs.walker.lidar import AHEAD, fractions
@@ -103,7 +103,7 @@ class Walker:
 
         hull = after.com + levers(after.angle)[5].sum(0)
         ground = window(level, hull[0], HULL_BEHIND, AHEAD)
-        touched = (contact.gap[:, :3] < c.TOUCH).any(1)
+        touched = (contact.gap[LOWER_LEG] < c.TOUCH).any(0)
         shaping = _shaping(hull[0], after.angle[0])
         fell = hull_touches(ground, hull, after.angle[0]) | (hull[0] < 0)
         effort = 0.00035 * c.MOTOR_TORQUE * jnp.minimum(jnp.abs(action), 1.0).sum()

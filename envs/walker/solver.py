@@ -1,11 +1,11 @@
-"""Motors, joint limits and contacts: projected Gauss-Seidel on impulses.
+"""Motors, joint limits and contacts: projected Gauss-Seidel on impulses, over-relaxed.
 
-Rows are, in this order: hips (2), knees (2), and for each contact slot friction (2) and normal (2), always leg 1
-then leg 2. Rows of the two legs are solved side by side, the groups one after the other: legs act on each other only
-through the heavy hull. W = J M^-1 J' says what speed an impulse on one row gives each row.
+Rows come in groups, solved one group after the other and within a group side by side: hips, knees, then for each
+stage of contact slots the normals and the frictions. Rows of the two legs share a group, as do toe and knee: they act
+on each other only through the heavy hull or a hinge. W = J M^-1 J' says what speed an impulse on one row gives each.
 
-Limits and contacts act once they are reached, as in Box2D, and what they were overrun by is mended in a second,
-shorter solve for positions alone, which adds no speed.
+Limits and contacts act once they are reached, as in Box2D; what they were overrun by is mended in a second, shorter
+solve for positions alone, which adds no speed.
 """
 
 from typing import NamedTuple
@@ -16,11 +16,17 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from envs.walker import constants as c
-from envs.walker.contacts import SLOT_BODY, SLOTS, Contact
+from envs.walker.contacts import SLOT_BODY, Contact
 
-ROWS = 4 + 4 * SLOTS
-POSITION_SWEEPS = 3
+RELAXATION = 1.5  # a landing walker is a chain of light links under a heavy one: plain sweeps creep
+PLAIN_SWEEPS = 2  # at the end, so that over-relaxed light links settle
 MAX_SINK = 0.08  # m, deeper than this no contact sinks in one step, so that fast legs do not pass through corners
+
+HIPS, KNEES = slice(0, 2), slice(2, 4)
+STAGES = ((slice(0, 2), slice(4, 8), slice(8, 12)),  # slots, rows of their normals, rows of their frictions
+          (slice(2, 3), slice(12, 14), slice(14, 16)),
+          (slice(3, 4), slice(16, 18), slice(18, 20)))  # fmt: skip
+ROWS = 20
 _JOINTS = (np.eye(5)[c.CHILD] - np.eye(5)[c.PARENT]).astype(np.float32)
 _REFERENCE, _LOWER, _UPPER = (v.astype(np.float32) for v in (c.REFERENCE, c.LOWER, c.UPPER))
 _SPEED = c.MOTOR_SPEED.astype(np.float32)
@@ -44,16 +50,16 @@ def assemble(
     velocity: Float[Array, "2"],
     spin: Float[Array, "5"],
 ) -> System:
-    """Rows for these contacts [leg, slot], given places and levers of the bodies."""
-    body = SLOT_BODY.T  # [slot, leg]
-    point, normal = contact.point.swapaxes(0, 1), contact.normal.swapaxes(0, 1)
+    """Rows for these contacts [slot, leg], given places and levers of the bodies."""
+    own = np.eye(5, dtype=np.float32)[SLOT_BODY][..., None] * (contact.point - place[SLOT_BODY])[..., None, :]
+    arm = lever[SLOT_BODY] + own  # [slot, leg, body, 2]
+    normal = contact.normal
     tangent = jnp.stack([normal[..., 1], -normal[..., 0]], axis=-1)
-    direction = jnp.stack([tangent, normal], axis=1)  # [slot, row, leg, 2]
-    own = np.eye(5, dtype=np.float32)[body][..., None] * (point - place[body])[..., None, :]
-    arm = (lever[body] + own)[:, None]  # [slot, 1, leg, body, 2]
-    turning = arm[..., 0] * direction[..., 1, None] - arm[..., 1] * direction[..., 0, None]
-    linear = jnp.concatenate([jnp.zeros((4, 2)), direction.reshape(-1, 2)])
-    turning = jnp.concatenate([jnp.asarray(_JOINTS), turning.reshape(-1, 5)])
+    direction = jnp.concatenate([v[slots].reshape(-1, 2) for slots, _, _ in STAGES for v in (normal, tangent)])
+    arm = jnp.concatenate([arm[slots].reshape(-1, 5, 2) for slots, _, _ in STAGES for _ in "nt"])
+    turning = arm[..., 0] * direction[:, 1:] - arm[..., 1] * direction[:, :1]
+    linear = jnp.concatenate([jnp.zeros((4, 2)), direction])
+    turning = jnp.concatenate([jnp.asarray(_JOINTS), turning])
     response = turning @ inverse
     W = response @ turning.T + linear @ linear.T / c.MASS
     return System(linear, response, W, linear @ velocity + turning @ spin, 1.0 / jnp.diagonal(W))
@@ -68,55 +74,49 @@ def solve_speeds(
     sweeps: int, system: System, joint: Float[Array, "4"], action: Float[Array, "4"], contact: Contact
 ) -> Float[Array, "R"]:
     """Impulses after `sweeps` rounds; `joint` and `action` by hip 1, hip 2, knee 1, knee 2."""
-    _, _, W, free, soft = system
+    _, _, W, free, softness = system
     motor = _SPEED * jnp.sign(action)
     torque = c.DT * c.MOTOR_TORQUE * jnp.minimum(jnp.abs(action), 1.0)
     floor = jnp.where(joint <= _LOWER, 0.0, -np.inf)
     ceiling = jnp.where(joint >= _UPPER, 0.0, np.inf)
-    gap = contact.gap.T  # [slot, leg]
-    approach = jnp.where(gap < c.TOUCH, 0.0, -(gap + MAX_SINK) / c.DT)
+    approach = jnp.where(contact.gap < c.TOUCH, 0.0, -(contact.gap + MAX_SINK) / c.DT)
 
-    def hold(impulse: Array, at: slice) -> Array:
-        old, speed = impulse[at], free[at] + W[at] @ impulse
-        new = jnp.clip(old + (motor[at] - speed) * soft[at], -torque[at], torque[at])
-        new = jnp.maximum(new, old + (floor[at] - speed) * soft[at])
-        new = jnp.minimum(new, old + (ceiling[at] - speed) * soft[at])
-        return impulse.at[at].set(new)
-
-    def touch(impulse: Array, slot: int) -> Array:
-        across, away = slice(4 + 4 * slot, 6 + 4 * slot), slice(6 + 4 * slot, 8 + 4 * slot)
-        bound = c.FRICTION * impulse[away]
-        new = impulse[across] - (free[across] + W[across] @ impulse) * soft[across]
-        impulse = impulse.at[across].set(jnp.clip(new, -bound, bound))
-        new = impulse[away] + (approach[slot] - free[away] - W[away] @ impulse) * soft[away]
-        return impulse.at[away].set(jnp.maximum(new, 0.0))
-
-    def sweep(_: int, impulse: Array) -> Array:
-        impulse = hold(hold(impulse, slice(0, 2)), slice(2, 4))
-        for slot in range(SLOTS):
-            impulse = touch(impulse, slot)
+    def sweep(i: Array, impulse: Array) -> Array:
+        soft = softness * jnp.where(i < sweeps - PLAIN_SWEEPS, RELAXATION, 1.0)
+        for at in (HIPS, KNEES):
+            old, speed = impulse[at], free[at] + W[at] @ impulse
+            new = jnp.clip(old + (motor[at] - speed) * soft[at], -torque[at], torque[at])
+            new = jnp.maximum(new, old + (floor[at] - speed) * soft[at])
+            new = jnp.minimum(new, old + (ceiling[at] - speed) * soft[at])
+            impulse = impulse.at[at].set(new)
+        for slots, away, across in STAGES:
+            new = impulse[away] + (approach[slots].reshape(-1) - free[away] - W[away] @ impulse) * soft[away]
+            impulse = impulse.at[away].set(jnp.maximum(new, 0.0))
+            bound = c.FRICTION * impulse[away]
+            new = impulse[across] - (free[across] + W[across] @ impulse) * soft[across]
+            impulse = impulse.at[across].set(jnp.clip(new, -bound, bound))
         return impulse
 
     return jax.lax.fori_loop(0, sweeps, sweep, jnp.zeros(ROWS))
 
 
 def solve_places(system: System, impulse: Float[Array, "R"], joint: Float[Array, "4"], contact: Contact) -> Array:
-    """Displacements by row, as impulses, that mend what touching contacts and reached limits would be overrun by."""
+    """Displacements by row, as impulses, that mend what touching contacts and reached limits would be overrun by.
+
+    One sweep: more changed nothing against Box2D.
+    """
     _, _, W, free, soft = system
     moved = c.DT * (free + W @ impulse)
     side = jnp.where(joint <= _LOWER, 1.0, jnp.where(joint >= _UPPER, -1.0, 0.0))
     bend = jnp.where(joint <= _LOWER, _LOWER - c.LIMIT_SLOP, _UPPER + c.LIMIT_SLOP) - joint - moved[:4]
-    rise = c.TOUCH - 3 * c.SLOP - contact.gap.T - moved[4:].reshape(SLOTS, 2, 2)[:, 1]
-    rise = jnp.where(contact.gap.T < c.TOUCH, jnp.minimum(rise, c.MAX_CORRECTION), -np.inf)
-
-    def sweep(_: int, push: Array) -> Array:
-        for at in (slice(0, 2), slice(2, 4)):
-            new = push[at] + (bend[at] - W[at] @ push) * soft[at]
-            push = push.at[at].set(side[at] * jnp.maximum(side[at] * new, 0.0))
-        for slot in range(SLOTS):
-            at = slice(6 + 4 * slot, 8 + 4 * slot)
-            new = push[at] + (rise[slot] - W[at] @ push) * soft[at]
-            push = push.at[at].set(jnp.maximum(new, 0.0))
-        return push
-
-    return jax.lax.fori_loop(0, POSITION_SWEEPS, sweep, jnp.zeros(ROWS))
+    rise = c.TOUCH - 3 * c.SLOP - contact.gap
+    push = jnp.zeros(ROWS)
+    for at in (HIPS, KNEES):
+        new = (bend[at] - W[at] @ push) * soft[at]
+        push = push.at[at].set(side[at] * jnp.maximum(side[at] * new, 0.0))
+    for slots, away, _ in STAGES:
+        touching = contact.gap[slots].reshape(-1) < c.TOUCH
+        lack = jnp.minimum(rise[slots].reshape(-1) - moved[away], c.MAX_CORRECTION)
+        new = (lack - W[away] @ push) * soft[away]
+        push = push.at[away].set(jnp.where(touching, jnp.maximum(new, 0.0), 0.0))
+    return push
