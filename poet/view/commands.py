@@ -25,7 +25,7 @@ def inspect(run: str, *, niche: int | None = None, last: int = 20, kind: str | N
 
 
 def plot(
-    run: str,
+    run: Path,
     *,
     what: Literal["all", "overview", "fitness", "gallery", "transfers", "lineage"] = "all",
     out: Path | None = None,
@@ -50,10 +50,10 @@ def plot(
 
 
 def video(
-    run: str,
+    run: Path,
     *,
     niche: int | None = None,
-    agent: Literal["best", "admission", "retirement", "current"] = "best",
+    occasion: Literal["best", "admission", "retirement", "current"] = "best",
     seed: int = 0,
     out: Path | None = None,
 ) -> None:
@@ -62,21 +62,21 @@ def video(
     Args:
         run: Run folder, or its name in runs/.
         niche: Whose agent; by default the latest that was solved, or the fittest.
-        agent: Which of its agents.
+        occasion: Which of its agents.
         seed: Of the episode, where chance plays a part.
         out: File to write; by default in the run's media folder.
     """
     from poet.view.video import video
 
-    print(video(open_run(run), niche, out, agent=agent, seed=seed))
+    print(video(open_run(run), niche, out, occasion=occasion, seed=seed))
 
 
 def evaluate(
-    run: str,
+    run: Path,
     *,
     agent: int | None = None,
     on: str | None = None,
-    world_run: str | None = None,
+    world_run: Path | None = None,
     occasion: Literal["best", "admission", "retirement", "current"] = "best",
     episodes: int = 100,
     fresh: bool = True,
@@ -117,7 +117,7 @@ def evaluate(
 
 
 def export(
-    run: str,
+    run: Path,
     *,
     agent: int | None = None,
     occasion: Literal["best", "admission", "retirement", "current"] = "best",

@@ -85,7 +85,7 @@ def evaluate(
         jax.random.split(jax.random.key(seed), size),
     )
     queue = jnp.broadcast_to(weights, (size, len(weights)))
-    outcome = _program(environment, run.config.policy)(
+    outcome = _program(environment, run.policy_config)(
         queue, grounds, jnp.arange(size), jnp.int32(episodes), jnp.int32(size)
     )
     fitness = np.asarray(outcome.fitness)[:episodes]

@@ -108,7 +108,7 @@ def say(row: dict[str, Any]) -> str:
         case "rejection":
             return f"mutant {get('trial')} is {get('verdict')} for the best agent found ({_number(get('fitness'))})"
         case "reproduction":
-            return f"{len(get('eligible') or [])} parents, {get('passed')} mutants passed, {get('admitted')} admitted"
+            return f"parents {get('eligible')}: mutants passed {get('passed')}, admitted {get('admitted')}"
         case "transfers":
             return f"{get('accepted')} of {get('attempts')} transfers accepted, {get('proposals')} proposals tried"
     return ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("iteration", "wall"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poet.agents.config import PolicyConfig
 from poet.errors import ConfigError, RunError, unknown
 from poet.runs import read
 from poet.runs.config import Config
@@ -75,6 +76,12 @@ class Run:
         return Config.from_dict(self.options)
 
     @property
+    def policy_config(self) -> PolicyConfig:
+        """Options of the run's policies."""
+        given: dict[str, Any] = self.options["policy"]
+        return PolicyConfig(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
+
+    @property
     def iteration(self) -> int:
         """Outer iterations done."""
         return tables.last_iteration(self.events("iteration")) + 1
@@ -128,7 +135,7 @@ class Run:
         """What the run's flat weights mean."""
         from poet.agents.policy import mlp
 
-        return mlp(self.generator().environment.interface, self.config.policy)
+        return mlp(self.generator().environment.interface, self.policy_config)
 
     def agent(self, niche: int, occasion: str = "best") -> Params:
         """An agent's weights f32[G], checked to fit the policy."""

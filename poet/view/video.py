@@ -25,7 +25,7 @@ def video(
     niche: int | None = None,
     path: str | os.PathLike[str] | None = None,
     *,
-    agent: str = "best",
+    occasion: str = "best",
     seed: int = 0,
     width: int = 480,
     max_bytes: int = 1_000_000,
@@ -36,7 +36,7 @@ def video(
     until it fits. Raises `ConfigError` if the generator cannot draw.
     """
     chosen = run.niche(run.champion() if niche is None else niche)
-    generator, weights = run.generator(), run.agent(chosen.id, agent)
+    generator, weights = run.generator(), run.agent(chosen.id, occasion)
     draw = getattr(generator, "render", None)
     if draw is None:
         raise ConfigError(f"generator {generator.id!r} cannot draw: video needs its `render(genome, trajectory)`")
@@ -47,16 +47,16 @@ def video(
     pick = np.unique(np.append(np.arange(0, len(trajectory.rewards), every), len(trajectory.rewards) - 1))
     shown = jax.tree.map(lambda leaf: np.asarray(leaf)[pick], trajectory)
     frames = [Image.fromarray(np.asarray(frame)) for frame in draw(chosen.genome, shown)]
-    words = _words(run, chosen, agent, float(np.sum(trajectory.rewards)), len(trajectory.rewards))
-    target = Path(path) if path is not None else run.path / "media" / f"niche_{chosen.id}_{agent}.gif"
+    words = _words(run, chosen, occasion, float(np.sum(trajectory.rewards)), len(trajectory.rewards))
+    target = Path(path) if path is not None else run.path / "media" / f"niche_{chosen.id}_{occasion}.gif"
     write(target, _fit(frames, words, width, max_bytes))
     return target
 
 
-def _words(run: Run, niche: Niche, agent: str, fitness: float, steps: int) -> tuple[str, str]:
+def _words(run: Run, niche: Niche, occasion: str, fitness: float, steps: int) -> tuple[str, str]:
     first = [f"{run.name}, niche {niche.id}", f"fitness {fitness:.0f} in {steps} steps"]
     first += [f"solved at iteration {niche.meta['solved']}"] if niche.meta.get("solved") is not None else []
-    first += [f"{agent} agent"] if agent != "best" else []
+    first += [f"{occasion} agent"] if occasion != "best" else []
     return ",  ".join(first), str(niche.meta.get("description", ""))
 
 
