@@ -1,0 +1,105 @@
+"""A point pushed along a windy corridor: an environment and its generator, as short as they can be."""
+
+import dataclasses
+from typing import ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from envs.base import Box, Interface, Step
+from envs.registry import GeneratorConfig, register
+from poet.errors import ConfigError
+
+
+class Corridor(NamedTuple):
+    length: Float[Array, ""]  # 2 .. 9
+    wind: Float[Array, ""]  # 0 .. 0.9, sideways
+
+
+class Point(NamedTuple):
+    place: Float[Array, "2"]
+    speed: Float[Array, "2"]
+    time: Int[Array, ""]
+
+
+@dataclasses.dataclass(frozen=True)
+class CorridorWorld:
+    """Reach the end without touching the walls at +-0.5: full thrust ahead, and steer against the wind."""
+
+    horizon: int = 50
+
+    @property
+    def interface(self) -> Interface:
+        return Interface("corridor-v1", jax.ShapeDtypeStruct((4,), jnp.float32), Box((2,)), self.horizon, ("y",))
+
+    def build(self, key, genome):
+        return genome
+
+    def reset(self, key, level):
+        return Point(jnp.zeros(2), jnp.zeros(2), jnp.int32(0)), jnp.zeros(4)
+
+    def step(self, key, level, world, action):
+        push = jnp.clip(action, -1, 1) + level.wind * jnp.array([0.0, 1.0])
+        speed = 0.7 * world.speed + 0.3 * push
+        point = Point(world.place + 0.2 * speed, speed, world.time + 1)
+        x, y = point.place
+        crashed = jnp.abs(y) > 0.5
+        reward = 100 * (x - world.place[0]) / level.length - jnp.where(crashed, 20.0, 0.0)
+        over = crashed | (x >= level.length)
+        obs = jnp.concatenate([jnp.stack([x / 9, 2 * y]), speed])
+        return Step(point, obs, reward, over, point.time >= self.horizon, {"y": y})
+
+    def success(self, level, world):
+        return (world.place[0] >= level.length).astype(jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class CorridorGenerator:
+    id: str = "corridor"
+    version: int = 1
+    environment: CorridorWorld = CorridorWorld()
+    reasons: tuple[str, ...] = ("valid", "length out of bounds", "wind out of bounds")
+    feature_names: tuple[str, ...] = ("length", "wind")
+    feature_bounds: tuple[tuple[float, float], ...] = ((2.0, 9.0), (0.0, 0.9))
+    deterministic: bool = True
+
+    def sample(self, key):
+        return Corridor(*jax.random.uniform(key, (2,), minval=jnp.array([2, 0]), maxval=jnp.array([9, 0.9])))
+
+    def mutate(self, key, genome, strength):
+        change = jax.random.uniform(key, (2,), minval=jnp.array([-0.5, -0.1]), maxval=jnp.array([1.0, 0.2]))
+        length, wind = jnp.stack(genome) + strength * change
+        return Corridor(jnp.clip(length, 2, 9), jnp.clip(wind, 0, 0.9))
+
+    def check(self, genome):
+        length = (genome.length >= 2) & (genome.length <= 9)
+        wind = (genome.wind >= 0) & (genome.wind <= 0.9)
+        return length & wind, jnp.where(length, jnp.where(wind, 0, 2), 1)
+
+    def features(self, genome):
+        return jnp.stack(genome)
+
+    def simplest(self):
+        return Corridor(jnp.float32(2), jnp.float32(0))
+
+    def describe(self, genome):
+        return f"a corridor {genome.length:.1f} long with a side wind of {genome.wind:.2f}"
+
+    def to_json(self, genome):
+        return {"id": self.id, "version": self.version, "length": float(genome.length), "wind": float(genome.wind)}
+
+    def from_json(self, data):
+        if (data.get("id"), data.get("version")) != (self.id, self.version):
+            raise ConfigError(f"expected a genome of {self.id!r} version {self.version}, got {data!r}")
+        return Corridor(jnp.float32(data["length"]), jnp.float32(data["wind"]))
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class CorridorConfig(GeneratorConfig):
+    id: ClassVar[str] = "corridor"
+    horizon: int = 50
+
+    def make(self):
+        return CorridorGenerator(environment=CorridorWorld(self.horizon))
