@@ -6,6 +6,7 @@ told one at a time, for the same reason (facts on XLA's bits: shapes and partiti
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ from poet.types import PyTree
 
 # Lanes and queue by device kind: a CPU's caches hold 128 lanes, other devices want thousands.
 LANES = {"cpu": 128}
-QUEUE = {"cpu": 4096}
+QUEUE = {"cpu": 2048}
 MANY_LANES, LONG_QUEUE = 8192, 32768
 
 
@@ -45,6 +46,7 @@ def local(environment: Environment, policy: Policy, learner: Learner, config: Ex
     def program(params, genome, key_data, ground, num_episodes, num_grounds) -> Outcome:
         return run(params, Grounds(genome, jax.random.wrap_key_data(key_data)), ground, num_episodes, num_grounds)
 
+    pool = ThreadPoolExecutor(len(devices), "device")
     ask, tell = jax.jit(learner.ask), jax.jit(learner.tell)
     spent = {"rollout_s": 0.0, "steps": 0, "lane_steps": 0}
 
@@ -53,16 +55,18 @@ def local(environment: Environment, policy: Policy, learner: Learner, config: Ex
         start = time.perf_counter()
         shares = [np.arange(d, len(ground), len(devices)) for d in range(len(devices))]
         shares = [share for share in shares if len(share)]
-        running = []
-        for device, share in zip(devices, shares):
+
+        def launch(device: jax.Device, share: np.ndarray) -> Outcome:
             used, index = np.unique(ground[share], return_inverse=True)
             genome = jax.tree.map(
                 lambda *leaves: _pad(np.stack(leaves), num_levels), *(grounds[g].genome for g in used)
             )
             key_data = _pad(np.stack([jax.random.key_data(grounds[g].key) for g in used]), num_levels)
             work = (_pad(params[share], queue), genome, key_data, _pad(index.astype(np.int32), queue))
-            sizes = np.int32(len(share)), np.int32(len(used))
-            running.append(program(*jax.device_put((*work, *sizes), device)))
+            return program(*jax.device_put((*work, np.int32(len(share)), np.int32(len(used))), device))
+
+        # Threads, because the first call on each device compiles for it, and compiling is most of a cold start.
+        running = list(pool.map(launch, devices, shares))
         fitness, success = np.zeros(len(ground), np.float32), np.zeros(len(ground), np.float32)
         length = np.zeros(len(ground), np.int32)
         for share, outcome in zip(shares, running):

@@ -1,0 +1,77 @@
+"""Walker steps per second by the number of lanes, on whatever device jax finds: where does a device saturate?
+
+    python benchmarks/walker_lanes.py --lanes 1024 4096 16384 65536 262144
+
+Each row runs episodes as a search would: fresh random policies of the paper's size, one set of weights per lane,
+courses built in the program, lanes refilled from a queue, fitness returned. Steps that idle lanes take are not
+counted. Also prints what the paper's run would take at the best rate.
+"""
+
+import argparse
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from envs.walker.config import WalkerConfig
+from poet.agents.config import PolicyConfig
+from poet.agents.policy import mlp
+from poet.agents.rollout import Grounds, rollout
+
+PAPER_STEPS = 4.6e11  # 25,200 iterations, 20 niches, 512 samples, episodes of 1,000 steps, proposals included
+
+
+def measure(lanes: int, per_lane: int, hard: bool, chunk: int, repeats: int) -> tuple[float, float, float, float]:
+    """Useful steps/s (median of repeats), lane steps/s, share of lane steps that counted, seconds to compile."""
+    generator = WalkerConfig().make()
+    environment = generator.environment
+    policy = mlp(environment.interface, PolicyConfig())
+    queue = lanes * per_lane
+    keys = jax.random.split(jax.random.key(0), queue)
+    params = jax.vmap(policy.init)(keys)
+    simplest = jax.tree.map(jnp.asarray, generator.simplest())
+    genome = (
+        jax.vmap(generator.sample)(keys)
+        if hard
+        else jax.tree.map(lambda x: jnp.broadcast_to(x, (queue, *x.shape)), simplest)
+    )
+    args = params, Grounds(genome, keys), jnp.arange(queue), jnp.int32(queue), jnp.int32(queue)
+    start = time.perf_counter()
+    program = jax.jit(rollout(environment, policy, lanes, chunk)).lower(*args).compile()
+    compiled = time.perf_counter() - start
+    jax.block_until_ready(program(*args))
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        outcome = jax.block_until_ready(program(*args))
+        seconds.append(time.perf_counter() - start)
+    took, steps, lane_steps = float(np.median(seconds)), int(np.asarray(outcome.length).sum()), int(outcome.lane_steps)
+    return steps / took, lane_steps / took, steps / lane_steps, compiled
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lanes", type=int, nargs="+", default=[128])
+    parser.add_argument("--per-lane", type=int, default=4, help="queued episodes for each lane")
+    parser.add_argument("--chunk", type=int, default=32, help="steps between refills")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--hard", action="store_true", help="courses drawn from the prior instead of flat ground")
+    options = parser.parse_args()
+    device = jax.devices()[0]
+    print(
+        f"{device.device_kind} ({device.platform}), jax {jax.__version__}, {'prior' if options.hard else 'flat'} courses"
+    )
+    print(f"{'lanes':>8} {'steps/s':>12} {'lane steps/s':>13} {'busy':>6} {'compile':>8}")
+    best = 0.0
+    for lanes in options.lanes:
+        useful, all_steps, busy, compiled = measure(
+            lanes, options.per_lane, options.hard, options.chunk, options.repeats
+        )
+        best = max(best, useful)
+        print(f"{lanes:>8} {useful:>12,.0f} {all_steps:>13,.0f} {busy:>6.2f} {compiled:>7.1f}s", flush=True)
+    print(f"the paper's run, {PAPER_STEPS:.1e} steps, at the best rate: {PAPER_STEPS / best / 3600:,.1f} hours")
+
+
+if __name__ == "__main__":
+    main()
