@@ -37,12 +37,12 @@ def gallery(run: Run) -> Figure:
     return made
 
 
-def draw(made: Figure | SubFigure, run: Run, ids: Sequence[int]) -> None:
-    """These niches in a figure or a part of one."""
+def draw(made: Figure | SubFigure, run: Run, ids: Sequence[int], rows: int = 1) -> None:
+    """These niches in a figure or a part of one, with room for at least `rows` below one another."""
     if not ids:
         return sentence(made.subplots(), "No environment was admitted yet.")
     columns = _columns(len(ids))
-    rows = math.ceil(len(ids) / columns)
+    rows = max(rows, math.ceil(len(ids) / columns))
     places = made.subplots(rows, columns, squeeze=False)
     table = run.table("niches")
     colours = difficulty_colours(table["difficulty"])

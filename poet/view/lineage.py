@@ -69,7 +69,8 @@ def draw(axes: Axes, run: Run) -> None:
         )
     for name, colour in colours.items():
         axes.plot([], [], color=colour, lw=3, label=name or ("no class" if len(colours) > 1 else "environment"))
-    axes.scatter([], [], marker="*", s=45, color="white", edgecolor=INK, lw=0.7, label="solved")
+    if (niches["solved"] >= 0).any():
+        axes.scatter([], [], marker="*", s=45, color="white", edgecolor=INK, lw=0.7, label="solved")
     if (niches["retired"] >= 0).any():
         axes.scatter([], [], marker="|", s=40, color=INK, lw=1, label="retired")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, fontsize=8, frameon=False, handlelength=1.3)

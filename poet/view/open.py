@@ -78,8 +78,10 @@ class Run:
     @property
     def policy_config(self) -> PolicyConfig:
         """Options of the run's policies."""
-        given: dict[str, Any] = self.options["policy"]
-        return PolicyConfig(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
+        given: dict[str, Any] = {}
+        for name, value in self.options["policy"].items():
+            given[name] = tuple(value) if isinstance(value, list) else value
+        return PolicyConfig(**given)
 
     @property
     def iteration(self) -> int:

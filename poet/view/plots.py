@@ -64,18 +64,24 @@ def draw_curves(axes: Axes, run: Run) -> None:
     for place, niche in enumerate(ids):
         shade = matplotlib.colormaps["viridis"](0.9 * min(born.get(int(niche), 0) / last, 1.0))
         marker = "." if np.isfinite(values[:, place]).sum() < 3 else ""
-        axes.plot(times[::stride], values[::stride, place], color=shade, lw=1.2, alpha=0.85, marker=marker)
-        alive = np.flatnonzero(np.isfinite(values[:, place]))
-        if len(ids) <= 8 and len(alive):
-            axes.annotate(
-                f" {niche}", (times[alive[-1]], values[alive[-1], place]), color=shade, va="center", fontsize=8
-            )
+        axes.plot(
+            times[::stride],
+            values[::stride, place],
+            color=shade,
+            lw=1.2,
+            alpha=0.85,
+            marker=marker,
+            label=f"niche {niche}",
+        )
     solved = run.options["search"]["solved"]
     if solved <= np.nanmax(values) * 1.3:
         axes.axhline(solved, color=ORANGE, lw=1, ls="--")
         axes.annotate("solved", (times[0], solved), color=ORANGE, fontsize=8, va="bottom")
     axes.set_ylabel("fitness")
-    axes.set_title("dark: early niches, bright: late ones", loc="left", fontsize=8, color=GREY)
+    if len(ids) <= 8:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=8, fontsize=8, frameon=False, handlelength=1.3)
+    else:
+        axes.set_title("dark: early niches, bright: late ones", loc="left", fontsize=8, color=GREY)
     return None
 
 
@@ -193,15 +199,15 @@ def draw_matrix(axes: Axes, run: Run) -> None:
 
 def overview(run: Run) -> Figure:
     """The run in one picture: family tree, fitness of all niches, and the latest environments."""
-    made = figure(15, 9.2)
+    ids = run.table("niches")["niche"]
+    made = figure(15, float(np.clip(5.2 + 0.3 * len(ids), 5.5, 9.2)))
     left, right = made.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1])[0]
-    tree, curves = left.subplots(2, 1, height_ratios=[1.5, 1], sharex=True)
+    tree, curves = left.subplots(2, 1, height_ratios=[float(np.clip(0.1 * len(ids), 0.4, 1.6)), 1], sharex=True)
     lineage.draw(tree, run)
     tree.set_xlabel("")
     draw_curves(curves, run)
     curves.set_xlabel("iteration")
-    ids = run.table("niches")["niche"]
-    gallery.draw(right, run, [int(niche) for niche in ids[-9:]])
+    gallery.draw(right, run, [int(niche) for niche in ids[-9:]], rows=4)
     right.suptitle("latest environments" if len(ids) > 9 else "environments", fontsize=10, color=GREY)
     made.suptitle(headline(run), color=INK, fontsize=13)
     return made

@@ -38,13 +38,16 @@ def figure(width: float, height: float) -> Figure:
 
 
 def plain(axes: Axes) -> None:
-    """Axes with nothing that says nothing."""
+    """Axes over iterations with nothing that says nothing."""
+    from matplotlib.ticker import MaxNLocator
+
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(GREY)
     axes.grid(color="#eceff1", lw=0.8)
     axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # iterations are whole
 
 
 def sentence(axes: Axes, words: str) -> None:
