@@ -39,8 +39,11 @@ def lineage(run: Run) -> Figure:
     return made
 
 
-def draw(axes: Axes, run: Run) -> None:
-    """Each niche a line from birth to retirement, thick once solved, coloured by difficulty, labelled with its id."""
+def draw(axes: Axes, run: Run, size: float = 7.5) -> None:
+    """Each niche a line from birth to retirement, thick once solved, coloured by difficulty, labelled with its id.
+
+    `size` is that of the labels, in points.
+    """
     niches = run.table("niches")
     plain(axes)
     axes.grid(visible=False)
@@ -49,7 +52,6 @@ def draw(axes: Axes, run: Run) -> None:
     colours = difficulty_colours(niches["difficulty"])
     height = {int(niches["niche"][row]): level for level, (row, _) in enumerate(order(niches))}
     now = max(run.iteration, int(niches["born"].max()) + 1)
-    size = float(np.clip(330 / len(height), 5, 8.5))
     for row, niche in enumerate(niches["niche"]):
         level, colour = height[int(niche)], colours[str(niches["difficulty"][row])]
         born, retired, solved = (int(niches[name][row]) for name in ("born", "retired", "solved"))
@@ -77,7 +79,7 @@ def draw(axes: Axes, run: Run) -> None:
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("iteration")
-    axes.margins(x=0.02, y=0.03)
+    axes.margins(x=0.02, y=min(0.05, 0.6 / len(height)))
     axes.invert_yaxis()
     return None
 

@@ -98,7 +98,7 @@ def draw_map(axes: Axes, run: Run) -> None:
         edges, np.arange(len(ids) + 1) - 0.5, values.T, cmap="viridis", vmin=low, vmax=max(high, low + 1e-6),
         rasterized=True,
     )  # fmt: skip
-    axes.figure.colorbar(mesh, ax=axes, pad=0.01, aspect=25, label="fitness", extend="both")
+    axes.figure.colorbar(mesh, ax=axes, pad=0.01, aspect=25, label="fitness", extend="both", extendfrac=0.02)
     solved = [(at, rows[int(n)]) for n, at in zip(*(run.table("niches")[k] for k in ("niche", "solved")), strict=True)
               if at >= 0 and int(n) in rows]  # fmt: skip
     broken = ~np.isfinite(table["fitness"])
@@ -203,7 +203,7 @@ def overview(run: Run) -> Figure:
     made = figure(15, float(np.clip(5.2 + 0.3 * len(ids), 5.5, 9.2)))
     left, right = made.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1])[0]
     tree, curves = left.subplots(2, 1, height_ratios=[float(np.clip(0.1 * len(ids), 0.4, 1.6)), 1], sharex=True)
-    lineage.draw(tree, run)
+    lineage.draw(tree, run, float(np.clip(330 / max(len(ids), 1), 5, 8)))
     tree.set_xlabel("")
     draw_curves(curves, run)
     curves.set_xlabel("iteration")
