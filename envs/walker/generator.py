@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from envs.walker import describe
 from envs.walker.config import WalkerConfig
 from envs.walker.genome import PIT_UNIT, ROUGHNESS_UNIT, STAIR_UNIT, STUMP_UNIT, ObstacleGenome
+from envs.walker.terrain import Terrain, build_terrain
 from poet.errors import ConfigError
-from poet.types import Key
+from poet.types import Key, PyTree
 
 if TYPE_CHECKING:
     from envs.walker.env import Walker
@@ -267,11 +268,23 @@ class ObstacleGenerator:
             "additionalProperties": False,
         }
 
-    def render(self, genome: ObstacleGenome, trajectory: Any) -> list[np.ndarray]:
-        """The episode as frames u8[H, W, 3]; `trajectory` holds its worlds, stacked along time."""
-        from envs.walker.viewer import render
+    def draw_course(self, genome: ObstacleGenome, width: int = 1600) -> UInt8[np.ndarray, "H W 3"]:
+        """The course from start to end as one strip; where courses are fresh, one of them."""
+        from envs.walker import viewer
 
-        return render(self.environment, genome, trajectory)
+        return viewer.draw_course(build_terrain(jax.random.key(genome.seed), genome), width)
+
+    def render(self, genome: ObstacleGenome, trajectory: PyTree, level: Terrain | None = None) -> list[np.ndarray]:
+        """An episode as frames u8[H, W, 3]; `trajectory` holds its worlds stacked along time, or is those worlds.
+
+        Where courses are fresh the genome does not tell which it was: give the level. Raises `ConfigError`.
+        """
+        from envs.walker import viewer
+
+        if level is None and not self.deterministic:
+            raise ConfigError("walker: terrain is fresh in every episode; render expects the episode's level")
+        level = level or build_terrain(jax.random.key(genome.seed), genome)
+        return viewer.render(level, getattr(trajectory, "worlds", trajectory))
 
     def _seed(self, u: Array) -> Int[Array, ""]:
         """A course of its own for a new genome; none where courses are fresh, so that equal genomes stay equal."""
