@@ -7,12 +7,13 @@ D descriptor, F genome features, G parameters.
 from typing import Any, TypeAlias
 
 import jax
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 Key: TypeAlias = PRNGKeyArray
 PyTree: TypeAlias = Any
 Genome: TypeAlias = Any  # a pytree of arrays: the parameters of one world
-Params: TypeAlias = Float[Array, "G"]  # the weights of one agent, flat
+Params: TypeAlias = Float[Array, "G"] | Float[np.ndarray, "G"]  # the weights of one agent, flat
 
 
 def derive(key: Key, *identity: int) -> Key:

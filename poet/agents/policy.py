@@ -1,7 +1,7 @@
 """Policies: flax networks seen as functions of one flat weight vector."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -56,12 +56,12 @@ def mlp(interface: Interface, config: PolicyConfig) -> Policy:
         return config.init_sigma * jax.random.normal(key, weights.shape)
 
     def apply(tree: PyTree, obs: Array) -> Array:
-        return decide(module.apply(tree, _flat(obs)))
+        return decide(cast(Array, module.apply(tree, _flat(obs))))
 
-    return Policy(weights.size, init, unravel, apply)
+    return Policy(weights.size, init, lambda params: unravel(jnp.asarray(params)), apply)
 
 
-def check_params(policy: Policy, params: Array, name: str = "params") -> None:
+def check_params(policy: Policy, params: Params, name: str = "params") -> None:
     """Raises `ShapeError` unless `params` are weights f32[G] of this policy."""
     if params.shape != (policy.num_params,) or params.dtype != jnp.float32:
         raise ShapeError(

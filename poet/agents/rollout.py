@@ -135,7 +135,7 @@ def record(
     """
 
     @jax.jit
-    def program(params: Params, key: Key, genome: Genome) -> tuple[PyTree, Array, Array]:
+    def program(params: Params, key: Key, genome: Genome) -> tuple[PyTree, Array, Array, Array]:
         params, key, genome = jax.tree.map(
             lambda leaf: jnp.broadcast_to(leaf, (lanes, *leaf.shape)), (params, key, genome)
         )

@@ -7,6 +7,7 @@ told one at a time, for the same reason (facts on XLA's bits: shapes and partiti
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import numpy as np
@@ -56,7 +57,7 @@ def local(environment: Environment, policy: Policy, learner: Learner, config: Ex
         shares = [np.arange(d, len(ground), len(devices)) for d in range(len(devices))]
         shares = [share for share in shares if len(share)]
 
-        def launch(device: jax.Device, share: np.ndarray) -> Outcome:
+        def launch(device: Any, share: np.ndarray) -> Outcome:
             used, index = np.unique(ground[share], return_inverse=True)
             genome = jax.tree.map(
                 lambda *leaves: _pad(np.stack(leaves), num_levels), *(grounds[g].genome for g in used)
