@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from poet.executors.local import local as local
     from poet.learners.config import ESConfig as ESConfig
     from poet.learners.es import es as es
+    from poet.runs.build import build as build
     from poet.runs.config import Config as Config
     from poet.runs.diff import diff as diff
-    from poet.runs.launch import make_search as make_search
     from poet.runs.launch import run as run
     from poet.runs.presets import PRESETS as PRESETS
     from poet.runs.read import read_journal as read_journal
@@ -52,7 +52,8 @@ _WHERE = {
     "poet.learners.es": ("es",),
     "poet.runs.config": ("Config",),
     "poet.runs.diff": ("diff",),
-    "poet.runs.launch": ("make_search", "run"),
+    "poet.runs.build": ("build",),
+    "poet.runs.launch": ("run",),
     "poet.runs.presets": ("PRESETS",),
     "poet.runs.read": ("read_journal", "read_status"),
     "poet.runs.runner": ("drive",),

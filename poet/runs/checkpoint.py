@@ -1,11 +1,14 @@
 """The State of a search on disk; the only file that knows Orbax (v1 API, tried with 0.12).
 
-A checkpoint is the State and nothing else. Beside it, in Orbax's metadata, stand the journal offset that it belongs
-to and a digest of every leaf: Orbax notices torn files, but reads a flipped bit as data.
+    checkpoints/N/ state/ notes.json
+
+A checkpoint is the State and nothing else; its notes are the journal offset that it belongs to and a digest of each
+leaf and file, because Orbax reads a flipped bit as data and leaves a trail of tasks behind when a file is torn.
+Orbax only writes the arrays: a folder becomes a checkpoint by being renamed once all of it is on the disk.
 """
 
 import hashlib
-import logging
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -20,7 +23,8 @@ from poet.errors import ContractError, RunError
 from poet.runs.folder import disk_errors
 from poet.types import PyTree
 
-KEEP_LAST = 2  # the newest may turn out broken after a crash of the machine
+KEEP_LAST = 2
+NOTES, STATE = "notes.json", "state"
 Leaves = dict[str, list[Any]]  # path -> [kind, dtype, shape, digest]
 
 
@@ -53,114 +57,144 @@ def leaves(state: PyTree) -> Leaves:
     found: Leaves = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         data = np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
-        digest = hashlib.blake2b(np.ascontiguousarray(data).tobytes(), digest_size=16).hexdigest()
+        digest = _digest(np.ascontiguousarray(data).tobytes())
         kind = "jax" if isinstance(leaf, jax.Array) else "numpy"
         found[jax.tree_util.keystr(path)] = [kind, str(leaf.dtype), list(leaf.shape), digest]
     return found
 
 
-class Checkpoints:
-    """The checkpoints of a run. The one writer alone sets `writer`, which clears what a kill left half done."""
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
-    def __init__(self, path: Path, keep_every: int = 1, writer: bool = False) -> None:
-        self._path = path.resolve()
-        logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax explains every corrupt file over many screens
-        policies = v1.training.preservation_policies
-        keep: Any = policies.AnyPreservationPolicy([policies.LatestN(KEEP_LAST), policies.EveryNSteps(keep_every)])
-        with disk_errors(path):
-            self._orbax = v1.training.Checkpointer(
-                str(self._path), cleanup_tmp_directories=writer, preservation_policy=keep
-            )
 
-    def steps(self) -> list[int]:
-        """Iterations of the complete checkpoints, newest first."""
-        return sorted((found.step for found in self._orbax.checkpoints), reverse=True)
+def steps(folder: Path) -> list[int]:
+    """Iterations of the checkpoints, newest first."""
+    if not folder.is_dir():
+        return []
+    return sorted((int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()), reverse=True)
 
-    def save(self, state: PyTree, iteration: int, offset: int) -> None:
-        """Save and return when it is done and complete. Raises `RunError`, with all earlier ones intact."""
-        self._settle()
-        notes = {"journal": offset, "leaves": leaves(state)}
+
+def save(folder: Path, state: PyTree, iteration: int, offset: int, keep_every: int = 1) -> None:
+    """Save a state; it is on the disk when this returns. Keeps the last two and every `keep_every`-th iteration.
+
+    Raises `RunError` with all earlier ones intact.
+    """
+    draft = folder / f"{iteration}.tmp"
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        v1.save(str(draft.resolve() / STATE), state)
+        notes = {"iteration": iteration, "journal": offset, "leaves": leaves(state), "files": _files(draft)}
+        (draft / NOTES).write_text(json.dumps({**notes, "digest": _digest(json.dumps(notes).encode())}))
+        _sync(draft)
+        os.rename(draft, folder / str(iteration))
+    except Exception as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise RunError(
+            f"checkpoint {iteration} could not be saved in {folder}: {_reason(error)}. "
+            "What was saved before is intact; the same command goes on from there"
+        ) from error
+    for step in steps(folder)[KEEP_LAST:]:
+        if step % keep_every:
+            shutil.rmtree(folder / str(step), ignore_errors=True)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if any(sign in text for sign in ("No space left", "File too large", "quota exceeded", "RESOURCE_EXHAUSTED")):
+        return "no room left on the disk, make room"
+    return f"{type(error).__name__}: {text.strip().partition(chr(10))[0][:300]}"
+
+
+def _files(folder: Path) -> dict[str, str]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NOTES)
+    return {path.relative_to(folder).as_posix(): _digest(path.read_bytes()) for path in found}
+
+
+def _sync(folder: Path) -> None:
+    for path in (*folder.rglob("*"), folder):
+        handle = os.open(path, os.O_RDONLY)
         try:
-            self._orbax.save(iteration, state, force=True, overwrite=True, custom_metadata=notes)
-        except Exception as error:
-            full = "No space left" in str(error) or "RESOURCE_EXHAUSTED" in str(error) or "Disk quota" in str(error)
-            what = "no room left on the disk: make room" if full else f"{type(error).__name__}: {error}"
-            raise RunError(
-                f"checkpoint {iteration} could not be saved in {self._path}: {what}. "
-                "The checkpoints before it are intact; the same command goes on from the newest"
-            ) from error
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
-    def notes(self, step: int) -> dict[str, Any]:
-        """What was saved beside a state: its journal offset and its leaves. Raises `ValueError` if unreadable."""
-        notes = self._orbax.metadata(step).custom_metadata
-        if not isinstance(notes, dict) or "journal" not in notes or "leaves" not in notes:
-            raise ValueError("its metadata is gone")
-        return notes
 
-    def load(self, step: int, example: PyTree) -> tuple[PyTree, int]:
-        """The state of one checkpoint, bit for bit as it was saved, and its journal offset.
+def notes(folder: Path, step: int) -> dict[str, Any]:
+    """What was noted beside a state, after a look whether all its files are as they were written.
 
-        `example` tells the structure; leading axes may have grown since (archives double). Raises `RunError` where
-        it is another than the saved one, and `ValueError` or whatever Orbax raises where the checkpoint is damaged.
-        """
-        notes = self.notes(step)
-        saved: Leaves = notes["leaves"]
-        _compare_structure(step, saved, leaves(example))
-        example = jax.tree_util.tree_map_with_path(
-            lambda path, leaf: _grown(leaf, tuple(saved[jax.tree_util.keystr(path)][2])), example
-        )
-        loaded = jax.tree.map(_like, self._orbax.load(step, example), example)
-        damaged = [name for name, leaf in leaves(loaded).items() if leaf != saved[name]]
-        if damaged:
-            raise ValueError(f"state{damaged[0]} is not what was saved")
-        return loaded, notes["journal"]
+    Raises `ValueError` that says what is damaged.
+    """
+    path = folder / str(step)
+    try:
+        noted = json.loads((path / NOTES).read_text())
+        digest = noted.pop("digest")
+        found = _files(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its {NOTES} cannot be read") from error
+    if digest != _digest(json.dumps(noted).encode()):
+        raise ValueError(f"its {NOTES} is not what was written")
+    expected = noted["files"]
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise ValueError(f"{name} is not what was written")
+    return noted
 
-    def newest(
-        self, example: PyTree, reaches: Callable[[int], bool], warn: Callable[[str], None]
-    ) -> tuple[PyTree, int] | None:
-        """The newest checkpoint that is whole and whose journal offset `reaches` holds; None if there is none.
 
-        Broken ones are set aside with a warning, never deleted. Raises `RunError` if all there are are broken.
-        """
-        found = self.steps()
-        for step in found:
-            try:
-                state, offset = self.load(step, example)
-                if not reaches(offset):
-                    raise ValueError(f"the journal does not reach its offset {offset}")
+def load(folder: Path, step: int, example: PyTree) -> tuple[PyTree, int]:
+    """The state of a checkpoint, bit for bit as it was saved, and its journal offset.
+
+    `example` tells the structure; leading axes may have grown since (archives double). Raises `RunError` where it
+    has another structure than the saved one, and `ValueError` where files are damaged.
+    """
+    noted = notes(folder, step)
+    saved: Leaves = noted["leaves"]
+    _compare_structure(step, saved, leaves(example))
+    example = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: _grown(leaf, tuple(saved[jax.tree_util.keystr(path)][2])), example
+    )
+    try:
+        loaded = jax.tree.map(_like, v1.load(str(folder.resolve() / str(step) / STATE), example), example)
+    except Exception as error:
+        raise RunError(
+            f"checkpoint {step} is whole, but this Orbax cannot load it ({_reason(error)}): "
+            "use the package versions that run.json names"
+        ) from error
+    if leaves(loaded) != saved:
+        raise RunError(f"checkpoint {step} came back changed: use the package versions that run.json names")
+    return loaded, noted["journal"]
+
+
+def newest(
+    folder: Path, example: PyTree, reaches: Callable[[int], bool], warn: Callable[[str], None]
+) -> tuple[PyTree, int] | None:
+    """The newest checkpoint that is whole and whose journal offset `reaches` holds; None if there is none.
+
+    For the one writer of a run: what a kill left half done is removed, and broken checkpoints are set aside with a
+    warning. Raises `RunError` if all there are are broken.
+    """
+    for draft in folder.glob("*.tmp"):
+        shutil.rmtree(draft, ignore_errors=True)
+    found = steps(folder)
+    for step in found:
+        try:
+            state, offset = load(folder, step, example)
+            if reaches(offset):
                 return state, offset
-            except RunError:
-                raise
-            except Exception as error:
-                reason = str(error).partition("\n")[0][:200] or type(error).__name__
-                warn(f"checkpoint {step} is broken and set aside ({reason})")
-                self._set_aside(step)
-        if found:
-            raise RunError(
-                f"none of the checkpoints in {self._path} can be read; they were set aside there as N.broken. "
-                "Restore one from a backup, or start another run with --name"
-            )
-        return None
-
-    def _set_aside(self, step: int) -> None:
-        aside = self._path / f"{step}.broken"
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(self._path / str(step), aside)
-
-    def _settle(self) -> None:
-        # Orbax does not fsync. By the time of the next save most is on the disk anyway, so that waiting for the rest
-        # then costs little, and a power cut leaves at least the last checkpoint but one.
-        for step in self.steps()[:1]:
-            with disk_errors(self._path):
-                for folder, _, names in os.walk(self._path / str(step)):
-                    for name in ("", *names):
-                        handle = os.open(os.path.join(folder, name), os.O_RDONLY)
-                        os.fsync(handle)
-                        os.close(handle)
-
-    def close(self) -> None:
-        """Let go of Orbax's threads."""
-        self._orbax.close()
+            reason = f"the journal does not reach its offset {offset}"
+        except ValueError as error:
+            reason = str(error)
+        warn(f"warning: checkpoint {step} is broken and set aside: {reason}")
+        with disk_errors(folder):
+            aside = folder / f"{step}.broken"
+            shutil.rmtree(aside, ignore_errors=True)
+            os.rename(folder / str(step), aside)
+    if found:
+        raise RunError(
+            f"none of the checkpoints in {folder} can be read; they were set aside there as N.broken. "
+            "Restore one from a backup, or start another run with --name"
+        )
+    return None
 
 
 def _like(loaded: Any, example: Any) -> Any:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from poet.errors import RunError
-from poet.runs.checkpoint import Checkpoints
+from poet.runs import checkpoint
 from poet.runs.folder import CHECKPOINTS, read_run
 from poet.runs.read import read_journal
 
@@ -63,11 +63,9 @@ def _state(a: Path, b: Path) -> list[str]:
 
 
 def _newest(path: Path) -> tuple[int | None, dict[str, Any]]:
-    if not (path / CHECKPOINTS).is_dir():
-        return None, {}
-    checkpoints = Checkpoints(path / CHECKPOINTS)
-    try:
-        step = next(iter(checkpoints.steps()), None)
-        return step, checkpoints.notes(step)["leaves"] if step is not None else {}
-    finally:
-        checkpoints.close()
+    for step in checkpoint.steps(path / CHECKPOINTS):
+        try:
+            return step, checkpoint.notes(path / CHECKPOINTS, step)["leaves"]
+        except ValueError as error:
+            raise RunError(f"checkpoint {step} of {path} is broken: {error}") from error
+    return None, {}

@@ -1,4 +1,4 @@
-"""From a config to a run: the parts put together, and the one call that the command makes."""
+"""From a config to a run on disk: the one call that the command makes."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -11,24 +11,10 @@ from poet.runs.folder import claim
 from poet.runs.fork import fork
 
 if TYPE_CHECKING:
+    from envs.base import Generator
     from poet.runs.progress import Reporter
     from poet.runs.runner import Outcome
-    from poet.search.base import Search
     from poet.types import Genome, Params
-
-
-def make_search(config: Config, start: "Sequence[tuple[Genome, Params | None]]" = ()) -> "Search":
-    """The search that a config describes; `start` gives environments, and agents if any, to begin with."""
-    from poet.agents.policy import mlp
-    from poet.executors.local import local
-    from poet.learners.es import es
-    from poet.search.poet.search import poet
-
-    generator = config.generator.make()
-    policy = mlp(generator.environment.interface, config.policy)
-    learner = es(config.es, policy.num_params)
-    executor = local(generator.environment, policy, learner, config.execution)
-    return poet(config.search, generator, policy, learner, executor, episodes=config.es.episodes, start=start)
 
 
 def prepare(root: Path, devices: int | None) -> None:
@@ -43,6 +29,7 @@ def run(
     path: Path | str,
     *,
     source: Path | str | None = None,
+    generator: "Generator | None" = None,
     start: "Sequence[tuple[Genome, Params | None]]" = (),
     media: Callable[[Path, str], None] | None = None,
     sinks: Sequence[Callable[[Sequence[dict[str, Any]]], None]] = (),
@@ -54,6 +41,7 @@ def run(
       config: Every option. On going on, only budget, devices and cadences may differ from those of the start.
       path: The run folder; the compilation cache lies beside it.
       source: A run to fork instead of starting afresh.
+      generator: One's own, instead of the one that the config names.
       start: Environments, and agents if any, to begin with instead of the generator's simplest.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
       sinks: Called with the journal rows of each iteration, as for an external tracker; may fail.
@@ -67,8 +55,9 @@ def run(
     with claim(path, config.to_dict()) as record:
         prepare(path.parent, config.execution.devices)
         # Only now, so that a folder which cannot be used is refused at once: jax alone takes a second to import.
+        from poet.runs.build import build
         from poet.runs.progress import Reporter
         from poet.runs.runner import drive
 
-        search = make_search(config, start)
+        search = build(config, generator=generator, start=start)
         return drive(search, config, path, record, reporter=reporter or Reporter(), media=media, sinks=sinks)

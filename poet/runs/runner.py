@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 
 from poet.errors import ContractError
-from poet.runs.checkpoint import Checkpoints, check_state
+from poet.runs import checkpoint
 from poet.runs.folder import CHECKPOINTS, JOURNAL, NICHES, RUN, processor, write_json
 from poet.runs.journal import Journal
 from poet.runs.niches import forget_from, write_niche
@@ -84,31 +84,29 @@ def drive(
     with contextlib.ExitStack() as stack:
         journal = Journal(path / JOURNAL)
         stack.callback(journal.close)
-        checkpoints = Checkpoints(path / CHECKPOINTS, config.keep_every, writer=True)
-        stack.callback(checkpoints.close)
         stack.callback(reporter.close)
         stop = stack.enter_context(_stop_on_signals(reporter))
 
         state = search.init(jax.random.key(config.seed))
-        check_state(state)
-        saved = checkpoints.newest(state, journal.reaches, reporter.say)
-        state, offset = saved if saved is not None else (state, 0)
+        checkpoint.check_state(state)
+        saved = checkpoint.newest(path / CHECKPOINTS, state, journal.reaches, reporter.say)
+        state, offset = saved or (state, 0)
         iteration = int(state.iteration)
-        journal.trim(offset)
-        forget_from(path / NICHES, iteration)
-        writer = _Writer(path, journal, checkpoints, reporter, list(sinks), iteration if saved is not None else -1)
+        writer = _Writer(path, journal, config.keep_every, reporter, list(sinks), iteration if saved else -1)
         if _done(state, config):
             reporter.say(f"{path} is finished at iteration {iteration}; a larger --iterations goes on with it")
             return Outcome(state, iteration, True)
-        writer.note("start" if saved is None else "resume", iteration)
-        if saved is not None:
+        journal.trim(offset)
+        forget_from(path / NICHES, iteration)
+        writer.note("start" if not saved else "resume", iteration)
+        if saved:
             reporter.say(f"going on from iteration {iteration}")
         reporter.say("compiling the first iteration; later starts find it in the cache")
         reporter.start(iteration, config.iterations)
         while not _done(state, config) and not stop.is_set():
             began = time.monotonic()
             state, info = search.step(state)
-            check_state(state)
+            checkpoint.check_state(state)
             if int(state.iteration) != iteration + 1:
                 raise ContractError(
                     f"step must raise state.iteration by one, from {iteration}; got {int(state.iteration)}"
@@ -165,14 +163,14 @@ class _Writer:
         self,
         path: Path,
         journal: Journal,
-        checkpoints: Checkpoints,
+        keep_every: int,
         reporter: Reporter,
         sinks: list[Sink],
         saved: int,
     ) -> None:
         self._path = path
         self._journal = journal
-        self._checkpoints = checkpoints
+        self._keep_every = keep_every
         self._reporter = reporter
         self._sinks = sinks
         self._saved = saved  # iteration of the newest checkpoint, -1 if there is none
@@ -213,7 +211,7 @@ class _Writer:
         began = time.monotonic()
         self._write_niches()
         self._journal.sync()
-        self._checkpoints.save(state, iteration, self._journal.offset)
+        checkpoint.save(self._path / CHECKPOINTS, state, iteration, self._journal.offset, self._keep_every)
         self._saved, self._saved_at = iteration, time.monotonic()
         self.note("checkpoint", iteration, seconds=round(self._saved_at - began, 6))
 

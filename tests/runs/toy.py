@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poet.runs.cache import use_cache
 from poet.runs.folder import claim
 from poet.runs.progress import Reporter
 from poet.runs.runner import Outcome, drive
@@ -42,10 +43,10 @@ def _move(key, position, size):
     return position + size * jax.random.normal(key, position.shape)
 
 
-def walk(config: ToyConfig, pause_s: float = 0.0) -> Search:
+def walk(config: ToyConfig, pause_s: float = 0.0, size: int = 4) -> Search:
     def init(key) -> State:
         zero = np.zeros((), np.int64)
-        return State(key, np.zeros((), np.int32), zero, jnp.zeros((4,), jnp.float32), np.zeros((3,), np.int64))
+        return State(key, np.zeros((), np.int32), zero, jnp.zeros((size,), jnp.float32), np.zeros((3,), np.int64))
 
     def step(state: State) -> tuple[State, Info]:
         time.sleep(pause_s)
@@ -86,13 +87,28 @@ def _die_in_save(step: int) -> None:
     os.rename = rename
 
 
+def _die_in_cache() -> None:
+    """Die by signal 9 in the middle of the first write of a compiled program."""
+    from jax._src.lru_cache import LRUCache
+
+    def put(self, key: str, value: bytes) -> None:
+        (Path(str(self.path)) / f"{key}-cache").write_bytes(value[: len(value) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    LRUCache.put = put
+
+
 if __name__ == "__main__":
     options = argparse.ArgumentParser()
     options.add_argument("path", type=Path)
     options.add_argument("--iterations", type=int, default=6)
     options.add_argument("--pause", type=float, default=0.0)
     options.add_argument("--die-in-save", type=int)
+    options.add_argument("--die-in-cache", action="store_true")
     given = options.parse_args()
+    use_cache(given.path.parent)
+    if given.die_in_cache:
+        _die_in_cache()
     if given.die_in_save is not None:
         _die_in_save(given.die_in_save)
     settings = ToyConfig(iterations=given.iterations)

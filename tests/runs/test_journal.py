@@ -1,0 +1,84 @@
+import json
+import resource
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from poet.errors import RunError
+from poet.runs.folder import JOURNAL
+from poet.runs.journal import Journal, encode
+from poet.runs.read import read_journal
+
+
+@pytest.fixture
+def journal(tmp_path: Path):
+    journal = Journal(tmp_path / JOURNAL)
+    yield journal
+    journal.close()
+
+
+def test_rows_come_back(tmp_path: Path, journal: Journal) -> None:
+    rows = [{"event": "a", "x": 0.1, "deep": {"list": [1, "two", None, True]}}, {"wall": {"seconds": 1.5}}]
+    journal.append(rows)
+    assert read_journal(tmp_path) == rows
+
+
+def test_what_is_not_finite_is_null_and_named() -> None:
+    row = json.loads(encode({"fitness": [1.0, np.nan, np.float32(np.inf)], "at": {"best": -np.inf}, "ok": 2.0}))
+    assert row == {
+        "fitness": [1.0, None, None],
+        "at": {"best": None},
+        "ok": 2.0,
+        "nonfinite": ["fitness.1", "fitness.2", "at.best"],
+    }
+
+
+def test_numpy_and_jax_numbers_are_exact() -> None:
+    big, small = 2**62 + 1, np.float32(0.1)
+    row = json.loads(encode({"i": np.int64(big), "f": small, "a": jnp.arange(3), "b": np.bool_(True), "n": np.eye(2)}))
+    assert row == {"i": big, "f": float(small), "a": [0, 1, 2], "b": True, "n": [[1.0, 0.0], [0.0, 1.0]]}
+    assert "nonfinite" not in row
+
+
+def test_something_else_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match=r"a\.1 is a object"):
+        encode({"a": [1, object()]})
+
+
+@pytest.mark.parametrize("torn", [b'{"event":"b', b'{"event":"b"}', b"\xff\x00"], ids=["half", "no newline", "binary"])
+def test_a_torn_last_line_is_skipped_and_trimmed(tmp_path: Path, journal: Journal, torn: bytes) -> None:
+    journal.append([{"event": "a"}])
+    offset = journal.offset
+    with open(tmp_path / JOURNAL, "ab") as file:
+        file.write(torn)
+    assert read_journal(tmp_path) == [{"event": "a"}]
+    journal.trim(offset)
+    journal.append([{"event": "c"}])
+    assert read_journal(tmp_path) == [{"event": "a"}, {"event": "c"}]
+
+
+def test_a_torn_line_in_the_middle_is_an_error_with_its_number(tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_bytes(b'{"event":"a"}\n{"eve\n{"event":"c"}\n')
+    with pytest.raises(RunError, match="line 2"):
+        read_journal(tmp_path)
+
+
+def test_an_offset_is_reached_only_at_the_end_of_a_row(journal: Journal) -> None:
+    journal.append([{"event": "a"}])
+    end = journal.offset
+    assert journal.reaches(0)
+    assert journal.reaches(end)
+    assert not journal.reaches(end - 1)
+    assert not journal.reaches(end + 1)
+
+
+def test_a_full_disk_is_an_error(journal: Journal) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(RunError, match="no room left"):
+            journal.append([{"event": "x" * 200}])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
