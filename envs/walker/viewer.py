@@ -11,10 +11,9 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
 from envs.walker import constants as c
-from envs.walker.contacts import Window
 from envs.walker.dynamics import pose
 from envs.walker.env import Walker
-from envs.walker.lidar import RANGE, RAYS, fractions
+from envs.walker.lidar import RANGE, RAYS
 from envs.walker.terrain import HEIGHT, PIT_DEPTH, SCALE, STEP, Terrain
 from poet.types import PyTree
 
@@ -51,7 +50,6 @@ class _Canvas(NamedTuple):
         return max(1, round(metres * self.scale))
 
 
-_rays = jax.jit(jax.vmap(fractions, (None, 0)))
 _poses = jax.jit(jax.vmap(pose))
 _start = jax.jit(lambda terrain: pose(Walker().reset(jax.random.key(0), terrain)[0]))
 
@@ -67,12 +65,12 @@ def render(terrain: Terrain, worlds: PyTree, width: int = 640, height: int = 200
     """A frame u8[H, W, 3] for each world of an episode, stacked along time; one that is not finite has no robot."""
     bodies = np.asarray(_poses(worlds))
     hull = bodies[:, 0, :2]
-    rays = np.asarray(_rays(Window(*terrain[:3]), hull))
+    rays = _rays(_surface(terrain), hull)
     strip = _paint(terrain, width * FINE / VIEW, below=BELOW)
     tall = height * FINE / strip.scale
     ground = np.convolve(np.pad(terrain.right, SMOOTH // 2, mode="edge"), np.full(SMOOTH, 1 / SMOOTH), "valid")
     frames, corner = [], (0.0, strip.top)
-    for body, reach in zip(bodies, rays):
+    for body, tips in zip(bodies, rays):
         x, y = body[0, :2]
         standing = np.isfinite(body).all()
         if standing:
@@ -85,12 +83,30 @@ def render(terrain: Terrain, worlds: PyTree, width: int = 640, height: int = 200
         image = strip.image.crop((a, b, a + width * FINE, b + height * FINE))
         view = _Canvas(image, strip.left + a / strip.scale, strip.top - b / strip.scale, strip.scale)
         if standing:
-            for i, share in enumerate(reach):
-                angle, length = 1.5 * i / RAYS, RANGE * share
-                view.line(np.array([[x, y], [x + length * np.sin(angle), y - length * np.cos(angle)]]), RAY, 0.04)
+            for tip in tips:
+                view.line(np.array([[x, y], tip]), RAY, 0.04)
             _draw_robot(view, body)
         frames.append(np.asarray(image.reduce(FINE)))
     return frames
+
+
+def _surface(terrain: Terrain) -> Float[np.ndarray, "K2 2"]:
+    """The course as one line: both ends of every knot."""
+    return np.stack([np.repeat(terrain.x, 2), np.stack(terrain[1:3], 1).reshape(-1)], 1).astype(float)
+
+
+def _rays(surface: np.ndarray, hull: Float[np.ndarray, "T 2"]) -> Float[np.ndarray, "T R 2"]:
+    """Where every second ray of the lidar ends; all ten would be most of what changes from frame to frame."""
+    angle = 1.5 * np.arange(0, RAYS, 2) / RAYS
+    way = np.stack([np.sin(angle), -np.cos(angle)], 1)
+    to = surface - hull[:, None, None]  # T 1 2K 2
+    side = way[:, None, 0] * to[..., 1] - way[:, None, 1] * to[..., 0]
+    along = (way[:, None] * to).sum(-1)
+    a, b = side[..., :-1], side[..., 1:]
+    crossed = (a < 0) != (b < 0)
+    hit = (along[..., :-1] * b - along[..., 1:] * a) / np.where(crossed, b - a, 1)
+    reach = np.where(crossed & (hit >= 0), hit, RANGE).min(-1, initial=RANGE)
+    return hull[:, None] + reach[..., None] * way
 
 
 def _draw_robot(canvas: _Canvas, bodies: Float[np.ndarray, "5 3"]) -> None:
@@ -111,9 +127,8 @@ def _paint(terrain: Terrain, scale: float, below: float) -> _Canvas:
     low, high = min(right.min() - below, HEIGHT - BELOW), right.max() + ABOVE
     size = (round((x[-1] - x[0]) * scale), round((high - low) * scale))
     canvas = _Canvas(Image.new("RGB", size, SKY), x[0], high, scale)
-    surface = np.stack([np.repeat(x, 2), np.stack([left, right], 1).reshape(-1)], 1)
     _paint_clouds(canvas, x, right)
-    canvas.polygon(np.concatenate([surface, [[x[-1], low], [x[0], low]]]), SOIL)
+    canvas.polygon(np.concatenate([_surface(terrain), [[x[-1], low], [x[0], low]]]), SOIL)
     for i in range(len(x) - 1):
         canvas.line(np.array([[x[i], right[i]], [x[i + 1], left[i + 1]]]), GRASS[i % 2], 0.09)
     for box in _boxes(x, left, right):
