@@ -98,7 +98,7 @@ def test_one_kind_at_a_time_or_all_together() -> None:
     assert changes(STAIRS)[1:].all()
 
 
-@pytest.mark.parametrize("generator", [PLAIN, STAIRS, ONE], ids=["plain", "stairs", "one"])
+@pytest.mark.parametrize("generator", [PLAIN, ONE], ids=["plain", "one"])
 def test_long_lines_of_descent_and_samples_stay_valid(generator: ObstacleGenerator) -> None:
     def generation(brood, key):
         brood = jax.vmap(generator.mutate, (0, 0, None))(jax.random.split(key, 64), brood, 1.0)
@@ -143,8 +143,8 @@ def test_repair_keeps_what_is_valid() -> None:
 def test_crossover_takes_each_kind_whole() -> None:
     a = genome(roughness=10, pit=(1, 2), stump=(1, 2), stair=(1, 2), stair_steps=1)
     b = genome(roughness=90, pit=(9, 12), stump=(9, 12), stair=(9, 12), stair_steps=3)
-    brood = jax.vmap(STAIRS.crossover, (0, None, None))(jax.random.split(jax.random.key(3), 256), a, b)
-    assert jax.vmap(STAIRS.check)(brood)[0].all()
+    brood = jax.jit(jax.vmap(STAIRS.crossover, (0, None, None)))(jax.random.split(jax.random.key(3), 256), a, b)
+    assert jax.jit(jax.vmap(STAIRS.check))(brood)[0].all()
     pairs = {
         (int(r), int(p), int(s), int(t)) for r, p, s, t in zip(brood.roughness, *(brood[k][:, 0] for k in (1, 2, 3)))
     }

@@ -15,12 +15,13 @@ WALKER = make("walker", stairs=True, max_stair_steps=9)
 BASE = WALKER.to_json(WALKER.simplest())
 HARD = WALKER.from_json({**BASE, "roughness": 3.0, "pit": [0.8, 4.0], "stump": [0.4, 2.4], "seed": 5})
 
+build, reset = jax.jit(WALKER.environment.build), jax.jit(WALKER.environment.reset)
+
 
 def glide(genome, frames: int = 60) -> World:
     """The walker as it starts, carried along the course without a step of physics."""
-    environment = WALKER.environment
-    level = environment.build(jax.random.key(0), genome)
-    start, _ = jax.jit(environment.reset)(jax.random.key(0), level)
+    level = build(jax.random.key(0), genome)
+    start, _ = reset(jax.random.key(0), level)
     worlds = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], frames, 0), start)
     com = worlds.com + np.stack([np.linspace(0, 83, frames), np.zeros(frames)], 1)
     com[:, 1] += np.interp(com[:, 0], level.x, level.right) - np.asarray(level.right)[0]
@@ -100,5 +101,5 @@ def test_fresh_courses_need_their_level() -> None:
     worlds = glide(HARD, 2)
     with pytest.raises(ConfigError, match="expects the episode's level"):
         fresh.render(HARD, worlds)
-    level = fresh.environment.build(jax.random.key(9), HARD)
+    level = build(jax.random.key(9), HARD)
     assert len(fresh.render(HARD, worlds, level)) == 2
