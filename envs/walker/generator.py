@@ -272,7 +272,7 @@ class ObstacleGenerator:
         """The course from start to end as one strip; where courses are fresh, one of them."""
         from envs.walker import viewer
 
-        return viewer.draw_course(build_terrain(jax.random.key(genome.seed), genome), width)
+        return viewer.draw_course(_course(genome), width)
 
     def render(self, genome: ObstacleGenome, trajectory: PyTree, level: Terrain | None = None) -> list[np.ndarray]:
         """An episode as frames u8[H, W, 3]; `trajectory` holds its worlds stacked along time, or is those worlds.
@@ -283,12 +283,17 @@ class ObstacleGenerator:
 
         if level is None and not self.deterministic:
             raise ConfigError("walker: terrain is fresh in every episode; render expects the episode's level")
-        level = level or build_terrain(jax.random.key(genome.seed), genome)
+        level = level or _course(genome)
         return viewer.render(level, getattr(trajectory, "worlds", trajectory))
 
     def _seed(self, u: Array) -> Int[Array, ""]:
         """A course of its own for a new genome; none where courses are fresh, so that equal genomes stay equal."""
         return _integer(u, 0, MAX_SEED - 1) if self.deterministic else jnp.zeros((), jnp.int32)
+
+
+@jax.jit
+def _course(genome: ObstacleGenome) -> Terrain:
+    return build_terrain(jax.random.key(genome.seed), genome)
 
 
 def _units(value: float, unit: float) -> int:

@@ -67,10 +67,11 @@ def draw(key: Key) -> Draws:
 def lay_out(draws: Draws, genome: ObstacleGenome) -> Terrain:
     """The course that these random numbers give with this genome."""
     f32 = jnp.float32
-    roughness = ROUGHNESS_UNIT * genome.roughness.astype(f32)
+    roughness = ROUGHNESS_UNIT * jnp.asarray(genome.roughness, f32)
     # kinds in the order PIT, STUMP, STAIR
-    limits = jnp.stack([PIT_UNIT * genome.pit, STUMP_UNIT * genome.stump, STAIR_UNIT * genome.stair]).astype(f32)
-    present = jnp.stack([genome.pit[1], genome.stump[1], genome.stair[1]]) > 0
+    lattice = jnp.stack([genome.pit, genome.stump, genome.stair])
+    limits = lattice.astype(f32) * jnp.array([PIT_UNIT, STUMP_UNIT, STAIR_UNIT], f32)[:, None]
+    present = lattice[:, 1] > 0
     count = present.sum()
     rank = jnp.cumsum(present) - 1  # of each kind among those present
 
