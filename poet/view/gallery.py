@@ -24,9 +24,12 @@ def gallery(run: Run) -> Figure:
     ids = [int(niche) for niche in run.table("niches")["niche"]]
     if len(ids) > MAX_SHOWN:
         ids = ids[: MAX_SHOWN // 2] + ids[-MAX_SHOWN // 2 :]
-    columns = _columns(len(ids))
-    made = figure(7.5 if columns == 1 else 6.0 * columns, 0.95 * max(math.ceil(len(ids) / columns), 2) + 0.6)
-    draw(made, run, ids)
+    columns, pictures = _columns(len(ids)), courses(run, ids)
+    width = 9.0 if columns == 1 else 6.0
+    shapes = [picture.shape for picture in pictures if picture is not None]
+    strip = width * max((height / length for height, length, _ in shapes), default=0.09)
+    made = figure(width * columns, (strip + 0.28) * max(math.ceil(len(ids) / columns), 1) + 0.8)
+    draw(made, run, ids, pictures)
     made.suptitle(f"Environments: {run.name}", color=INK)
     colours = difficulty_colours(run.table("niches")["difficulty"])
     if len(colours) > 1:
@@ -37,8 +40,10 @@ def gallery(run: Run) -> Figure:
     return made
 
 
-def draw(made: Figure | SubFigure, run: Run, ids: Sequence[int], rows: int = 1) -> None:
-    """These niches in a figure or a part of one, with room for at least `rows` below one another."""
+def draw(
+    made: Figure | SubFigure, run: Run, ids: Sequence[int], pictures: Sequence[np.ndarray | None], rows: int = 1
+) -> None:
+    """These niches and their courses in a figure or a part of one, with room for at least `rows` in a column."""
     if not ids:
         return sentence(made.subplots(), "No environment was admitted yet.")
     columns = _columns(len(ids))
@@ -46,16 +51,17 @@ def draw(made: Figure | SubFigure, run: Run, ids: Sequence[int], rows: int = 1) 
     places = made.subplots(rows, columns, squeeze=False)
     table = run.table("niches")
     colours = difficulty_colours(table["difficulty"])
-    courses = _courses(run, ids)
     for index, axes in enumerate(places.T.flat):
         if index >= len(ids):
             axes.set_axis_off()
             continue
         row = int(np.flatnonzero(table["niche"] == ids[index])[0])
-        if courses[index] is None:
+        picture = pictures[index]
+        if picture is None:
             _bars(axes, run, row)
         else:
-            axes.imshow(courses[index], aspect="auto", interpolation="antialiased")
+            axes.imshow(picture, interpolation="antialiased")
+            axes.set_anchor("W")
             axes.set_xticks([])
             axes.set_yticks([])
         for side in axes.spines.values():
@@ -76,14 +82,14 @@ def _title(table: dict[str, np.ndarray], row: int) -> str:
     return f"{table['niche'][row]}   {state}" + (f"   {said}" if said else "")
 
 
-def _courses(run: Run, ids: Sequence[int]) -> list[np.ndarray | None]:
-    """Pictures u8[H, W, 3] by the generator's `draw_course(genome)`, None where there is none."""
+def courses(run: Run, ids: Sequence[int]) -> list[np.ndarray | None]:
+    """Each niche as u8[H, W, 3] by its generator's `draw_course(genome)`; None where it has none or is not here."""
     genomes: dict[int, Any] = {row["niche"]: row.get("genome") for row in run.events("admission")}
     try:
         generator = run.generator()
-        draws = getattr(generator, "draw_course", None)
-        return [None if draws is None else np.asarray(draws(generator.from_json(genomes[niche]))) for niche in ids]
-    except (PoetError, ImportError):  # a run can be looked at where its generator is not installed
+        paint = getattr(generator, "draw_course", None)
+        return [None if paint is None else np.asarray(paint(generator.from_json(genomes[niche]))) for niche in ids]
+    except PoetError:
         return [None] * len(ids)
 
 

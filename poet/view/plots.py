@@ -207,7 +207,8 @@ def overview(run: Run) -> Figure:
     tree.set_xlabel("")
     draw_curves(curves, run)
     curves.set_xlabel("iteration")
-    gallery.draw(right, run, [int(niche) for niche in ids[-9:]], rows=4)
+    latest = [int(niche) for niche in ids[-9:]]
+    gallery.draw(right, run, latest, gallery.courses(run, latest), rows=4)
     right.suptitle("latest environments" if len(ids) > 9 else "environments", fontsize=10, color=GREY)
     made.suptitle(headline(run), color=INK, fontsize=13)
     return made

@@ -47,7 +47,7 @@ def plain(axes: Axes) -> None:
         axes.spines[side].set_color(GREY)
     axes.grid(color="#eceff1", lw=0.8)
     axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # iterations are whole
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))  # iterations are whole
 
 
 def sentence(axes: Axes, words: str) -> None:

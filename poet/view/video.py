@@ -1,9 +1,12 @@
 """The agent of a niche on film: one episode replayed, drawn by its generator, kept small enough to be shared."""
 
+import inspect
 import io
 import os
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from poet.agents.rollout import record
 from poet.errors import ConfigError
+from poet.types import Key
 from poet.view.open import Niche, Run
 from poet.view.style import write
 
@@ -41,16 +45,26 @@ def video(
     if draw is None:
         raise ConfigError(f"generator {generator.id!r} cannot draw: video needs its `render(genome, trajectory)`")
     lanes = run.options["execution"].get("lanes") or LANES
-    trajectory = record(generator.environment, run.policy(), weights, jax.random.key(seed), chosen.genome, lanes)
+    key = jax.random.key(seed)
+    trajectory = record(generator.environment, run.policy(), weights, key, chosen.genome, lanes)
     every = max(1, -(-len(trajectory.rewards) // MAX_FRAMES))
     # Drawing is dear, so frames are chosen before they are drawn; the last world is always one of them.
     pick = np.unique(np.append(np.arange(0, len(trajectory.rewards), every), len(trajectory.rewards) - 1))
     shown = jax.tree.map(lambda leaf: np.asarray(leaf)[pick], trajectory)
-    frames = [Image.fromarray(np.asarray(frame)) for frame in draw(chosen.genome, shown)]
+    frames = [
+        Image.fromarray(np.asarray(frame)) for frame in draw(chosen.genome, shown, **_level(draw, run, key, chosen))
+    ]
     words = _words(run, chosen, occasion, float(np.sum(trajectory.rewards)), len(trajectory.rewards))
     target = Path(path) if path is not None else run.path / "media" / f"niche_{chosen.id}_{occasion}.gif"
     write(target, _fit(frames, words, width, max_bytes))
     return target
+
+
+def _level(draw: Callable, run: Run, key: Key, niche: Niche) -> dict[str, Any]:
+    """The level of the episode, for a generator whose genomes do not tell it: its `render` takes a `level`."""
+    if "level" not in inspect.signature(draw).parameters:
+        return {}
+    return {"level": run.generator().environment.build(jax.random.fold_in(key, 0), niche.genome)}
 
 
 def _words(run: Run, niche: Niche, occasion: str, fitness: float, steps: int) -> tuple[str, str]:
