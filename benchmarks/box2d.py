@@ -6,9 +6,7 @@ compare after some steps. Long trajectories say nothing: contacts are chaotic.
 
 from typing import NamedTuple
 
-import gymnasium as gym
 import jax
-import jax.numpy as jnp
 import numpy as np
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalker, BipedalWalkerHeuristics
 
@@ -55,7 +53,7 @@ class CourseWalker(BipedalWalker):
             near = np.abs(x - self.start_x) < 0.8
             lift = np.maximum(left, right)[near].max() - right[0] + 0.05
             for body in (self.hull, *self.legs):
-                body.position = body.position + (self.start_x - 10 * STEP, float(lift))
+                body.position += (self.start_x - 10 * STEP, float(lift))
                 body.linearVelocity, body.angularVelocity = (0, 0), 0
             self.game_over, self.prev_shaping = False, None
             obs = self.step(np.zeros(4))[0]
@@ -176,8 +174,3 @@ class Oracle:
                     )
                 )
         return {k: Errors(*(np.concatenate(v) for v in zip(*parts))) for k, parts in errors.items() if parts}
-
-
-def make_gym(hardcore: bool) -> gym.Env:
-    """Gym's own environment without its wrappers."""
-    return BipedalWalker(hardcore=hardcore)

@@ -1,8 +1,8 @@
 """Where the legs may touch the ground: four candidate contacts a leg, always the same four.
 
-A leg has toe and heel against the pieces of the ground, one more contact of the lower leg (the nearest of toe or heel
-against a wall, its upper corners against anything, the ground's knots against its faces), and one contact of the
-upper leg (knee corners and knots). Gaps may be positive: the solver then lets the bodies approach only that far.
+Toe and heel against the pieces of the ground; one more of the lower leg (the nearest of its corners against walls,
+its upper corners against pieces, and the ground's knots against its faces); one of the upper leg (knee corners and
+knots). A gap may be positive: the contact is then not touching yet.
 """
 
 from typing import NamedTuple
@@ -13,135 +13,151 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from envs.walker.constants import CORNERS, HALF_WIDTH, HULL, LENGTH, TOUCH
-from envs.walker.dynamics import turn
+from envs.walker.dynamics import Places, Turned
+from envs.walker.ground import Ground, cut, under
 from envs.walker.terrain import STEP, Terrain
 
-_CORNERS = CORNERS.astype(np.float32)
-_HULL = HULL.astype(np.float32)
 FAR = 1e3  # m, the gap of a contact that is not there
-SLOTS = 4
-SLOT_BODY = np.array([[2, 4], [1, 3], [2, 4], [2, 4]])  # [slot, leg]; slots are toe, knee, heel, shin
-LOWER_LEG = np.array([0, 2, 3])
-
-
-class Window(NamedTuple):
-    """Some neighbouring knots of a terrain."""
-
-    x: Float[Array, "W"]
-    left: Float[Array, "W"]
-    right: Float[Array, "W"]
+BODY = np.array([2, 4, 1, 3, 2, 4, 2, 4])  # of each contact
+_UPPER_LEG, _LOWER_LEG = slice(0, 2), slice(2, 4)
+_HALF_WIDTH = HALF_WIDTH[np.array([0, 0, 1, 1])].astype(np.float32)
+_HULL = HULL.astype(np.float32)
+_EDGE = np.linalg.norm(np.roll(HULL, -1, axis=0) - HULL, axis=1).astype(np.float32)
 
 
 class Contact(NamedTuple):
-    """Points where a leg may touch; the arrays carry further axes in front."""
+    """Points where a leg may touch; the arrays may carry further axes behind."""
 
-    gap: Float[Array, ""]  # m, below zero when inside the ground
-    point: Float[Array, "2"]  # on the leg
-    normal: Float[Array, "2"]  # away from the ground
-
-
-def window(terrain: Terrain, x: Float[Array, ""], behind: int, ahead: int) -> Window:
-    """The knots from `behind` cells left of the cell in which x lies to `ahead` cells right of it."""
-    cell = jnp.floor(x / STEP).astype(jnp.int32)
-    cut = lambda values: jax.lax.dynamic_slice(values, (cell - behind,), (behind + ahead + 1,))  # noqa: E731
-    return Window(cut(terrain.x), cut(terrain.left), cut(terrain.right))
+    gap: Float[Array, "*N"]  # m, below zero when inside the ground
+    x: Float[Array, "*N"]  # the point, on the leg
+    y: Float[Array, "*N"]
+    nx: Float[Array, "*N"]  # unit normal, away from the ground
+    ny: Float[Array, "*N"]
 
 
-def _is_under(ground: Window, point: Float[Array, "P 2"]) -> Bool[Array, "P"]:
-    """Whether a point is below the surface."""
-    px, py = point[:, 0, None], point[:, 1, None]
-    ax, ay, bx, by = ground.x[:-1], ground.right[:-1], ground.x[1:], ground.left[1:]
-    below = (py - ay) * (bx - ax) < (by - ay) * (px - ax)
-    return ((ax <= px) & (px < bx) & below).any(1)
-
-
-def _nearest(gap: Array, point: Array, normal: Array) -> Contact:
+def _nearest(contacts: Contact) -> Contact:
     """The contact of the smallest gap along the first axis."""
-    at = jnp.argmin(gap)
-    return Contact(gap[at], point[at], normal[at])
+    nearest = jnp.arange(contacts.gap.shape[0])[:, None] == jnp.argmin(contacts.gap, axis=0)
+    return Contact(*(jnp.where(nearest, v, 0.0).sum(0) for v in contacts))
 
 
-def _corners(ground: Window, point: Float[Array, "P 2"]) -> tuple[Contact, Contact]:
-    """Contacts of points with the nearest piece and with the nearest wall; inside the ground only the nearer counts."""
-    px, py = point[:, 0, None], point[:, 1, None]
-    ax, ay, bx, by = ground.x[:-1], ground.right[:-1], ground.x[1:], ground.left[1:]
-    ux, uy = bx - ax, by - ay
-    length2 = jnp.maximum(ux * ux + uy * uy, 1e-12)
-    along = ((px - ax) * ux + (py - ay) * uy) / length2
+def _pick(condition: Array, new: Ground, old: Ground) -> Ground:
+    return Ground(*(jnp.where(condition, u, v) for u, v in zip(new, old)))
+
+
+def _offset(a: Ground, b: Ground, x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """From the nearest place on the piece a -> b to a point, and whether that place is between the piece's ends."""
+    ux, uy = b.x - a.x, b.left - a.right
+    along = ((x - a.x) * ux + (y - a.right) * uy) / jnp.maximum(ux * ux + uy * uy, 1e-12)
     part = jnp.clip(along, 0.0, 1.0)
-    dx, dy = px - ax - part * ux, py - ay - part * uy
+    return x - a.x - part * ux, y - a.right - part * uy, part == along
+
+
+def _corners(near: Ground, x: Float[Array, "P"], y: Float[Array, "P"]) -> tuple[Contact, Contact]:
+    """Contacts of points with the nearest piece and with the nearest wall; of a point inside only the nearer counts."""
+    knot = [near.knot(i) for i in range(5)]
+    sunk = under(near, x, y)
+
+    a, b = knot[0], knot[1]
+    dx, dy, _ = _offset(a, b, x, y)
+    best = dx * dx + dy * dy
+    for i in range(1, 4):
+        dx, dy, _ = _offset(knot[i], knot[i + 1], x, y)
+        closer = dx * dx + dy * dy < best
+        best = jnp.minimum(best, dx * dx + dy * dy)
+        a, b = _pick(closer, knot[i], a), _pick(closer, knot[i + 1], b)
+    dx, dy, between = _offset(a, b, x, y)
     distance = jnp.sqrt(dx * dx + dy * dy)
-    under = _is_under(ground, point)
+    # between the ends the piece's own normal, which is safe at distance 0; else away from the end
+    ux, uy = b.x - a.x, b.left - a.right
+    scale = jax.lax.rsqrt(jnp.maximum(ux * ux + uy * uy, 1e-12))
+    away = jnp.where(sunk, -1.0, 1.0) / jnp.maximum(distance, 1e-9)
+    nx, ny = jnp.where(between, -uy * scale, dx * away), jnp.where(between, ux * scale, dy * away)
 
-    inverse = jax.lax.rsqrt(length2)
-    beside = (part == along)[..., None]  # between the ends the piece's own normal, else away from its end
-    own = jnp.stack([-uy * inverse, ux * inverse], axis=-1)
-    away = jnp.stack([dx, dy], axis=-1) / jnp.maximum(distance, 1e-9)[..., None]
-    away = jnp.where(under[:, None, None], -away, away)
-    piece = jax.vmap(_nearest)(distance, jnp.broadcast_to(point[:, None], away.shape), jnp.where(beside, own, away))
+    reach, facing = jnp.full(x.shape, FAR), jnp.zeros(x.shape)
+    for k in knot[1:4]:
+        outward = jnp.sign(k.left - k.right)
+        level = (jnp.minimum(k.left, k.right) < y) & (y < jnp.maximum(k.left, k.right))
+        beside = (x - k.x) * outward
+        closer = level & ((beside < 0) == sunk) & (jnp.abs(beside) < reach)
+        reach, facing = jnp.where(closer, jnp.abs(beside), reach), jnp.where(closer, outward, facing)
 
-    rise = ground.right - ground.left
-    outward = -jnp.sign(rise)
-    level = (jnp.minimum(ground.left, ground.right) < py) & (py < jnp.maximum(ground.left, ground.right))
-    signed = (px - ground.x) * outward
-    reach = jnp.where(level & ((signed < 0) == under[:, None]), jnp.abs(signed), FAR)
-    facing = jnp.stack([outward, jnp.zeros_like(outward)], axis=-1)
-    facing = jnp.broadcast_to(facing, (*reach.shape, 2))
-    wall = jax.vmap(_nearest)(reach, jnp.broadcast_to(point[:, None], facing.shape), facing)
-
-    piece_gap = jnp.where(under, jnp.where(piece.gap <= wall.gap, -piece.gap, FAR), piece.gap)
-    wall_gap = jnp.where(under, jnp.where(piece.gap <= wall.gap, FAR, -wall.gap), wall.gap)
-    return piece._replace(gap=piece_gap), wall._replace(gap=wall_gap)
+    piece = jnp.where(sunk, jnp.where(distance <= reach, -distance, FAR), distance)
+    wall = jnp.where(sunk, jnp.where(distance <= reach, FAR, -reach), reach)
+    return Contact(piece, x, y, nx, ny), Contact(wall, x, y, facing, jnp.zeros(x.shape))
 
 
-def _knots(ground: Window, centre: Array, angle: Array, half_width: float) -> Contact:
-    """Contacts of every knot's upper end with the faces of a leg segment."""
-    knot = jnp.stack([ground.x, jnp.maximum(ground.left, ground.right)], axis=-1)
-    local = turn(knot - centre, -angle)
-    over = jnp.abs(local) - np.array([half_width, LENGTH / 2], np.float32)
-    outside = jnp.sqrt((jnp.maximum(over, 0.0) ** 2).sum(1))
-    gap = outside + jnp.minimum(over.max(1), 0.0)
-    sideways = over[:, :1] > over[:, 1:]
-    face = jnp.where(jnp.concatenate([sideways, ~sideways], axis=1), -jnp.sign(local), 0.0)
-    return Contact(gap, knot, turn(face, angle))
+class Segments(NamedTuple):
+    """Centres and directions of leg segments: upper 1, upper 2, lower 1, lower 2."""
+
+    x: Float[Array, "4"]
+    y: Float[Array, "4"]
+    cos: Float[Array, "4"]
+    sin: Float[Array, "4"]
+
+    def corners(self, which: slice, corners: np.ndarray) -> tuple[Array, Array]:
+        """Corners of some segments in the world, those of leg 1 and leg 2 in turn."""
+        x, y, cos, sin = (v[which] for v in self)
+        cx, cy = corners.astype(np.float32).T[..., None]
+        return (x + cos * cx - sin * cy).reshape(-1), (y + sin * cx + cos * cy).reshape(-1)
 
 
-def _join(*contacts: Contact) -> Contact:
-    return _nearest(*(jnp.concatenate(values) for values in zip(*contacts)))
+def _faces(near: Ground, leg: Segments) -> Contact:
+    """Contact of the nearest knot's upper end with the faces of each segment."""
+
+    def overhang(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+        dx, dy = x - leg.x, y - leg.y
+        u, v = leg.cos * dx + leg.sin * dy, leg.cos * dy - leg.sin * dx
+        return u, v, jnp.abs(u) - _HALF_WIDTH, jnp.abs(v) - LENGTH / 2
+
+    def gap(over_u: Array, over_v: Array) -> Array:
+        outside = jnp.sqrt(jnp.maximum(over_u, 0.0) ** 2 + jnp.maximum(over_v, 0.0) ** 2)
+        return outside + jnp.minimum(jnp.maximum(over_u, over_v), 0.0)
+
+    x, y, best = leg.x, leg.y, jnp.full(4, jnp.inf)
+    for kx, ky in zip(near.x, near.top()):
+        here = gap(*overhang(kx, ky)[2:])
+        x, y, best = jnp.where(here < best, kx, x), jnp.where(here < best, ky, y), jnp.minimum(here, best)
+    u, v, over_u, over_v = overhang(x, y)
+    side = over_u > over_v
+    fu, fv = jnp.where(side, -jnp.sign(u), 0.0), jnp.where(side, 0.0, -jnp.sign(v))
+    return Contact(gap(over_u, over_v), x, y, leg.cos * fu - leg.sin * fv, leg.sin * fu + leg.cos * fv)
 
 
-def _leg(terrain: Terrain, place: Float[Array, "2 2"], angle: Float[Array, "2"]) -> Contact:
-    """The contacts of one leg in the order of `SLOT_BODY`, from centre and angle of its upper and lower segments."""
-    corners = place[:, None] + turn(_CORNERS, angle[:, None])  # [segment, corner, 2]
-    upper, lower = corners
-    ground = window(terrain, corners[..., 0].min(), 1, 8)
-    point = jnp.concatenate([lower, upper[:2]])
-    piece, wall = _corners(ground, point)
-    foot = jax.tree.map(lambda v: v[:2], piece)
-    shin = _join(
-        jax.tree.map(lambda v: v[2:4], piece),
-        jax.tree.map(lambda v: v[:4], wall),
-        _knots(ground, place[1], angle[1], float(HALF_WIDTH[1])),
-    )
-    knee = _join(
-        jax.tree.map(lambda v: v[4:], piece),
-        jax.tree.map(lambda v: v[4:], wall),
-        _knots(ground, place[0], angle[0], float(HALF_WIDTH[0])),
-    )
-    return jax.tree.map(lambda f, k, s: jnp.stack([f[0], k, f[1], s]), foot, knee, shin)
+def find(terrain: Terrain, place: Places, t: Turned) -> Contact:
+    """Candidate contacts, each array f32[8]: toe 1, toe 2, knee 1, knee 2, heel 1, heel 2, shin 1, shin 2."""
+    leg = Segments(*(jnp.concatenate([v[1:5:2], v[2:5:2]]) for v in (*place, *t)))
+    low, high = leg.corners(_LOWER_LEG, CORNERS[1]), leg.corners(_UPPER_LEG, CORNERS[0, :2])
+    x, y = (jnp.concatenate(v) for v in zip(low, high))
+    # Five knots are all that can touch: knots lie at most a cell left of their place, a segment spans 2.5 cells.
+    first = jnp.concatenate([x - STEP, leg.x - jnp.abs(leg.sin) * (LENGTH / 2) - jnp.abs(leg.cos) * _HALF_WIDTH])
+    near = jax.vmap(cut, (None, 0, None), 1)(terrain, first, 5)
+    piece, wall = _corners(Ground(*(v[:, :12] for v in near)), x, y)
+    piece, wall = _corners(Ground(*(v[:, :12] for v in near)), x, y)
+    face = _faces(Ground(*(v[:, 12:] for v in near)), leg)
+
+    def both(contacts: Contact, i: int) -> Contact:  # of the two legs
+        return Contact(*(v[2 * i : 2 * i + 2] for v in contacts))
+
+    # knee 1, knee 2, shin 1, shin 2: each the nearest of what it can be
+    none = Contact(jnp.full(2, FAR), *jnp.zeros((4, 2)))
+    knees = [both(face, 0), both(wall, 4), both(wall, 5), both(piece, 4), both(piece, 5), none, none]
+    shins = [both(face, 1), *(both(wall, i) for i in range(4)), both(piece, 2), both(piece, 3)]
+    choice = [Contact(*(jnp.concatenate(v) for v in zip(*pair))) for pair in zip(knees, shins)]
+    chosen = _nearest(Contact(*(jnp.stack(v) for v in zip(*choice))))
+    parts = zip(both(piece, 0), both(chosen, 0), both(piece, 1), both(chosen, 1))
+    return Contact(*(jnp.concatenate(v) for v in parts))
 
 
-def find(terrain: Terrain, place: Float[Array, "5 2"], angle: Float[Array, "5"]) -> Contact:
-    """Candidate contacts [slot, leg] of both legs, from the bodies' centres and angles."""
-    return jax.vmap(_leg, (None, 0, 0), 1)(terrain, place[1:].reshape(2, 2, 2), angle[1:].reshape(2, 2))
-
-
-def hull_touches(ground: Window, place: Float[Array, "2"], angle: Float[Array, ""]) -> Bool[Array, ""]:
-    """Whether the hull, at this origin and angle, touches the ground: one of its corners in the ground or a knot in it."""
-    corner = place + turn(_HULL, angle)
-    sunk = _is_under(ground, corner - np.array([0, TOUCH], np.float32)).any()
-    knot = jnp.stack([ground.x, jnp.maximum(ground.left, ground.right)], axis=-1)
-    edge = jnp.roll(corner, -1, axis=0) - corner
-    to = knot[:, None] - corner
-    distance = (edge[:, 1] * to[..., 0] - edge[:, 0] * to[..., 1]) / jnp.sqrt((edge**2).sum(1))
-    return sunk | (distance > -TOUCH).all(1).any()
+def hull_touches(ground: Ground, x: Array, y: Array, angle: Float[Array, ""]) -> Bool[Array, ""]:
+    """Whether the hull, at this origin and angle, has a corner in the ground or a knot of the ground in it."""
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    hx, hy = _HULL.T
+    cx, cy = x + cos * hx - sin * hy, y + sin * hx + cos * hy
+    sunk = under(Ground(*(v[:, None] for v in ground)), cx, cy - TOUCH)
+    inside = jnp.ones(ground.x.shape, bool)
+    for i in range(5):
+        ex, ey = cx[(i + 1) % 5] - cx[i], cy[(i + 1) % 5] - cy[i]
+        depth = (ey * (ground.x - cx[i]) - ex * (ground.top() - cy[i])) / _EDGE[i]
+        inside &= depth > -TOUCH
+    return sunk.any() | inside.any()

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from envs.walker import constants as c
 
-# Numbers of the linear programme as plain float32 arrays; jax makes them constants of the compiled step.
+# The numbers of the model as float32, which jax makes constants of the compiled step.
 _A, _B = c.A.astype(np.float32), c.B.astype(np.float32)
 _INERTIA = np.diag(c.INERTIAS).astype(np.float32)
 _LEVERS = c.LEVERS.astype(np.float32)
@@ -30,23 +30,56 @@ class Motion(NamedTuple):
     spin_angle: Float[Array, "5"]  # rad, the angles for which `spin` was solved: one step behind `angle`
 
 
-def turn(vector: Array | np.ndarray, angle: Array) -> Array:
-    """Rotate the last axis of `vector`, f32[..., 2], by `angle`, f32[...]."""
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    x, y = vector[..., 0], vector[..., 1]
-    return jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
+class Turned(NamedTuple):
+    """Directions of the bodies."""
+
+    cos: Float[Array, "5"]
+    sin: Float[Array, "5"]
 
 
-def levers(angle: Float[Array, "5"]) -> Float[Array, "6 5 2"]:
-    """Levers of the points of `constants.LEVERS` in the world's frame; summed over axis 1, places relative to com."""
-    return turn(_LEVERS, angle)
+class Places(NamedTuple):
+    """Points of `constants.LEVERS` in the world: centres of the five bodies, and the hull's origin."""
+
+    x: Float[Array, "6"]
+    y: Float[Array, "6"]
 
 
-def _products(columns: Array, rows: Array) -> tuple[Array, Array]:
-    """For d[i, j] = columns[j] - rows[i]: A cos d + B sin d, and A sin d - B cos d."""
-    d = columns[None, :] - rows[:, None]
-    cos, sin = jnp.cos(d), jnp.sin(d)
-    return _A * cos + _B * sin, _A * sin - _B * cos
+def turned(angle: Float[Array, "5"]) -> Turned:
+    """Cosines and sines."""
+    return Turned(jnp.cos(angle), jnp.sin(angle))
+
+
+def places(com: Float[Array, "2"], t: Turned) -> Places:
+    """Where the points are."""
+    lx, ly = _LEVERS[..., 0], _LEVERS[..., 1]
+    return Places(com[0] + lx @ t.cos - ly @ t.sin, com[1] + lx @ t.sin + ly @ t.cos)
+
+
+def pose(world: Any) -> Float[Array, "5 3"]:
+    """x, y and angle of hull (its origin, not its centre), upper 1, lower 1, upper 2, lower 2."""
+    x, y = places(world.com, turned(world.angle))
+    first = np.array([5, 1, 2, 3, 4])
+    return jnp.stack([x[first], y[first], world.angle], axis=1)
+
+
+def hull_velocity(motion: Motion) -> tuple[Array, Array]:
+    """Velocity of the hull's centre, as it was when the spins were solved."""
+    cos, sin = turned(motion.spin_angle)
+    lx, ly = _LEVERS[0].T
+    x = motion.velocity[0] - (lx * sin + ly * cos) @ motion.spin
+    return x, motion.velocity[1] + (lx * cos - ly * sin) @ motion.spin
+
+
+def hull_drag(t: Turned) -> Float[Array, "5"]:
+    """What a horizontal unit force on the hull's centre does to each angle."""
+    lx, ly = _LEVERS[0].T
+    return -(lx * t.sin + ly * t.cos)
+
+
+def _differences(columns: Turned, rows: Turned) -> tuple[Array, Array]:
+    """Cosine and sine of columns[j] - rows[i]."""
+    ci, si = rows.cos[:, None], rows.sin[:, None]
+    return ci * columns.cos + si * columns.sin, ci * columns.sin - si * columns.cos
 
 
 def invert(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
@@ -63,16 +96,16 @@ def invert(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
     return -matrix
 
 
-def project(motion: Motion) -> tuple[Float[Array, "5 5"], Float[Array, "5"]]:
+def project(motion: Motion, now: Turned) -> tuple[Float[Array, "5 5"], Float[Array, "5"]]:
     """Inverse mass matrix of the angles, and the spins once the momentum is projected on the joints as they are now."""
-    now, _ = _products(motion.angle, motion.angle)
-    then, _ = _products(motion.spin_angle, motion.angle)
-    inverse = invert(now + _INERTIA)
-    return inverse, inverse @ ((then + _INERTIA) @ motion.spin)
+    cos, sin = _differences(now, now)
+    inverse = invert(_A * cos + _B * sin + _INERTIA)
+    cos, sin = _differences(turned(motion.spin_angle), now)
+    return inverse, inverse @ ((_A * cos + _B * sin + _INERTIA) @ motion.spin)
 
 
 def advance(
-    motion: Motion, inverse: Float[Array, "5 5"], velocity: Array, spin: Array, shift: Array, twist: Array
+    motion: Motion, now: Turned, inverse: Float[Array, "5 5"], velocity: Array, spin: Array, shift: Array, twist: Array
 ) -> Motion:
     """Move for one step at the solved velocity and spins, and by `shift` and `twist` as mended by the solver.
 
@@ -80,26 +113,18 @@ def advance(
     than spin * dt; `pull` is that, to first order.
     """
     ahead = motion.angle + c.DT * spin
-    straight, sideways = _products(motion.angle, ahead)
-    _, there = _products(ahead, ahead)
-    pull = (sideways - there).sum(1) + c.DT * straight @ spin
+    there = turned(ahead)
+    cos, sin = _differences(now, there)
+    cos_there, sin_there = _differences(there, there)
+    turn = c.DT * spin
+    pull = _A * (sin + turn * cos - sin_there) + _B * (turn * sin - cos + cos_there)
     com = motion.com + c.DT * velocity + shift
-    return Motion(com, ahead + inverse @ pull + twist, velocity, spin, motion.angle)
-
-
-def point_velocity(lever: Float[Array, "5 2"], velocity: Array, spin: Array) -> Float[Array, "2"]:
-    """Velocity of a point with these levers."""
-    return velocity + jnp.stack([-(lever[:, 1] * spin).sum(), (lever[:, 0] * spin).sum()])
-
-
-def pose(world: Any) -> Float[Array, "5 3"]:
-    """x, y and angle of hull (its origin, not its centre), upper 1, lower 1, upper 2, lower 2."""
-    places = world.com + levers(world.angle).sum(1)
-    return jnp.concatenate([places[np.array([5, 1, 2, 3, 4])], world.angle[:, None]], axis=1)
+    return Motion(com, ahead + inverse @ (pull @ jnp.ones(5)) + twist, velocity, spin, motion.angle)
 
 
 def kinetic_energy(motion: Motion) -> Float[Array, ""]:
     """Joule, with levers as they were when the spins were solved."""
-    matrix, _ = _products(motion.spin_angle, motion.spin_angle)
-    turning = motion.spin @ (matrix + _INERTIA) @ motion.spin
+    then = turned(motion.spin_angle)
+    cos, sin = _differences(then, then)
+    turning = motion.spin @ (_A * cos + _B * sin + _INERTIA) @ motion.spin
     return 0.5 * (c.MASS * motion.velocity @ motion.velocity + turning)

@@ -14,17 +14,18 @@ from jaxtyping import Array, Bool, Float, Int
 
 from envs.base import Box, Interface, Step
 from envs.walker import constants as c
-from envs.walker.contacts import LOWER_LEG, find, hull_touches, window
-from envs.walker.dynamics import Motion, advance, levers, point_velocity, project
+from envs.walker.contacts import find, hull_touches
+from envs.walker.dynamics import Motion, advance, hull_drag, hull_velocity, places, pose, project, turned
 from envs.walker.genome import ObstacleGenome
+from envs.walker.ground import cut
 from envs.walker.lidar import AHEAD, fractions
-from envs.walker.solver import assemble, joint_angles, solve_places, solve_speeds
-from envs.walker.terrain import SCALE, Terrain, build_terrain
+from envs.walker.solver import assemble, joint_angles, joint_speeds, solve_places, solve_speeds
+from envs.walker.terrain import SCALE, STEP, Terrain, build_terrain
 from poet.errors import ConfigError
 from poet.types import Key
 
 _START = c.START_ANGLE.astype(np.float32)
-HULL_BEHIND = 3  # cells that the hull can reach behind its origin
+HULL_BEHIND = 3 * STEP  # m, a little more than the hull reaches behind its origin
 
 
 class World(NamedTuple):
@@ -54,9 +55,7 @@ class Walker:
 
     def __post_init__(self) -> None:
         if self.sweeps < 1 or self.horizon < 1:
-            raise ConfigError(
-                f"walker: sweeps and horizon must be at least 1, got {self.sweeps} and {self.horizon}"
-            )
+            raise ConfigError(f"walker: sweeps and horizon must be at least 1, got {self.sweeps} and {self.horizon}")
         if self.terrain not in ("fixed", "fresh"):
             raise ConfigError(f'walker: terrain must be "fixed" or "fresh", got {self.terrain!r}')
 
@@ -72,48 +71,51 @@ class Walker:
     def reset(self, key: Key, level: Terrain) -> tuple[World, Float[Array, "24"]]:
         """Stand the walker on the flat start, given a small push by the level."""
         del key
-        lever = levers(jnp.asarray(_START))
-        start = jnp.array([c.START_X, c.START_Y], jnp.float32)
-        com = start - lever[5].sum(0)
-        still = Motion(com, jnp.asarray(_START), jnp.zeros(2), jnp.zeros(5), jnp.asarray(_START))
-        inverse, _ = project(still)
-        impulse = c.DT * level.push
-        motion = still._replace(
-            velocity=jnp.stack([impulse / c.MASS, jnp.zeros(())]), spin=-inverse @ lever[0, :, 1] * impulse
-        )
-        ground = window(level, start[0], HULL_BEHIND, AHEAD)
-        world = World(*motion, jnp.zeros(2, bool), _shaping(start[0], motion.angle[0]), jnp.int32(0))
-        return world, _observe(motion, world.contact, fractions(ground, start))
+        angle, zero = jnp.asarray(_START), jnp.zeros(2)
+        now = turned(angle)
+        place = places(zero, now)
+        x, y = jnp.float32(c.START_X), jnp.float32(c.START_Y)
+        com = jnp.stack([x - place.x[5], y - place.y[5]])
+        inverse, _ = project(Motion(com, angle, zero, jnp.zeros(5), angle), now)
+        impulse = c.DT * level.push * jnp.array([1.0, 0.0])  # on the hull's centre
+        spin = impulse[0] * (inverse @ hull_drag(now))
+        motion = Motion(com, angle, impulse / c.MASS, spin, angle)
+        world = World(*motion, jnp.zeros(2, bool), _shaping(x, angle[0]), jnp.int32(0))
+        return world, _observe(motion, world.contact, fractions(cut(level, x - HULL_BEHIND, 3 + AHEAD), x, y))
 
     def step(self, key: Key, level: Terrain, world: World, action: Float[Array, "4"]) -> Step:
         """Advance by 0.02 s. A world that is no longer finite ends, with its NaN for all to see."""
         del key
         before = Motion(*world[:5])
-        lever = levers(before.angle)
-        place = before.com + lever.sum(1)
-        inverse, spin = project(before)
-        contact = find(level, place[:5], before.angle)
+        now = turned(before.angle)
+        place = places(before.com, now)
+        inverse, spin = project(before, now)
+        contact = find(level, place, now)
         velocity = before.velocity - np.array([0, c.DT * c.GRAVITY], np.float32)
-        system = assemble(contact, lever, place, inverse, velocity, spin)
+        system = assemble(contact, now, place, inverse, velocity, spin)
         joint = joint_angles(before.angle)
-        impulse = solve_speeds(self.sweeps, system, joint, action[c.ACTION_TO_JOINT], contact)
-        push = solve_places(system, impulse, joint, contact)
-        velocity, spin = velocity + impulse @ system.linear / c.MASS, spin + impulse @ system.response
-        after = advance(before, inverse, velocity, spin, push @ system.linear / c.MASS, push @ system.response)
+        motors = jnp.stack([action[0], action[2], action[1], action[3]])  # hips, then knees
+        impulse = solve_speeds(self.sweeps, system, joint, motors, contact.gap)
+        push = solve_places(system, impulse, joint, contact.gap)
+        velocity, spin = velocity + system.linear @ impulse / c.MASS, spin + system.response @ impulse
+        shift, twist = system.linear @ push / c.MASS, system.response @ push
+        after = advance(before, now, inverse, velocity, spin, shift, twist)
 
-        hull = after.com + levers(after.angle)[5].sum(0)
-        ground = window(level, hull[0], HULL_BEHIND, AHEAD)
-        touched = (contact.gap[LOWER_LEG] < c.TOUCH).any(0)
-        shaping = _shaping(hull[0], after.angle[0])
-        fell = hull_touches(ground, hull, after.angle[0]) | (hull[0] < 0)
+        hull = places(after.com, turned(after.angle))
+        x, y, angle = hull.x[5], hull.y[5], after.angle[0]
+        ground = cut(level, x - HULL_BEHIND, 3 + AHEAD)
+        touching = contact.gap < c.TOUCH
+        touched = touching[:2] | touching[4:6] | touching[6:]
+        shaping = _shaping(x, angle)
+        fell = hull_touches(ground, x, y, angle) | (x < 0)
         effort = 0.00035 * c.MOTOR_TORQUE * jnp.minimum(jnp.abs(action), 1.0).sum()
         reward = jnp.where(fell, -100.0, shaping - world.shaping - effort)
         time = world.time + 1
         return Step(
             World(*after, touched, shaping, time),
-            _observe(after, touched, fractions(ground, hull)),
+            _observe(after, touched, fractions(ground, x, y)),
             reward,
-            fell | (hull[0] > c.FINISH) | ~jnp.isfinite(shaping),
+            fell | (x > c.FINISH) | ~jnp.isfinite(shaping),
             time >= self.horizon,
             {},
         )
@@ -121,8 +123,7 @@ class Walker:
     def success(self, level: Terrain, world: World) -> Float[Array, ""]:
         """1 if the walker reached the end of the course."""
         del level
-        hull = world.com + levers(world.angle)[5].sum(0)
-        return (hull[0] > c.FINISH).astype(jnp.float32)
+        return (pose(world)[0, 0] > c.FINISH).astype(jnp.float32)
 
 
 def _shaping(x: Array, angle: Array) -> Array:
@@ -130,10 +131,8 @@ def _shaping(x: Array, angle: Array) -> Array:
 
 
 def _observe(motion: Motion, contact: Array, rays: Array) -> Float[Array, "24"]:
-    speed = point_velocity(levers(motion.spin_angle)[0], motion.velocity, motion.spin)
-    joint = motion.angle[c.CHILD] - motion.angle[c.PARENT] - c.REFERENCE.astype(np.float32)
-    turning = (motion.spin[c.CHILD] - motion.spin[c.PARENT]) / c.MOTOR_SPEED.astype(np.float32)
-    hull = jnp.stack([motion.angle[0], 2 * c.DT * motion.spin[0], 0.12 * speed[0], 0.08 * speed[1]])
-    # contact flags as the leg's last value; the knee's angle is reported from -1
-    leg = [joint[:2], turning[:2], joint[2:] + 1.0, turning[2:], contact.astype(jnp.float32)]
-    return jnp.concatenate([hull, jnp.stack(leg, axis=1).reshape(-1), rays])
+    vx, vy = hull_velocity(motion)
+    joint, turning = joint_angles(motion.angle), joint_speeds(motion.spin)
+    hull = jnp.stack([motion.angle[0], 2 * c.DT * motion.spin[0], 0.12 * vx, 0.08 * vy])
+    legs = [joint[:2], turning[:2] / 4, joint[2:] + 1.0, turning[2:] / 6, contact.astype(jnp.float32)]
+    return jnp.concatenate([hull, jnp.stack(legs, axis=1).reshape(-1), rays])

@@ -7,20 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from envs.walker.contacts import Window
+from envs.walker.ground import Ground
 from envs.walker.terrain import SCALE
 
 RAYS = 10
 RANGE = 160 / SCALE  # m
-AHEAD = 13  # cells that the most level ray can cross
+AHEAD = 15  # knots, from the hull's cell on, that the most level ray can cross
 _ANGLES = 1.5 * np.arange(RAYS) / 10
 _DIRECTION = np.stack([np.sin(_ANGLES), -np.cos(_ANGLES)], axis=1).astype(np.float32)
 
 
-def fractions(ground: Window, origin: Float[Array, "2"]) -> Float[Array, "10"]:
-    """Distance of the nearest hit as a share of the range, 1 where nothing is hit. The ground starts left of the hull."""
-    x = jnp.stack([ground.x, ground.x], axis=1).reshape(-1) - origin[0]
-    y = jnp.stack([ground.left, ground.right], axis=1).reshape(-1) - origin[1]
+def fractions(ground: Ground, hull_x: Array, hull_y: Array) -> Float[Array, "10"]:
+    """Distances of the nearest hits as shares of the range, 1 where nothing is hit. Ground starts behind the hull."""
+    x = jnp.stack([ground.x, ground.x], axis=1).reshape(-1) - hull_x
+    y = jnp.stack([ground.left, ground.right], axis=1).reshape(-1) - hull_y
     dx, dy = _DIRECTION[:, :1], _DIRECTION[:, 1:]
     side = dx * y - dy * x  # of each corner of the ground, seen along the ray
     along = dx * x + dy * y

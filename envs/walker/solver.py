@@ -16,27 +16,30 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from envs.walker import constants as c
-from envs.walker.contacts import SLOT_BODY, Contact
+from envs.walker.contacts import BODY, Contact
+from envs.walker.dynamics import Places, Turned
 
 RELAXATION = 1.5  # a landing walker is a chain of light links under a heavy one: plain sweeps creep
 PLAIN_SWEEPS = 2  # at the end, so that over-relaxed light links settle
 MAX_SINK = 0.08  # m, deeper than this no contact sinks in one step, so that fast legs do not pass through corners
 
+# Rows: hips (2), knees (2), normals (8), frictions (8). Stages of contacts: toes and knees, heels, shins.
+STAGES = (slice(0, 4), slice(4, 6), slice(6, 8))
+HINGES, AWAY, ACROSS = slice(0, 4), slice(4, 12), slice(12, 20)
 HIPS, KNEES = slice(0, 2), slice(2, 4)
-STAGES = ((slice(0, 2), slice(4, 8), slice(8, 12)),  # slots, rows of their normals, rows of their frictions
-          (slice(2, 3), slice(12, 14), slice(14, 16)),
-          (slice(3, 4), slice(16, 18), slice(18, 20)))  # fmt: skip
 ROWS = 20
 _JOINTS = (np.eye(5)[c.CHILD] - np.eye(5)[c.PARENT]).astype(np.float32)
 _REFERENCE, _LOWER, _UPPER = (v.astype(np.float32) for v in (c.REFERENCE, c.LOWER, c.UPPER))
 _SPEED = c.MOTOR_SPEED.astype(np.float32)
+_OWN = np.eye(5, dtype=np.float32)[:, BODY]
+_LEVER_X, _LEVER_Y = c.LEVERS.astype(np.float32)[BODY].T  # [body, contact]
 
 
 class System(NamedTuple):
     """The rows of one step."""
 
-    linear: Float[Array, "R 2"]  # J by the velocity of the centre of mass
-    response: Float[Array, "R 5"]  # J M^-1 by spins: what spins an impulse gives
+    linear: Float[Array, "2 R"]  # J' by the velocity of the centre of mass
+    response: Float[Array, "5 R"]  # M^-1 J' by spins: what spins an impulse gives
     W: Float[Array, "R R"]
     free: Float[Array, "R"]  # row speeds before any impulse
     softness: Float[Array, "R"]  # 1 / diag(W)
@@ -44,34 +47,39 @@ class System(NamedTuple):
 
 def assemble(
     contact: Contact,
-    lever: Float[Array, "6 5 2"],
-    place: Float[Array, "6 2"],
+    t: Turned,
+    place: Places,
     inverse: Float[Array, "5 5"],
     velocity: Float[Array, "2"],
     spin: Float[Array, "5"],
 ) -> System:
-    """Rows for these contacts [slot, leg], given places and levers of the bodies."""
-    own = np.eye(5, dtype=np.float32)[SLOT_BODY][..., None] * (contact.point - place[SLOT_BODY])[..., None, :]
-    arm = lever[SLOT_BODY] + own  # [slot, leg, body, 2]
-    normal = contact.normal
-    tangent = jnp.stack([normal[..., 1], -normal[..., 0]], axis=-1)
-    direction = jnp.concatenate([v[slots].reshape(-1, 2) for slots, _, _ in STAGES for v in (normal, tangent)])
-    arm = jnp.concatenate([arm[slots].reshape(-1, 5, 2) for slots, _, _ in STAGES for _ in "nt"])
-    turning = arm[..., 0] * direction[:, 1:] - arm[..., 1] * direction[:, :1]
-    linear = jnp.concatenate([jnp.zeros((4, 2)), direction])
-    turning = jnp.concatenate([jnp.asarray(_JOINTS), turning])
-    response = turning @ inverse
-    W = response @ turning.T + linear @ linear.T / c.MASS
-    return System(linear, response, W, linear @ velocity + turning @ spin, 1.0 / jnp.diagonal(W))
+    """Rows for these contacts, given places and directions of the bodies."""
+    cos, sin = t.cos[:, None], t.sin[:, None]
+    centre_x, centre_y = (jnp.concatenate([v[2:5:2], v[1:5:2], v[2:5:2], v[2:5:2]]) for v in place)
+    arm_x = cos * _LEVER_X - sin * _LEVER_Y + _OWN * (contact.x - centre_x)  # [body, contact]
+    arm_y = sin * _LEVER_X + cos * _LEVER_Y + _OWN * (contact.y - centre_y)
+    nx, ny = contact.nx, contact.ny
+    turning = jnp.concatenate([_JOINTS.T, arm_x * ny - arm_y * nx, -arm_x * nx - arm_y * ny], axis=1)
+    linear = jnp.concatenate([jnp.zeros((2, 4)), jnp.stack([nx, ny]), jnp.stack([ny, -nx])], axis=1)
+    response = inverse @ turning
+    W = sum(response[i, :, None] * turning[i] for i in range(5))
+    W += sum(linear[i, :, None] * linear[i] for i in range(2)) / c.MASS
+    softness = sum(response[i] * turning[i] for i in range(5)) + (linear[0] ** 2 + linear[1] ** 2) / c.MASS
+    return System(linear, response, W, velocity @ linear + spin @ turning, 1.0 / softness)
 
 
 def joint_angles(angle: Float[Array, "5"]) -> Float[Array, "4"]:
     """Hip 1, hip 2, knee 1, knee 2."""
-    return _JOINTS @ angle - _REFERENCE
+    return joint_speeds(angle) - _REFERENCE
+
+
+def joint_speeds(spin: Float[Array, "5"]) -> Float[Array, "4"]:
+    """Hip 1, hip 2, knee 1, knee 2."""
+    return _JOINTS @ spin
 
 
 def solve_speeds(
-    sweeps: int, system: System, joint: Float[Array, "4"], action: Float[Array, "4"], contact: Contact
+    sweeps: int, system: System, joint: Float[Array, "4"], action: Float[Array, "4"], gap: Float[Array, "8"]
 ) -> Float[Array, "R"]:
     """Impulses after `sweeps` rounds; `joint` and `action` by hip 1, hip 2, knee 1, knee 2."""
     _, _, W, free, softness = system
@@ -79,28 +87,44 @@ def solve_speeds(
     torque = c.DT * c.MOTOR_TORQUE * jnp.minimum(jnp.abs(action), 1.0)
     floor = jnp.where(joint <= _LOWER, 0.0, -np.inf)
     ceiling = jnp.where(joint >= _UPPER, 0.0, np.inf)
-    approach = jnp.where(contact.gap < c.TOUCH, 0.0, -(contact.gap + MAX_SINK) / c.DT)
+    approach = jnp.where(gap < c.TOUCH, 0.0, -(gap + MAX_SINK) / c.DT)
+
+    # Each group's rows, cut out once; frictions learn of their own normal's change without another product.
+    hinges, free_hinges = W[HINGES], free[HINGES]
+    coupling = jnp.stack([W[2, 0], W[3, 1]])
+    groups = []
+    for at in STAGES:
+        rows = [np.arange(ROWS)[kind][at] for kind in (AWAY, ACROSS)]
+        first, last = slice(rows[0][0], rows[0][-1] + 1), slice(rows[1][0], rows[1][-1] + 1)
+        groups.append((at, first, last, jnp.concatenate([W[first], W[last]]), jnp.diagonal(W[last, first])))
 
     def sweep(i: Array, impulse: Array) -> Array:
         soft = softness * jnp.where(i < sweeps - PLAIN_SWEEPS, RELAXATION, 1.0)
+
+        speed = free_hinges + hinges @ impulse
+        bend = jnp.zeros(2)
         for at in (HIPS, KNEES):
-            old, speed = impulse[at], free[at] + W[at] @ impulse
-            new = jnp.clip(old + (motor[at] - speed) * soft[at], -torque[at], torque[at])
-            new = jnp.maximum(new, old + (floor[at] - speed) * soft[at])
-            new = jnp.minimum(new, old + (ceiling[at] - speed) * soft[at])
+            old, now = impulse[at], speed[at] + bend
+            new = jnp.clip(old + (motor[at] - now) * soft[at], -torque[at], torque[at])
+            new = jnp.maximum(new, old + (floor[at] - now) * soft[at])
+            new = jnp.minimum(new, old + (ceiling[at] - now) * soft[at])
+            bend = coupling * (new - old)
             impulse = impulse.at[at].set(new)
-        for slots, away, across in STAGES:
-            new = impulse[away] + (approach[slots].reshape(-1) - free[away] - W[away] @ impulse) * soft[away]
-            impulse = impulse.at[away].set(jnp.maximum(new, 0.0))
-            bound = c.FRICTION * impulse[away]
-            new = impulse[across] - (free[across] + W[across] @ impulse) * soft[across]
-            impulse = impulse.at[across].set(jnp.clip(new, -bound, bound))
+        for at, away, across, rows, own in groups:
+            speed = rows @ impulse
+            count = at.stop - at.start
+            old = impulse[away]
+            new = jnp.maximum(old + (approach[at] - free[away] - speed[:count]) * soft[away], 0.0)
+            slip = free[across] + speed[count:] + own * (new - old)
+            bound = c.FRICTION * new
+            grip = jnp.clip(impulse[across] - slip * soft[across], -bound, bound)
+            impulse = impulse.at[away].set(new).at[across].set(grip)
         return impulse
 
     return jax.lax.fori_loop(0, sweeps, sweep, jnp.zeros(ROWS))
 
 
-def solve_places(system: System, impulse: Float[Array, "R"], joint: Float[Array, "4"], contact: Contact) -> Array:
+def solve_places(system: System, impulse: Float[Array, "R"], joint: Float[Array, "4"], gap: Float[Array, "8"]) -> Array:
     """Displacements by row, as impulses, that mend what touching contacts and reached limits would be overrun by.
 
     One sweep: more changed nothing against Box2D.
@@ -109,14 +133,14 @@ def solve_places(system: System, impulse: Float[Array, "R"], joint: Float[Array,
     moved = c.DT * (free + W @ impulse)
     side = jnp.where(joint <= _LOWER, 1.0, jnp.where(joint >= _UPPER, -1.0, 0.0))
     bend = jnp.where(joint <= _LOWER, _LOWER - c.LIMIT_SLOP, _UPPER + c.LIMIT_SLOP) - joint - moved[:4]
-    rise = c.TOUCH - 3 * c.SLOP - contact.gap
+    rise = c.TOUCH - 3 * c.SLOP - gap
     push = jnp.zeros(ROWS)
     for at in (HIPS, KNEES):
         new = (bend[at] - W[at] @ push) * soft[at]
         push = push.at[at].set(side[at] * jnp.maximum(side[at] * new, 0.0))
-    for slots, away, _ in STAGES:
-        touching = contact.gap[slots].reshape(-1) < c.TOUCH
-        lack = jnp.minimum(rise[slots].reshape(-1) - moved[away], c.MAX_CORRECTION)
+    for at in STAGES:
+        away = slice(AWAY.start + at.start, AWAY.start + at.stop)
+        lack = jnp.minimum(rise[at] - moved[away], c.MAX_CORRECTION)
         new = (lack - W[away] @ push) * soft[away]
-        push = push.at[away].set(jnp.where(touching, jnp.maximum(new, 0.0), 0.0))
+        push = push.at[away].set(jnp.where(gap[at] < c.TOUCH, jnp.maximum(new, 0.0), 0.0))
     return push
