@@ -72,12 +72,11 @@ def evaluate(
     if episodes < 1:
         raise ConfigError(f"episodes expects at least 1, got {episodes}")
     there = world_run or run
-    environment = _fresh(there) if fresh else there.generator().environment
-    mine, theirs = run.generator().environment.interface.id, environment.interface.id
+    mine, theirs = (r.generator().environment.interface.id for r in (run, there))
     if mine != theirs:
         raise ConfigError(f"an agent of {mine} cannot act in {theirs}: agents go only where the interface is the same")
     genome, where = _world(there, agent if on is None else on)
-    weights = run.agent(agent, occasion)
+    environment, weights = _fresh(there) if fresh else there.generator().environment, run.agent(agent, occasion)
 
     size = LANES * -(-episodes // LANES)
     grounds = Grounds(

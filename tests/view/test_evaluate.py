@@ -29,7 +29,7 @@ def test_it_agrees_with_an_episode_by_hand(folder):
     import jax
 
     run = open_run(folder)
-    done = evaluate(run, 1, 2, episodes=5, seed=3)
+    done = evaluate(run, 1, 2, episodes=5, fresh=False, seed=3)
     assert done.fitness.shape == done.length.shape == done.solved.shape == (5,)
     total, length = by_hand(run, 1, run.niche(2).genome, jax.random.split(jax.random.key(3), 128)[4])
     assert length == done.length[4]
@@ -51,6 +51,13 @@ def test_agents_and_worlds_are_told_apart(folder):
     np.testing.assert_array_equal(elsewhere.fitness, other.fitness)
     best, first = (evaluate(run, 4, occasion=name, episodes=1).fitness for name in ("best", "admission"))
     assert best != first
+
+
+def test_terrain_is_fresh_unless_the_runs_own_is_wanted(folder):
+    run = open_run(folder)
+    assert run.generator().deterministic
+    assert len(set(evaluate(run, 4, 9, episodes=4, fresh=False).fitness)) == 1
+    assert len(set(evaluate(run, 4, 9, episodes=4).fitness)) == 4
 
 
 def test_summary_counts_what_broke_apart():

@@ -8,7 +8,7 @@ import pytest
 
 from poet.errors import ConfigError, RunError
 from poet.view.open import ago, big, open_run
-from tests.view.toy import Hills, HillsGenerator
+from tests.view.toy import Hills, HillsConfig, HillsGenerator
 
 
 def rows_of(folder):
@@ -86,7 +86,7 @@ def test_a_niche_brings_genome_and_agents(folder):
 
 
 def test_ones_own_generator_takes_the_place_of_the_configs(folder):
-    mine = HillsGenerator(7)
+    mine = HillsGenerator(HillsConfig(horizon=7))
     assert open_run(folder, mine).niche(0).generator is mine
 
 

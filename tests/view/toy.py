@@ -27,13 +27,15 @@ class World(NamedTuple):
 @dataclasses.dataclass(frozen=True)
 class HillsWorld:
     horizon: int = 50
+    terrain: str = "fixed"
 
     @property
     def interface(self):
         return Interface("hills-v1", jax.ShapeDtypeStruct((3,), jnp.float32), Box((1,)), self.horizon)
 
     def build(self, key, genome):
-        return Hills(genome.height, genome.width + 0.01 * jax.random.uniform(key))
+        wider = 0.5 * jax.random.uniform(key) if self.terrain == "fresh" else 0.0
+        return Hills(genome.height, genome.width + wider)
 
     def _obs(self, level, world):
         slope = level.height * jnp.cos(world.x / level.width)
@@ -59,25 +61,29 @@ class HillsWorld:
 class HillsConfig(GeneratorConfig):
     id: ClassVar[str] = "hills"
     horizon: int = 50
+    terrain: str = "fixed"
     draws: bool = True
 
     def make(self):
-        return DrawnHills(self.horizon) if self.draws else HillsGenerator(self.horizon)
+        return DrawnHills(self) if self.draws else HillsGenerator(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class HillsGenerator:
-    horizon: int = 50
+    config: HillsConfig = HillsConfig()
     id: ClassVar[str] = "hills"
     version: ClassVar[int] = 1
     reasons: ClassVar[tuple[str, ...]] = ("valid", "too high")
     feature_names: ClassVar[tuple[str, ...]] = ("height", "width")
     feature_bounds: ClassVar[tuple[tuple[float, float], ...]] = ((0.0, 2.0), (0.2, 3.0))
-    deterministic: ClassVar[bool] = False
+
+    @property
+    def deterministic(self):
+        return self.config.terrain == "fixed"
 
     @property
     def environment(self):
-        return HillsWorld(self.horizon)
+        return HillsWorld(self.config.horizon, self.config.terrain)
 
     def sample(self, key):
         height, width = jax.random.uniform(key, (2,))
@@ -119,8 +125,10 @@ class DrawnHills(HillsGenerator):
         ground = self._line(genome, 400)[None] < np.arange(40)[:, None]
         return np.where(ground[..., None], np.uint8([90, 140, 60]), np.uint8([225, 238, 250]))
 
-    def render(self, genome, trajectory):
-        frames = []
+    def render(self, genome, trajectory, level=None):
+        if level is None:
+            raise ValueError("where terrain is fresh a genome does not tell its level")
+        genome, frames = level, []
         for x in np.asarray(trajectory.worlds.x):
             frame = np.kron(self.draw_course(genome), np.ones((2, 1, 1), np.uint8))
             column = int(np.clip(x / LENGTH, 0, 0.97) * 400)
