@@ -201,25 +201,28 @@ def overview(run: Run) -> Figure:
     """The run in one picture: family tree, fitness of all niches, and the latest environments."""
     ids = run.table("niches")["niche"]
     made = figure(15, float(np.clip(5.2 + 0.3 * len(ids), 5.5, 9.2)))
+    made.suptitle(headline(run), color=INK, fontsize=13)
+    if not len(ids):
+        sentence(made.subplots(), "Nothing to see yet: wait for the run's first iteration.")
+        return made
     left, right = made.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1])[0]
     tree, curves = left.subplots(2, 1, height_ratios=[float(np.clip(0.1 * len(ids), 0.4, 1.6)), 1], sharex=True)
-    lineage.draw(tree, run, float(np.clip(330 / max(len(ids), 1), 5, 8)))
+    lineage.draw(tree, run, float(np.clip(330 / len(ids), 5, 8)))
     tree.set_xlabel("")
     draw_curves(curves, run)
     curves.set_xlabel("iteration")
     latest = [int(niche) for niche in ids[-9:]]
     gallery.draw(right, run, latest, gallery.courses(run, latest), rows=4)
     right.suptitle("latest environments" if len(ids) > 9 else "environments", fontsize=10, color=GREY)
-    made.suptitle(headline(run), color=INK, fontsize=13)
     return made
 
 
 def headline(run: Run) -> str:
     """The run's state in one line for a title."""
     niches, steps = run.table("niches"), run.table("progress")["env_steps"]
-    parts = [f"iteration {run.iteration}", f"{len(niches['niche'])} environments"]
-    parts += [f"{int((niches['solved'] >= 0).sum())} solved", f"{len(run.table('transfers')['target'])} transfers"]
-    parts += [f"{big(steps[-1])} environment steps"] if len(steps) else []
+    parts = [f"iteration {run.iteration}", f"environments {len(niches['niche'])}"]
+    parts += [f"solved {int((niches['solved'] >= 0).sum())}", f"transfers {len(run.table('transfers')['target'])}"]
+    parts += [f"environment steps {big(steps[-1])}"] if len(steps) else []
     return f"{run.name}:  " + ",  ".join(parts)
 
 
