@@ -195,7 +195,7 @@ def _summary(path: Path) -> None:
 # --- reading ---
 
 
-def status(runs: list[str] | None = None, root: Path = ROOT) -> int:
+def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
     """How far runs are: iteration, environment steps, speed, time left, and whether they are being written.
 
     Args:

@@ -47,7 +47,7 @@ class Reporter:
         if self.console.is_terminal:
             columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(24), TextColumn("{task.description}"))
             self._bar = Progress(*columns, console=self.console, transient=True)
-            self._task = self._bar.add_task("first iteration: compiling", completed=iteration, total=iterations)
+            self._task = self._bar.add_task("compiling", completed=iteration, total=iterations)
             self._bar.start()
 
     def tick(self, row: dict[str, Any], iteration: int, iterations: int, seconds: float) -> None:

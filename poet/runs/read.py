@@ -1,5 +1,6 @@
 """Read a run folder while it is written or long after: no jax, no Orbax, no training code."""
 
+import itertools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,7 +79,7 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
     ticks = [row for row in rows if row.get("event") == "iteration"]
     last = ticks[-1] if ticks else {}
     seconds, steps, counted = 0.0, 0, 0
-    for before, row in list(zip(ticks, ticks[1:]))[-10:]:
+    for before, row in list(itertools.pairwise(ticks))[-10:]:
         seconds += row.get("wall", {}).get("seconds", 0.0)
         steps += row.get("env_steps", 0) - before.get("env_steps", 0)
         counted += 1

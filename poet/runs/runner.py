@@ -101,7 +101,7 @@ def drive(
         writer.note("start" if not saved else "resume", iteration)
         if saved:
             reporter.say(f"going on from iteration {iteration}")
-        reporter.say("compiling the first iteration; later starts find it in the cache")
+        reporter.say("first iteration: compiling what the cache does not hold yet")
         reporter.start(iteration, config.iterations)
         while not _done(state, config) and not stop.is_set():
             began = time.monotonic()

@@ -1,0 +1,300 @@
+"""The command, with a search that costs nothing in place of POET; POET itself is in tests/runs/test_tiny.py."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import poet
+from poet import cli
+from poet.errors import RunError
+from poet.runs import build, launch
+from poet.runs.folder import CONFIG, RUN, lock
+from poet.runs.presets import PRESETS
+from poet.runs.read import read_config, read_status
+from tests.runs.toy import ToyConfig, walk
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(build, "build", lambda config, **parts: walk(ToyConfig(seed=config.seed)))
+    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(cli, "_pictures", lambda path, moment: None)
+    monkeypatch.setattr(cli, "_summary", lambda path: None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+def command(*words: str) -> int:
+    try:
+        return cli.main(list(words))
+    except SystemExit as left:
+        return int(left.code or 0)
+
+
+def python(program: str, *options: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, cwd=cwd)
+
+
+# --- run ---
+
+
+def test_run_starts_goes_on_and_extends(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("run", "tiny", "--iterations", "4") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("runs/tiny: walker, seed 0, 4 iterations; ")
+    assert "es.population=32" in said.splitlines()[0]
+    assert "go on:    poet run runs/tiny --iterations 8" in said
+    assert command("run", "tiny", "--iterations", "4") == 0
+    assert "finished at iteration 4" in capsys.readouterr().out
+    for word in ("runs/tiny", "tiny"):
+        assert command("run", word, "--iterations", "6") == 0
+    assert read_status(root / "tiny").iteration == 6
+    assert command("run", "tiny", "--iterations", "6", "--name", "long") == 0
+    assert command("diff", "tiny", "long") == 0
+
+
+def test_a_run_keeps_the_options_it_was_started_with(root: Path) -> None:
+    assert command("run", "tiny", "--name", "mine", "--iterations", "2", "--generator.sweeps", "7") == 0
+    assert command("run", "runs/mine", "--iterations", "3") == 0
+    config = read_config(root / "mine")
+    assert config["generator"]["sweeps"] == 7
+    assert config["iterations"] == 3
+
+
+def test_a_changed_identity_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("run", "tiny", "--iterations", "2") == 0
+    before = (root / "tiny" / CONFIG).read_bytes()
+    assert command("run", "tiny", "--iterations", "2", "--seed", "4", "--es.sigma", "0.2") == 2
+    said = capsys.readouterr().err
+    assert "es.sigma: 0.1 -> 0.2" in said
+    assert "seed: 0 -> 4" in said
+    assert "--name" in said
+    assert (root / "tiny" / CONFIG).read_bytes() == before
+
+
+def test_a_fork(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("run", "tiny", "--iterations", "4") == 0
+    assert command("run", "--from", "tiny", "--name", "twin", "--iterations", "6") == 0
+    assert command("run", "tiny", "--iterations", "6") == 0
+    assert command("diff", "tiny", "twin") == 0
+    assert command("run", "runs/tiny", "--name", "third") == 2
+    assert "poet run --from runs/tiny --name third" in capsys.readouterr().err
+
+
+def test_status_in_numbers(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("status") == 0
+    assert "no runs in runs" in capsys.readouterr().out
+    command("run", "tiny", "--iterations", "3")
+    capsys.readouterr()
+    for words in (["status"], ["status", "tiny"], ["status", "runs/tiny"]):
+        assert command(*words) == 0
+        row = capsys.readouterr().out.splitlines()[1].split()
+        assert row[:3] == ["tiny", "3/3", "300"]
+        assert row[-1] == "finished"
+    with lock(root / "tiny"):
+        command("status")
+    assert capsys.readouterr().out.split()[-1] == "running"
+
+
+def test_diff_says_where_and_exits_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command("run", "tiny", "--iterations", "2", "--name", "a")
+    command("run", "tiny", "--iterations", "2", "--name", "b", "--seed", "9")
+    capsys.readouterr()
+    assert command("diff", "a", "a") == 0
+    assert capsys.readouterr().out == "equal: same history, same state\n"
+    assert command("diff", "a", "b") == 1
+    assert "the histories part at event 0" in capsys.readouterr().out
+
+
+def test_a_stopped_run_says_how_to_go_on(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from poet.runs import runner
+
+    monkeypatch.setattr(launch, "run", lambda config, path, **more: runner.Outcome(None, 3, False))
+    assert command("run", "tiny", "--name", "my run") == 0
+    assert "saved at iteration 3; go on with: poet run 'runs/my run'" in capsys.readouterr().out
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rum", "tiny"], "unknown command 'rum'. Did you mean 'run'?"),
+        (["run", "tinny"], "unknown preset or run 'tinny'. Did you mean 'tiny'?"),
+        (["run"], "expected what to run first: a preset or a run (tiny, laptop, paper)"),
+        (["run", "--seed", "3"], "expected what to run first"),
+        (["run", "--from", "nowhere", "--name", "x"], "unknown preset or run 'nowhere'"),
+        (["run", "tiny", "--name", "a/b"], "plain name, got 'a/b'"),
+        (["run", "tests"], "tests is not a run folder"),
+        (["run", "tiny", "--es.poplation", "32"], "--es.population"),
+        (["run", "tiny", "--generator.sweep", "3"], "--generator.sweeps"),
+        (["run", "tiny", "--es.population", "3"], "even number"),
+        (["run", "tiny", "--es.population", "many"], "many"),
+        (["run", "tiny", "--search.mc-lower", "9000"], "mc_lower must lie below"),
+        (["run", "tiny", "--iterations", "0"], "iterations expects at least 1"),
+        (["run", "tiny", "--generator.terrain", "moon"], "moon"),
+        (["status", "nowhere"], "unknown preset or run 'nowhere'"),
+        (["diff", "a"], "required"),
+        (["inspect", "nowhere"], "nowhere is no run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_words_get_a_clear_answer(
+    root: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    (root.parent / "tests").mkdir()
+    assert command(*words) == 2
+    said = capsys.readouterr()
+    assert message in " ".join(said.err.replace("│", " ").split())
+    assert "Traceback" not in said.err
+    assert not root.exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 1"),
+        (lambda run: (run / RUN).write_text("{"), "run.json cannot be read"),
+        (lambda run: (run / CONFIG).write_text("{"), "config.json cannot be read"),
+        (
+            lambda run: (run / CONFIG).write_text(json.dumps({**PRESETS["tiny"].to_dict(), "sede": 1})),
+            "unknown config field 'sede'. Did you mean 'seed'?",
+        ),
+    ],
+)
+def test_a_spoilt_run_gets_a_clear_answer(
+    root: Path, capsys: pytest.CaptureFixture[str], spoil: Any, message: str
+) -> None:
+    command("run", "tiny", "--iterations", "2")
+    spoil(root / "tiny")
+    assert command("run", "runs/tiny") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_locked_run_names_its_process(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command("run", "tiny", "--iterations", "2")
+    with lock(root / "tiny"):
+        assert command("run", "tiny", "--iterations", "2") == 2
+    assert "is being written by process" in capsys.readouterr().err
+
+
+def test_errors_have_no_traceback_and_ctrl_c_is_130(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **more: Any) -> None:
+        raise RunError("the disk is full")
+
+    monkeypatch.setattr(launch, "run", fail)
+    assert command("run", "tiny") == 2
+    assert capsys.readouterr().err == "error: the disk is full\n"
+
+    def interrupt(*args: Any, **more: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "run", interrupt)
+    assert command("run", "tiny") == 130
+
+
+# --- help, list, doctor ---
+
+
+def test_help_names_every_command_without_loading_anything() -> None:
+    program = (
+        "import sys; from poet.cli import main; main(['--help']); print({'jax', 'tyro', 'numpy'} & set(sys.modules))"
+    )
+    done = python(program)
+    assert done.stdout.splitlines()[-1] == "set()"
+    for name in cli.COMMANDS:
+        assert f"\n  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(name, "--help") == 0
+    assert f"usage: poet {name}" in capsys.readouterr().out
+
+
+def test_every_option_of_a_preset_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("run", "paper", "--help") == 0
+    said = capsys.readouterr().out
+    for option in ("--generator.max-pit", "--es.population", "--search.max-niches", "--execution.devices", "--from"):
+        assert option in said
+    assert "25200" in said
+
+
+def test_the_first_line_comes_before_jax(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom poet.runs import launch\nfrom poet.cli import main\n"
+        "def run(*args, **more):\n    print('jax' in sys.modules)\n    sys.exit(0)\n"
+        "launch.run = run\nmain(['run', 'tiny'])"
+    )
+    done = python(program, cwd=tmp_path)
+    assert done.stdout.splitlines()[0].startswith("runs/tiny: walker")
+    assert done.stdout.splitlines()[1] == "False"
+
+
+def test_list_shows_presets_generators_and_runs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command("run", "tiny", "--iterations", "1")
+    capsys.readouterr()
+    assert command("list") == 0
+    said = capsys.readouterr().out
+    for name in (*PRESETS, "walker", "runs/tiny"):
+        assert name in said
+
+
+def test_doctor_finds_what_is_missing(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command("doctor") == 0
+    said = capsys.readouterr().out
+    assert "TROUBLE" not in said
+    assert poet.__path__[0].rsplit("/", 1)[0] + "/envs" in said
+    from poet.runs import folder
+
+    monkeypatch.setattr(folder, "PACKAGES", ("jax", "no-such-package"))
+    assert command("doctor") == 1
+    assert "TROUBLE  no-such-package" in capsys.readouterr().out
+
+
+# --- the package ---
+
+
+def test_public_names_are_there() -> None:
+    for name in poet.__all__:
+        assert getattr(poet, name) is not None
+    assert {"run", "open_run", "Config", "PRESETS"} <= set(dir(poet))
+    assert not hasattr(poet, "no_such_name")
+
+
+def test_import_has_no_side_effects() -> None:
+    done = python("import sys, poet; print({'jax', 'numpy', 'tyro', 'matplotlib'} & set(sys.modules))", "-W", "error")
+    assert done.stdout == "set()\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("stranger", ["envs/__init__.py", "envs.py", "archives/__init__.py"])
+def test_somebody_elses_package_is_recognised(tmp_path: Path, stranger: str) -> None:
+    (tmp_path / stranger).parent.mkdir(exist_ok=True)
+    (tmp_path / stranger).touch()
+    done = python("import poet", cwd=tmp_path)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert str(tmp_path / stranger) in last
+    assert "start from another folder, rename that" in last
+
+
+def test_the_one_call_of_a_library_user(root: Path) -> None:
+    config = dataclasses.replace(PRESETS["tiny"], iterations=3)
+    rows: list[Any] = []
+    outcome = poet.run(config, root / "mine", sinks=[rows.extend])
+    assert outcome.finished
+    assert [row["iteration"] for row in rows if row["event"] == "iteration"] == [0, 1, 2]
+    assert poet.run(config, root / "mine").iteration == 3
