@@ -90,8 +90,8 @@ class Generator(Protocol):
 
     `sample`, `mutate`, `check` and `features` are pure and for one item; the rest runs on the host.
     Optional, found by their presence: `crossover(key, a, b)`, `repair(genome)`, `difficulty(genome) -> f32[]`,
-    `difficulty_class(genome) -> str` (host), `distance(a, b)`, `json_schema()`, and
-    `render(genome, trajectory) -> list of u8[H, W, 3]` (host).
+    `distance(a, b)`, `json_schema()`, and on the host `difficulty_class(genome) -> str`,
+    `draw_course(genome) -> u8[H, W, 3]` and `render(genome, trajectory, level=None) -> list of u8[H, W, 3]`.
     """
 
     @property

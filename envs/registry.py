@@ -66,6 +66,8 @@ def config_class(name: str) -> type[GeneratorConfig]:
     if isinstance(found, str):
         module, _, attribute = found.partition(":")
         found = getattr(importlib.import_module(module), attribute)
+    if not (isinstance(found, type) and issubclass(found, GeneratorConfig)):
+        raise ConfigError(f"generator {name!r} must be a class derived from GeneratorConfig, got {found!r}")
     return found
 
 

@@ -50,14 +50,16 @@ def reproduce(tick: Tick) -> None:
 def _trials(tick: Tick, slots: list[int], agents: list[np.ndarray], eligible: list[int]) -> list[tuple[_Child, float]]:
     """Mutants that meet the minimal criterion, the most novel first."""
     parts, niches, ever = tick.parts, tick.state.niches, tick.state.ever
+    seen = list(ever.features[: int(ever.num)])
     children: list[tuple[_Child, str]] = []
     for trial in range(parts.config.num_children):
         parent = eligible[int(jax.random.randint(tick.key(Phase.PARENT, trial), (), 0, len(eligible)))]
         strength = np.float32(parts.config.mutation_strength)
         genome = parts.mutate(tick.key(Phase.MUTATE, trial), row(niches.genome, slots[parent]), strength)
         valid, _ = parts.check(genome)
-        known = [row(ever.genome, i) for i in range(int(ever.num))] + [child.genome for child, _ in children]
-        verdict = "invalid" if not valid else "duplicate" if any(_same(genome, other) for other in known) else ""
+        features = parts.features(genome)
+        verdict = "invalid" if not valid else "duplicate" if any(np.array_equal(features, f) for f in seen) else ""
+        seen.append(features)
         world = tick.grounds(genome, Phase.CHILD_SCORE, trial, parts.scored)
         children.append((_Child(trial, parent, genome, world), verdict))
 
@@ -138,7 +140,3 @@ def _criterion(tick: Tick, score: float | None) -> str:
     if score < config.mc_lower:
         return "too_hard"
     return "too_easy" if score > config.mc_upper else "passed"
-
-
-def _same(a: Genome, b: Genome) -> bool:
-    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b)))
