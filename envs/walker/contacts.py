@@ -133,7 +133,6 @@ def find(terrain: Terrain, place: Places, t: Turned) -> Contact:
     first = jnp.concatenate([x - STEP, leg.x - jnp.abs(leg.sin) * (LENGTH / 2) - jnp.abs(leg.cos) * _HALF_WIDTH])
     near = jax.vmap(cut, (None, 0, None), 1)(terrain, first, 5)
     piece, wall = _corners(Ground(*(v[:, :12] for v in near)), x, y)
-    piece, wall = _corners(Ground(*(v[:, :12] for v in near)), x, y)
     face = _faces(Ground(*(v[:, 12:] for v in near)), leg)
 
     def both(contacts: Contact, i: int) -> Contact:  # of the two legs

@@ -21,6 +21,7 @@ from envs.walker.dynamics import Places, Turned
 
 RELAXATION = 1.5  # a landing walker is a chain of light links under a heavy one: plain sweeps creep
 PLAIN_SWEEPS = 2  # at the end, so that over-relaxed light links settle
+PLACE_SWEEPS = 3  # of the positions; one does for a walk, a walker that lies and kicks needs more
 MAX_SINK = 0.08  # m, deeper than this no contact sinks in one step, so that fast legs do not pass through corners
 
 # Rows: hips (2), knees (2), normals (8), frictions (8). Stages of contacts: toes and knees, heels, shins.
@@ -75,7 +76,7 @@ def joint_angles(angle: Float[Array, "5"]) -> Float[Array, "4"]:
 
 def joint_speeds(spin: Float[Array, "5"]) -> Float[Array, "4"]:
     """Hip 1, hip 2, knee 1, knee 2."""
-    return _JOINTS @ spin
+    return jnp.asarray(_JOINTS) @ spin
 
 
 def solve_speeds(
@@ -125,22 +126,22 @@ def solve_speeds(
 
 
 def solve_places(system: System, impulse: Float[Array, "R"], joint: Float[Array, "4"], gap: Float[Array, "8"]) -> Array:
-    """Displacements by row, as impulses, that mend what touching contacts and reached limits would be overrun by.
-
-    One sweep: more changed nothing against Box2D.
-    """
+    """Displacements by row, as impulses, that mend what touching contacts and reached limits would be overrun by."""
     _, _, W, free, soft = system
     moved = c.DT * (free + W @ impulse)
     side = jnp.where(joint <= _LOWER, 1.0, jnp.where(joint >= _UPPER, -1.0, 0.0))
     bend = jnp.where(joint <= _LOWER, _LOWER - c.LIMIT_SLOP, _UPPER + c.LIMIT_SLOP) - joint - moved[:4]
     rise = c.TOUCH - 3 * c.SLOP - gap
-    push = jnp.zeros(ROWS)
-    for at in (HIPS, KNEES):
-        new = (bend[at] - W[at] @ push) * soft[at]
-        push = push.at[at].set(side[at] * jnp.maximum(side[at] * new, 0.0))
-    for at in STAGES:
-        away = slice(AWAY.start + at.start, AWAY.start + at.stop)
-        lack = jnp.minimum(rise[at] - moved[away], c.MAX_CORRECTION)
-        new = (lack - W[away] @ push) * soft[away]
-        push = push.at[away].set(jnp.where(gap[at] < c.TOUCH, jnp.maximum(new, 0.0), 0.0))
-    return push
+
+    def sweep(_: int, push: Array) -> Array:
+        for at in (HIPS, KNEES):
+            new = push[at] + (bend[at] - W[at] @ push) * soft[at]
+            push = push.at[at].set(side[at] * jnp.maximum(side[at] * new, 0.0))
+        for at in STAGES:
+            away = slice(AWAY.start + at.start, AWAY.start + at.stop)
+            lack = jnp.minimum(rise[at] - moved[away], c.MAX_CORRECTION)
+            new = push[away] + (lack - W[away] @ push) * soft[away]
+            push = push.at[away].set(jnp.where(gap[at] < c.TOUCH, jnp.maximum(new, 0.0), 0.0))
+        return push
+
+    return jax.lax.fori_loop(0, PLACE_SWEEPS, sweep, jnp.zeros(ROWS))

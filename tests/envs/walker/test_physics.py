@@ -1,4 +1,6 @@
-"""The walker's step: what must hold whatever the course."""
+"""The walker's step: what must hold whatever the course, and each part against a plain reckoning."""
+
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -6,9 +8,16 @@ import numpy as np
 import pytest
 
 from envs.base import Step
+from envs.walker import constants as c
+from envs.walker.contacts import find
+from envs.walker.dynamics import Motion, kinetic_energy, places, pose, project, turned
 from envs.walker.env import Walker, World
 from envs.walker.genome import ObstacleGenome
+from envs.walker.ground import cut
+from envs.walker.lidar import AHEAD, RANGE, fractions
+from envs.walker.solver import ACROSS, AWAY, HINGES, MAX_SINK, assemble, joint_angles, solve_speeds
 from envs.walker.terrain import Terrain
+from poet.errors import ConfigError
 
 KINDS = {
     "flat": (0, (0, 0), (0, 0), (0, 0), 0),
@@ -19,42 +28,350 @@ KINDS = {
     "everything": (100, (2, 20), (2, 25), (2, 25), 9),
 }
 LANES = 32
+walker = Walker()
+build = jax.jit(walker.build)
+reset = jax.jit(walker.reset)
+key = jax.random.key(0)
 
 
-def genome(kind: str, seed: int = 0) -> ObstacleGenome:
-    return ObstacleGenome(*(jnp.array(v, jnp.int32) for v in (*KINDS[kind], seed)))
+def make(kind: str, seed: int = 0) -> Terrain:
+    return build(key, ObstacleGenome(*(jnp.array(v, jnp.int32) for v in (*KINDS[kind], seed))))
+
+
+def stack(*trees):
+    return jax.tree.map(lambda *v: jnp.stack(v), *trees)
+
+
+def lanes(tree):
+    return jax.tree.map(lambda v: jnp.broadcast_to(v, (LANES, *v.shape)), tree)
+
+
+traces = []
+
+
+@jax.jit
+def step(level: Terrain, world: World, action: jax.Array) -> Step:
+    """LANES lanes."""
+    traces.append(1)
+    return jax.vmap(walker.step, (None, 0, 0, 0))(key, level, world, action)
 
 
 @jax.jit
 def play(key: jax.Array, level: Terrain, start_x: jax.Array) -> tuple[World, Step]:
     """300 steps of jerky random actions from start_x, f32[LANES], starting again wherever an episode ends."""
-    walker = Walker()
 
     def lane(key: jax.Array, level: Terrain, x: jax.Array) -> tuple[World, Step]:
         fresh, _ = walker.reset(key, level)
         height = jnp.interp(x, level.x, jnp.maximum(level.left, level.right)) - jnp.interp(4.6, level.x, level.left)
         fresh = fresh._replace(com=fresh.com + jnp.stack([x - fresh.com[0], height]))
 
-        def step(world: World, key: jax.Array) -> tuple[World, tuple[World, Step]]:
+        def one(world: World, key: jax.Array) -> tuple[World, tuple[World, Step]]:
             done = walker.step(key, level, world, jax.random.uniform(key, (4,), minval=-1.5, maxval=1.5))
             world = jax.tree.map(lambda a, b: jnp.where(done.terminated, a, b), fresh, done.world)
             return world, (done.world, done)
 
-        return jax.lax.scan(step, fresh, jax.random.split(key, 300))[1]
+        return jax.lax.scan(one, fresh, jax.random.split(key, 300))[1]
 
     return jax.vmap(lane)(jax.random.split(key, LANES), level, start_x)
 
 
 @pytest.fixture(scope="module")
-def build():
-    return jax.jit(Walker().build)
+def played() -> dict[str, tuple[Terrain, World, Step]]:
+    """Kind -> levels f32[LANES, ...], worlds and steps [LANES, 300, ...]."""
+    found = {}
+    for kind in KINDS:
+        level = stack(*(make(kind, seed) for seed in range(LANES)))
+        found[kind] = level, *play(jax.random.key(1), level, jnp.linspace(5.0, 80.0, LANES))
+    return found
+
+
+def in_the_air(height: float = 20.0) -> World:
+    """LANES walkers high above the start, at random angles and spins within the joints' limits."""
+    world, _ = reset(key, make("flat"))
+    rng = np.random.default_rng(0)
+    joint = rng.uniform(c.LOWER + 0.2, c.UPPER - 0.2, (LANES, 4))
+    hull = rng.uniform(-1, 1, LANES)
+    hips = hull[:, None] + joint[:, :2] + c.REFERENCE[:2]
+    knees = hips + joint[:, 2:]
+    angle = np.stack([hull, hips[:, 0], knees[:, 0], hips[:, 1], knees[:, 1]], axis=1).astype(np.float32)
+    spin = rng.normal(0, 2, (LANES, 5)).astype(np.float32)
+    com = world.com + jnp.array([20.0, height])
+    return lanes(world)._replace(
+        com=jnp.broadcast_to(com, (LANES, 2)), velocity=jnp.zeros((LANES, 2)), angle=angle, spin=spin, spin_angle=angle
+    )
+
+
+def run(level: Terrain, world: World, actions: np.ndarray) -> list[Step]:
+    found = []
+    for action in actions:
+        found.append(step(lanes(level), world, jnp.broadcast_to(jnp.float32(action), (LANES, 4))))
+        world = found[-1].world
+    return found
+
+
+def motion_of(world: World) -> Motion:
+    return Motion(*world[:5])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stays_finite_and_on_the_ground(kind: str, build) -> None:
-    levels = [build(jax.random.key(0), genome(kind, seed)) for seed in range(LANES)]
-    level = jax.tree.map(lambda *v: jnp.stack(v), *levels)
-    worlds, steps = play(jax.random.key(1), level, jnp.linspace(5.0, 80.0, LANES))
+def test_stays_finite_and_bounded_on_any_course(kind: str, played) -> None:
+    _, worlds, steps = played[kind]
     assert all(np.isfinite(v).all() for v in jax.tree.leaves((worlds, steps)))
-    assert np.abs(worlds.velocity).max() < 25
-    assert np.abs(worlds.spin).max() < 80
+    assert np.abs(worlds.velocity).max() < 15
+    assert np.abs(worlds.spin).max() < 60
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_legs_stay_out_of_the_ground(kind: str, played) -> None:
+    level, worlds, _ = played[kind]
+    gaps = jax.jit(jax.vmap(lambda t, com, a: find(t, places(com, turned(a)), turned(a)).gap))
+    deepest = []
+    for t in range(20, 300, 10):
+        settled = worlds.time[:, t] > 20  # a start may lie within an obstacle
+        deepest.extend(np.asarray(gaps(level, worlds.com[:, t], worlds.angle[:, t]).min(axis=1))[settled])
+    # a landing may sink by MAX_SINK for one step; a wedged, kicking leg rarely goes deeper
+    assert np.quantile(deepest, 0.02) > -1.1 * MAX_SINK
+    assert np.quantile(deepest, 0.1) > -0.05
+    assert np.min(deepest) > -0.6
+
+
+def test_falls_freely() -> None:
+    world = in_the_air()
+    after = run(make("flat"), world, np.zeros((40, 4)))[-1].world
+    time = 40 * c.DT
+    np.testing.assert_allclose(after.com[:, 0], world.com[:, 0], atol=1e-4)
+    np.testing.assert_allclose(after.com[:, 1] - world.com[:, 1], -5 * time * (time + c.DT), rtol=1e-4)
+    np.testing.assert_allclose(after.velocity[:, 1], -c.GRAVITY * time, rtol=1e-5)
+
+
+def angular_momentum(world: World) -> np.ndarray:
+    def one(motion: Motion) -> jax.Array:
+        inverse, _ = project(motion._replace(angle=motion.spin_angle), turned(motion.spin_angle))
+        return jnp.linalg.solve(inverse, motion.spin).sum()
+
+    return np.asarray(jax.vmap(one)(motion_of(world)))
+
+
+def test_turning_freely_keeps_its_angular_momentum() -> None:
+    world = in_the_air()
+    after = run(make("flat"), world, np.zeros((40, 4)))[-1].world
+    lost = np.abs(angular_momentum(after) - angular_momentum(world)) / np.abs(angular_momentum(world)).mean()
+    assert np.median(lost) < 0.02
+    assert lost.max() < 0.15
+
+
+def test_creates_no_energy() -> None:
+    def turning(world: World) -> jax.Array:
+        return jax.vmap(kinetic_energy)(motion_of(world._replace(velocity=jnp.zeros_like(world.velocity))))
+
+    world = in_the_air()
+    before = turning(world)
+    for done in run(make("flat"), world, np.zeros((60, 4))):
+        after = turning(done.world)
+        assert (after <= before * 1.0001 + 1e-6).all()
+        before = after
+
+
+def test_landing_creates_no_energy() -> None:
+    def total(world: World) -> jax.Array:
+        return jax.vmap(kinetic_energy)(motion_of(world)) + c.MASS * c.GRAVITY * world.com[:, 1]
+
+    world = in_the_air(height=4.0)
+    begin, going, landed = total(world), np.ones(LANES, bool), np.zeros(LANES, bool)
+    for done in run(make("rough"), world, np.zeros((70, 4))):
+        going &= ~np.asarray(done.terminated)  # the hull, which only ends the episode, falls on
+        assert (total(done.world) <= begin + 0.5)[going].all()
+        landed |= done.world.contact.any(1) & going
+    assert landed.sum() > LANES / 2
+
+
+def test_motors_reach_their_speed_and_no_more() -> None:
+    world = in_the_air()
+    for done in run(make("flat"), world, np.array([[1, -1, -1, 1.0]] * 5)):
+        joint = np.asarray(done.world.spin)[:, c.CHILD] - np.asarray(done.world.spin)[:, c.PARENT]
+        free = (done.obs[:, 4:8:2] > -0.7).all(1) & (done.obs[:, 9:13:2] > -0.5).all(1)
+    # actions are hip 1, knee 1, hip 2, knee 2; joints hip 1, hip 2, knee 1, knee 2
+    np.testing.assert_allclose(np.median(joint, axis=0), [4, -4, -6, 6], atol=0.05)
+    assert free.any()
+
+
+def test_motors_are_no_stronger_than_their_torque() -> None:
+    still = in_the_air()._replace(spin=jnp.zeros((LANES, 5)))
+    weak, weaker = (run(make("flat"), still, np.full((1, 4), a))[0].world.spin for a in (2e-3, 1e-3))
+    np.testing.assert_allclose(weak, 2 * weaker, rtol=2e-3, atol=1e-5)  # far from the target speed: all torque
+    full, over = (run(make("flat"), still, np.full((1, 4), a))[0].world.spin for a in (1.0, 7.0))
+    np.testing.assert_array_equal(full, over)
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1, 1), (-1, -1, -1, -1), (1, -1, -1, 1)])
+def test_joint_limits_hold(signs: tuple[int, ...]) -> None:
+    over = []
+    for done in run(make("flat"), in_the_air(), np.array([signs] * 60, float)):
+        joint = jax.vmap(joint_angles)(done.world.angle)
+        over.append(np.maximum(c.LOWER - joint, joint - c.UPPER).max(1))
+    assert np.max(over) < 0.2  # a motor at full speed overruns by one step
+    assert np.median(over[20:]) < c.LIMIT_SLOP + 0.02
+
+
+def test_impulses_keep_their_bounds(played) -> None:
+    level, worlds, _ = played["everything"]
+
+    @jax.jit
+    @jax.vmap
+    def impulses(level: Terrain, world: World, action: jax.Array):
+        t = turned(world.angle)
+        place = places(world.com, t)
+        inverse, spin = project(motion_of(world), t)
+        contact = find(level, place, t)
+        system = assemble(contact, t, place, inverse, world.velocity, spin)
+        return contact, solve_speeds(10, system, joint_angles(world.angle), action, contact.gap), world.angle
+
+    action = jax.random.uniform(key, (LANES, 4), minval=-1)
+    touched = 0
+    for t in range(20, 300, 20):
+        contact, impulse, angle = impulses(level, jax.tree.map(lambda v, t=t: v[:, t], worlds), action)
+        normal, friction = impulse[:, AWAY], impulse[:, ACROSS]
+        touched += (normal > 0).sum()
+        assert (normal >= 0).all()
+        assert (np.abs(friction) <= c.FRICTION * normal + 1e-6).all()
+        np.testing.assert_allclose(np.hypot(contact.nx, contact.ny)[normal > 0], 1, rtol=1e-4)
+        joint = jax.vmap(joint_angles)(angle)
+        inside = (joint > c.LOWER) & (joint < c.UPPER)
+        assert (np.abs(impulse[:, HINGES])[inside] <= 80 * c.DT * np.abs(action)[inside] + 1e-5).all()
+    assert touched > 50
+
+
+def test_feet_grip() -> None:
+    """A walker standing on flat ground is stopped by friction, and in about the time that its bound says."""
+    world, _ = reset(key, make("flat"))
+    world = run(make("flat"), lanes(world), np.zeros((22, 4)))[-1].world
+    sliding = world._replace(velocity=world.velocity + jnp.array([1.0, 0.0]))
+    slowed = run(make("flat"), sliding, np.zeros((1, 4)))[0].world.velocity[:, 0]
+    assert (slowed < 1.0 + world.velocity[:, 0] - 0.02).all()
+
+
+def nearest_hits(terrain: Terrain, x: float, y: float) -> np.ndarray:
+    """Ray by ray and wall by wall."""
+    corner = np.stack([np.repeat(terrain.x, 2), np.stack([terrain.left, terrain.right], 1).reshape(-1)], 1)
+    found = np.ones(10)
+    for i in range(10):
+        d = RANGE * np.array([np.sin(0.15 * i), -np.cos(0.15 * i)])
+        for a, b in itertools.pairwise(corner):
+            matrix = np.array([d, a - b]).T
+            if abs(np.linalg.det(matrix)) > 1e-9:
+                t, s = np.linalg.solve(matrix, a - np.array([x, y]))
+                if 0 <= t <= 1 and 0 <= s <= 1:
+                    found[i] = min(found[i], t)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lidar_sees_the_nearest_hit(kind: str) -> None:
+    terrain = make(kind, 3)
+    look = jax.jit(lambda x, y: fractions(cut(terrain, x, AHEAD), x, y))
+    rng = np.random.default_rng(0)
+    for x in (4.6, *rng.uniform(6, 88, 8)):
+        # off the knots' own places, where a ray straight down meets a wall edge on
+        y = np.interp(x, terrain.x, np.maximum(terrain.left, terrain.right)) + rng.uniform(0.5, 4)
+        expected = nearest_hits(Terrain(*(np.asarray(v, np.float64) for v in terrain)), np.float32(x), np.float32(y))
+        np.testing.assert_allclose(look(np.float32(x), np.float32(y)), expected, atol=2e-4)
+
+
+def test_observation_and_reward_are_the_originals() -> None:
+    level = make("rough", 1)
+    world, obs = reset(key, level)
+    action = np.array([0.3, -2.0, 0.0, 0.9], np.float32)
+    done = run(level, lanes(world), action[None])[0]
+    before, after = (np.asarray(jax.vmap(pose)(w))[0] for w in (lanes(world), done.world))
+    gained = 130 / 30 * (after[0, 0] - before[0, 0]) - 5 * (abs(after[0, 2]) - abs(before[0, 2]))
+    assert float(done.reward[0]) == pytest.approx(gained - 0.028 * (0.3 + 1 + 0 + 0.9), abs=1e-4)
+    seen = np.asarray(done.obs[0])
+    assert seen[0] == pytest.approx(after[0, 2])
+    assert seen[1] == pytest.approx(float(done.world.spin[0, 0]) / 25, abs=1e-6)
+    assert seen[4] == pytest.approx(after[1, 2] - after[0, 2] + 0.05, abs=1e-5)
+    assert seen[9] == pytest.approx(after[3, 2] - after[0, 2] - 0.05, abs=1e-5)
+    assert seen[6] == pytest.approx(after[2, 2] - after[1, 2] + 1, abs=1e-5)
+    moved = np.float32(done.world.com[0] - world.com) / c.DT
+    np.testing.assert_allclose(moved, done.world.velocity[0], atol=2e-2)
+    assert obs.shape == (24,)
+    assert set(np.unique(done.obs[:, [8, 13]])) <= {0.0, 1.0}
+
+
+def test_a_standing_walkers_flags_say_that_it_stands() -> None:
+    world, obs = reset(key, make("flat"))
+    assert not obs[8]
+    done = run(make("flat"), lanes(world), np.zeros((22, 4)))[-1]
+    assert done.obs[:, [8, 13]].all()
+
+
+def test_ends() -> None:
+    level = make("flat")
+    world, _ = reset(key, level)
+    x = pose(world)[0, 0]
+    shifts = np.zeros((LANES, 2), np.float32)
+    shifts[1, 0] = c.FINISH - x + 0.1
+    shifts[2, 0] = -x - 0.1
+    shifts[3, 1] = -1.9  # the hull's lower edge is 8/30 below its origin, which stood at 2.4 above ground
+    shifts[4, 1] = -2.2
+    moved = lanes(world)
+    done = step(lanes(level), moved._replace(com=moved.com + shifts), jnp.zeros((LANES, 4)))
+    assert done.terminated[:5].tolist() == [False, True, True, False, True]
+    assert (np.asarray(done.reward[:5]) == -100).tolist() == [False, False, True, False, True]
+    success = jax.vmap(walker.success)(lanes(level), done.world)
+    assert success[:5].tolist() == [0, 1, 0, 0, 0]
+    assert not done.truncated.any()
+    late = moved._replace(time=jnp.full(LANES, walker.horizon - 1, jnp.int32))
+    assert step(lanes(level), late, jnp.zeros((LANES, 4))).truncated.all()
+
+
+def test_the_hull_feels_a_stump_between_its_corners() -> None:
+    level = make("flat")
+    world, _ = reset(key, level)
+    x, y = np.asarray(pose(world)[0, :2])
+    knot = round(x / (14 / 30))
+    raised = level._replace(right=level.right.at[knot].set(y - 0.1), left=level.left.at[knot + 1].set(y - 0.1))
+    assert step(lanes(raised), lanes(world), jnp.zeros((LANES, 4))).terminated.all()
+
+
+def test_same_bits_again_and_in_any_lane(played) -> None:
+    level, worlds, _ = played["everything"]
+    world = jax.tree.map(lambda v: v[:, 100], worlds)
+    action = jax.random.uniform(key, (LANES, 4), minval=-1)
+    one, two = step(level, world, action), step(level, world, action)
+    order = np.random.default_rng(0).permutation(LANES)
+    moved = step(*jax.tree.map(lambda v: v[order], (level, world, action)))
+    for a, b, m in zip(*(jax.tree.leaves(s) for s in (one, two, moved))):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(np.asarray(a)[order], m)
+
+
+def test_nan_stays_in_its_lane_and_ends_it(played) -> None:
+    level, worlds, _ = played["everything"]
+    world = jax.tree.map(lambda v: v[:, 100], worlds)
+    action = jax.random.uniform(key, (LANES, 4), minval=-1)
+    bad = action.at[::4, 1].set(jnp.nan)
+    good, broken = step(level, world, action), step(level, world, bad)
+    for a, b in zip(jax.tree.leaves(good), jax.tree.leaves(broken)):
+        others = np.arange(LANES) % 4 != 0
+        np.testing.assert_array_equal(np.asarray(a)[others], np.asarray(b)[others])
+    assert broken.terminated[::4].all()
+    assert np.isnan(np.asarray(broken.reward)[::4]).all()
+
+
+def test_the_push_is_small_and_horizontal() -> None:
+    level = make("flat")._replace(push=jnp.float32(5.0))
+    world, _ = reset(key, level)
+    np.testing.assert_allclose(world.velocity, [5 * c.DT / c.MASS, 0], rtol=1e-5)
+
+
+def test_one_compiled_step_serves_every_course(played) -> None:
+    world, _ = reset(key, make("flat"))
+    for kind in KINDS:
+        step(lanes(make(kind)), lanes(world), jnp.zeros((LANES, 4)))
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("options", [{"sweeps": 0}, {"horizon": 0}, {"terrain": "soft"}])
+def test_bad_options_are_refused(options: dict) -> None:
+    with pytest.raises(ConfigError, match="walker"):
+        Walker(**options)
