@@ -59,9 +59,8 @@ def main() -> None:
     parser.add_argument("--hard", action="store_true", help="courses drawn from the prior instead of flat ground")
     options = parser.parse_args()
     device = jax.devices()[0]
-    print(
-        f"{device.device_kind} ({device.platform}), jax {jax.__version__}, {'prior' if options.hard else 'flat'} courses"
-    )
+    courses = "prior" if options.hard else "flat"
+    print(f"{device.device_kind} ({device.platform}), jax {jax.__version__}, {courses} courses")
     print(f"{'lanes':>8} {'steps/s':>12} {'lane steps/s':>13} {'busy':>6} {'compile':>8}")
     best = 0.0
     for lanes in options.lanes:
