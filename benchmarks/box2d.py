@@ -4,7 +4,7 @@ Method: put our walker into each state met along a walk in Box2D, apply the same
 compare after some steps. Long trajectories say nothing: contacts are chaotic.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -72,7 +72,7 @@ class Walk(NamedTuple):
     obs: np.ndarray  # [T, 24]
 
 
-def read_state(env: BipedalWalker) -> tuple[np.ndarray, ...]:
+def read_state(env: Any) -> tuple[np.ndarray, ...]:
     """Centres, angles, velocities, spins and contact flags."""
     bodies = [env.hull, *env.legs]
     return (
@@ -84,7 +84,7 @@ def read_state(env: BipedalWalker) -> tuple[np.ndarray, ...]:
     )
 
 
-def walk(env: BipedalWalker, seed: int, steps: int, noise: float) -> Walk | None:
+def walk(env: CourseWalker, seed: int, steps: int, noise: float) -> Walk | None:
     """Walk with gym's heuristic gait, its actions disturbed by slowly changing noise, until the hull falls."""
     rng = np.random.default_rng(seed)
     gait, rows, push = BipedalWalkerHeuristics(), [], np.zeros(4)
@@ -118,9 +118,9 @@ def world_of(record: Walk, t: int) -> World:
     com = c.MASSES @ record.place[t] / c.MASS
     velocity = c.MASSES @ record.velocity[t] / c.MASS
     hull = record.place[t, 0, 0]
-    values = (com, angle, velocity, record.spin[t], record.angle[t - 1])
-    shaping = np.float32(130 * hull / 30 - 5 * abs(angle[0]))
-    return World(*(np.float32(v) for v in values), record.contact[t], shaping, np.int32(t))
+    shaping = 130 * hull / 30 - 5 * abs(angle[0])
+    floats: Any = (com, angle, velocity, record.spin[t], record.angle[t - 1])
+    return World(*(np.float32(v) for v in floats), record.contact[t], np.float32(shaping), np.int32(t))  # pyright: ignore
 
 
 def hull_origin(place: np.ndarray, angle: np.ndarray) -> np.ndarray:
@@ -153,7 +153,7 @@ class Oracle:
         for first in range(0, len(starts), self.lanes):
             block = starts[first : first + self.lanes]
             padded = np.resize(block, self.lanes)
-            worlds = jax.tree.map(lambda *v: np.stack(v), *(world_of(record, t) for t in padded))
+            worlds = jax.tree.map(lambda *v: np.stack(v), *(world_of(record, int(t)) for t in padded))
             actions = np.stack([record.action[t : t + longest] for t in padded])
             poses, obs = (np.asarray(v)[: len(block)] for v in self._follow(terrain, worlds, actions))
             for k in steps:
