@@ -22,7 +22,7 @@ from poet.search.base import Info, NicheRecord, Search
 from poet.types import PyTree
 
 SAVE_AFTER_S = 300.0  # a checkpoint is never older than this and one iteration, however long iterations take
-MEDIA_SHARE = 0.05  # of the time at most, for pictures at milestones
+MEDIA_SHARE = 0.02  # of the time at most, for pictures at milestones
 
 Sink = Callable[[Sequence[dict[str, Any]]], None]  # is given the journal rows of each iteration
 Media = Callable[[Path, str], None]  # makes pictures of a run folder at "early", "milestone" and "end"
@@ -119,15 +119,15 @@ def drive(
                 writer.save(state, iteration)
             if media is not None:
                 if iteration == 1:
-                    writer.show(media, "early")
+                    writer.show(media, "early", iteration)
                 if any(row.get("event") == "milestone" for row in rows):
-                    writer.show(media, "milestone")
+                    writer.show(media, "milestone", iteration)
         writer.save(state, iteration)
         finished = _done(state, config)
         writer.note("finish" if finished else "stop", iteration)
         reporter.close()
         if finished and media is not None:
-            writer.show(media, "end")
+            writer.show(media, "end", iteration)
         return Outcome(state, iteration, finished)
 
 
@@ -215,7 +215,7 @@ class _Writer:
         self._saved, self._saved_at = iteration, time.monotonic()
         self.note("checkpoint", iteration, seconds=round(self._saved_at - began, 6))
 
-    def show(self, media: Media, moment: str) -> None:
+    def show(self, media: Media, moment: str, iteration: int) -> None:
         """Have pictures made. They may fail, and those of milestones are left out while they would take too long."""
         began = time.monotonic()
         if moment == "milestone" and began < self._media_again_at:
@@ -225,7 +225,9 @@ class _Writer:
             media(self._path, moment)
         except Exception as error:
             self._reporter.say(f"warning: no {moment} pictures: {error!r}")
-        self._media_again_at = time.monotonic() + (time.monotonic() - began) / MEDIA_SHARE
+        seconds = time.monotonic() - began
+        self._media_again_at = time.monotonic() + seconds / MEDIA_SHARE
+        self.note("pictures", iteration, moment=moment, seconds=round(seconds, 6))
 
     def _write_niches(self) -> None:
         for niche in sorted(self._niches):
