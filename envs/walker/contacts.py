@@ -37,8 +37,8 @@ class Contact(NamedTuple):
 
 def _nearest(contacts: Contact) -> Contact:
     """The contact of the smallest gap along the first axis."""
-    nearest = jnp.arange(contacts.gap.shape[0])[:, None] == jnp.argmin(contacts.gap, axis=0)
-    return Contact(*(jnp.where(nearest, v, 0.0).sum(0) for v in contacts))
+    at = jnp.argmin(contacts.gap, axis=0)[None, :]
+    return Contact(*(jnp.take_along_axis(v, at, axis=0)[0] for v in contacts))
 
 
 def _pick(condition: Array, new: Ground, old: Ground) -> Ground:
@@ -70,9 +70,9 @@ def _corners(near: Ground, x: Float[Array, "P"], y: Float[Array, "P"]) -> tuple[
     distance = jnp.sqrt(dx * dx + dy * dy)
     # between the ends the piece's own normal, which is safe at distance 0; else away from the end
     ux, uy = b.x - a.x, b.left - a.right
-    scale = jax.lax.rsqrt(jnp.maximum(ux * ux + uy * uy, 1e-12))
-    away = jnp.where(sunk, -1.0, 1.0) / jnp.maximum(distance, 1e-9)
-    nx, ny = jnp.where(between, -uy * scale, dx * away), jnp.where(between, ux * scale, dy * away)
+    size = jnp.where(between, jnp.sqrt(ux * ux + uy * uy), jnp.where(sunk, -distance, distance))
+    size = jnp.where(size == 0, 1.0, size)
+    nx, ny = jnp.where(between, -uy, dx) / size, jnp.where(between, ux, dy) / size
 
     reach, facing = jnp.full(x.shape, FAR), jnp.zeros(x.shape)
     for k in knot[1:4]:

@@ -16,7 +16,7 @@ from envs.walker import constants as c
 
 # The numbers of the model as float32, which jax makes constants of the compiled step.
 _A, _B = c.A.astype(np.float32), c.B.astype(np.float32)
-_INERTIA = np.diag(c.INERTIAS).astype(np.float32)
+_INERTIA = c.INERTIAS.astype(np.float32)
 _LEVERS = c.LEVERS.astype(np.float32)
 
 
@@ -46,7 +46,10 @@ class Places(NamedTuple):
 
 def turned(angle: Float[Array, "5"]) -> Turned:
     """Cosines and sines."""
-    return Turned(jnp.cos(angle), jnp.sin(angle))
+    # XLA on CPUs computes sines anew in each kernel and for each element that uses them, but a quotient only once.
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    length = jnp.sqrt(cos * cos + sin * sin)
+    return Turned(cos / length, sin / length)
 
 
 def places(com: Float[Array, "2"], t: Turned) -> Places:
@@ -76,10 +79,9 @@ def hull_drag(t: Turned) -> Float[Array, "5"]:
     return -(lx * t.sin + ly * t.cos)
 
 
-def _differences(columns: Turned, rows: Turned) -> tuple[Array, Array]:
-    """Cosine and sine of columns[j] - rows[i]."""
-    ci, si = rows.cos[:, None], rows.sin[:, None]
-    return ci * columns.cos + si * columns.sin, ci * columns.sin - si * columns.cos
+def _along(x: Float[Array, "5"], y: Float[Array, "5"], rows: Turned) -> Float[Array, "5"]:
+    """Sums over j of A (x, y)_j along row i's direction and B (x, y)_j across it."""
+    return rows.cos * (_A @ x + _B @ y) + rows.sin * (_A @ y - _B @ x)
 
 
 def invert(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
@@ -96,12 +98,16 @@ def invert(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
     return -matrix
 
 
+def mass_matrix(t: Turned) -> Float[Array, "5 5"]:
+    """M, the inertia of the angles."""
+    ci, si = t.cos[:, None], t.sin[:, None]
+    return _A * (ci * t.cos + si * t.sin) + _B * (ci * t.sin - si * t.cos) + np.diag(_INERTIA)
+
+
 def project(motion: Motion, now: Turned) -> tuple[Float[Array, "5 5"], Float[Array, "5"]]:
     """Inverse mass matrix of the angles, and the spins once the momentum is projected on the joints as they are now."""
-    cos, sin = _differences(now, now)
-    inverse = invert(_A * cos + _B * sin + _INERTIA)
-    cos, sin = _differences(turned(motion.spin_angle), now)
-    return inverse, inverse @ ((_A * cos + _B * sin + _INERTIA) @ motion.spin)
+    inverse, then, spin = invert(mass_matrix(now)), turned(motion.spin_angle), motion.spin
+    return inverse, inverse @ (_along(spin * then.cos, spin * then.sin, now) + _INERTIA * spin)
 
 
 def advance(
@@ -112,19 +118,14 @@ def advance(
     Free bodies fly straight and are then pulled together at their joints, which turns fast legs a little further
     than spin * dt; `pull` is that, to first order.
     """
-    ahead = motion.angle + c.DT * spin
-    there = turned(ahead)
-    cos, sin = _differences(now, there)
-    cos_there, sin_there = _differences(there, there)
     turn = c.DT * spin
-    pull = _A * (sin + turn * cos - sin_there) + _B * (turn * sin - cos + cos_there)
+    there = turned(motion.angle + turn)
+    pull = _along(now.sin + turn * now.cos - there.sin, turn * now.sin - now.cos + there.cos, there)
     com = motion.com + c.DT * velocity + shift
-    return Motion(com, ahead + inverse @ (pull @ jnp.ones(5)) + twist, velocity, spin, motion.angle)
+    return Motion(com, motion.angle + turn + inverse @ pull + twist, velocity, spin, motion.angle)
 
 
 def kinetic_energy(motion: Motion) -> Float[Array, ""]:
     """Joule, with levers as they were when the spins were solved."""
-    then = turned(motion.spin_angle)
-    cos, sin = _differences(then, then)
-    turning = motion.spin @ (_A * cos + _B * sin + _INERTIA) @ motion.spin
+    turning = motion.spin @ mass_matrix(turned(motion.spin_angle)) @ motion.spin
     return 0.5 * (c.MASS * motion.velocity @ motion.velocity + turning)

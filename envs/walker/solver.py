@@ -21,13 +21,12 @@ from envs.walker.dynamics import Places, Turned
 
 RELAXATION = 1.5  # a landing walker is a chain of light links under a heavy one: plain sweeps creep
 PLAIN_SWEEPS = 2  # at the end, so that over-relaxed light links settle
-PLACE_SWEEPS = 3  # of the positions; one does for a walk, a walker that lies and kicks needs more
+PLACE_SWEEPS = 2  # of the positions; one does for a walk, a walker that lies and kicks needs more
 MAX_SINK = 0.08  # m, deeper than this no contact sinks in one step, so that fast legs do not pass through corners
 
-# Rows: hips (2), knees (2), normals (8), frictions (8). Stages of contacts: toes and knees, heels, shins.
-STAGES = (slice(0, 4), slice(4, 6), slice(6, 8))
-HINGES, AWAY, ACROSS = slice(0, 4), slice(4, 12), slice(12, 20)
-HIPS, KNEES = slice(0, 2), slice(2, 4)
+# Rows: hips (2), knees (2), then for each stage of contacts their normals and their frictions.
+STAGES = ((slice(0, 4), slice(4, 12)), (slice(4, 6), slice(12, 16)), (slice(6, 8), slice(16, 20)))  # contacts, rows
+HINGES = slice(0, 4)
 ROWS = 20
 _JOINTS = (np.eye(5)[c.CHILD] - np.eye(5)[c.PARENT]).astype(np.float32)
 _REFERENCE, _LOWER, _UPPER = (v.astype(np.float32) for v in (c.REFERENCE, c.LOWER, c.UPPER))
@@ -46,6 +45,11 @@ class System(NamedTuple):
     softness: Float[Array, "R"]  # 1 / diag(W)
 
 
+def by_stage(normal: Float[Array, "*N 8"], friction: Float[Array, "*N 8"]) -> Float[Array, "*N 16"]:
+    """Of each contact, in the order of the rows."""
+    return jnp.concatenate([v[..., at] for at, _ in STAGES for v in (normal, friction)], axis=-1)
+
+
 def assemble(
     contact: Contact,
     t: Turned,
@@ -60,8 +64,8 @@ def assemble(
     arm_x = cos * _LEVER_X - sin * _LEVER_Y + _OWN * (contact.x - centre_x)  # [body, contact]
     arm_y = sin * _LEVER_X + cos * _LEVER_Y + _OWN * (contact.y - centre_y)
     nx, ny = contact.nx, contact.ny
-    turning = jnp.concatenate([_JOINTS.T, arm_x * ny - arm_y * nx, -arm_x * nx - arm_y * ny], axis=1)
-    linear = jnp.concatenate([jnp.zeros((2, 4)), jnp.stack([nx, ny]), jnp.stack([ny, -nx])], axis=1)
+    turning = jnp.concatenate([_JOINTS.T, by_stage(arm_x * ny - arm_y * nx, -arm_x * nx - arm_y * ny)], axis=1)
+    linear = jnp.concatenate([jnp.zeros((2, 4)), by_stage(jnp.stack([nx, ny]), jnp.stack([ny, -nx]))], axis=1)
     response = inverse @ turning
     W = sum(response[i, :, None] * turning[i] for i in range(5))
     W += sum(linear[i, :, None] * linear[i] for i in range(2)) / c.MASS
@@ -90,36 +94,33 @@ def solve_speeds(
     ceiling = jnp.where(joint >= _UPPER, 0.0, np.inf)
     approach = jnp.where(gap < c.TOUCH, 0.0, -(gap + MAX_SINK) / c.DT)
 
-    # Each group's rows, cut out once; frictions learn of their own normal's change without another product.
-    hinges, free_hinges = W[HINGES], free[HINGES]
-    coupling = jnp.stack([W[2, 0], W[3, 1]])
-    groups = []
-    for at in STAGES:
-        rows = [np.arange(ROWS)[kind][at] for kind in (AWAY, ACROSS)]
-        first, last = slice(rows[0][0], rows[0][-1] + 1), slice(rows[1][0], rows[1][-1] + 1)
-        groups.append((at, first, last, jnp.concatenate([W[first], W[last]]), jnp.diagonal(W[last, first])))
+    # Rows of each group are cut out once. Within a group, knees learn of what the hips have just changed, and
+    # frictions of what their normals have, from one number: that spares a product.
+    hinges = W[HINGES]
+    hip_to_knee = jnp.stack([W[2, 0], W[3, 1]])
+    groups = [(at, rows, W[rows], jnp.diagonal(W[rows][at.stop - at.start :, rows])) for at, rows in STAGES]
 
     def sweep(i: Array, impulse: Array) -> Array:
         soft = softness * jnp.where(i < sweeps - PLAIN_SWEEPS, RELAXATION, 1.0)
 
-        speed = free_hinges + hinges @ impulse
-        bend = jnp.zeros(2)
-        for at in (HIPS, KNEES):
-            old, now = impulse[at], speed[at] + bend
-            new = jnp.clip(old + (motor[at] - now) * soft[at], -torque[at], torque[at])
-            new = jnp.maximum(new, old + (floor[at] - now) * soft[at])
-            new = jnp.minimum(new, old + (ceiling[at] - now) * soft[at])
-            bend = coupling * (new - old)
-            impulse = impulse.at[at].set(new)
-        for at, away, across, rows, own in groups:
-            speed = rows @ impulse
-            count = at.stop - at.start
-            old = impulse[away]
-            new = jnp.maximum(old + (approach[at] - free[away] - speed[:count]) * soft[away], 0.0)
-            slip = free[across] + speed[count:] + own * (new - old)
-            bound = c.FRICTION * new
-            grip = jnp.clip(impulse[across] - slip * soft[across], -bound, bound)
-            impulse = impulse.at[away].set(new).at[across].set(grip)
+        def turn(at: slice, speed: Array) -> Array:
+            old = impulse[at]
+            new = jnp.clip(old + (motor[at] - speed) * soft[at], -torque[at], torque[at])
+            new = jnp.maximum(new, old + (floor[at] - speed) * soft[at])
+            return jnp.minimum(new, old + (ceiling[at] - speed) * soft[at])
+
+        speed = free[HINGES] + hinges @ impulse
+        hip = turn(slice(0, 2), speed[:2])
+        knee = turn(slice(2, 4), speed[2:] + hip_to_knee * (hip - impulse[:2]))
+        impulse = impulse.at[HINGES].set(jnp.concatenate([hip, knee]))
+        for at, rows, part, own in groups:
+            half = at.stop - at.start
+            speed, old, ease = free[rows] + part @ impulse, impulse[rows], soft[rows]
+            normal = jnp.maximum(old[:half] + (approach[at] - speed[:half]) * ease[:half], 0.0)
+            slip = speed[half:] + own * (normal - old[:half])
+            bound = c.FRICTION * normal
+            friction = jnp.clip(old[half:] - slip * ease[half:], -bound, bound)
+            impulse = impulse.at[rows].set(jnp.concatenate([normal, friction]))
         return impulse
 
     return jax.lax.fori_loop(0, sweeps, sweep, jnp.zeros(ROWS))
@@ -130,18 +131,19 @@ def solve_places(system: System, impulse: Float[Array, "R"], joint: Float[Array,
     _, _, W, free, soft = system
     moved = c.DT * (free + W @ impulse)
     side = jnp.where(joint <= _LOWER, 1.0, jnp.where(joint >= _UPPER, -1.0, 0.0))
-    bend = jnp.where(joint <= _LOWER, _LOWER - c.LIMIT_SLOP, _UPPER + c.LIMIT_SLOP) - joint - moved[:4]
-    rise = c.TOUCH - 3 * c.SLOP - gap
+    bend = jnp.where(joint <= _LOWER, _LOWER - c.LIMIT_SLOP, _UPPER + c.LIMIT_SLOP) - joint - moved[HINGES]
+    groups = []
+    for at, rows in STAGES:
+        away = slice(rows.start, rows.start + at.stop - at.start)
+        lack = jnp.minimum(c.TOUCH - 3 * c.SLOP - gap[at] - moved[away], c.MAX_CORRECTION)
+        groups.append((away, W[away], jnp.where(gap[at] < c.TOUCH, lack, -np.inf)))
 
     def sweep(_: int, push: Array) -> Array:
-        for at in (HIPS, KNEES):
-            new = push[at] + (bend[at] - W[at] @ push) * soft[at]
-            push = push.at[at].set(side[at] * jnp.maximum(side[at] * new, 0.0))
-        for at in STAGES:
-            away = slice(AWAY.start + at.start, AWAY.start + at.stop)
-            lack = jnp.minimum(rise[at] - moved[away], c.MAX_CORRECTION)
-            new = push[away] + (lack - W[away] @ push) * soft[away]
-            push = push.at[away].set(jnp.where(gap[at] < c.TOUCH, jnp.maximum(new, 0.0), 0.0))
+        new = push[HINGES] + (bend - W[HINGES] @ push) * soft[HINGES]
+        push = push.at[HINGES].set(side * jnp.maximum(side * new, 0.0))
+        for away, part, lack in groups:
+            new = push[away] + (lack - part @ push) * soft[away]
+            push = push.at[away].set(jnp.maximum(new, 0.0))
         return push
 
     return jax.lax.fori_loop(0, PLACE_SWEEPS, sweep, jnp.zeros(ROWS))

@@ -15,7 +15,7 @@ from envs.walker.env import Walker, World
 from envs.walker.genome import ObstacleGenome
 from envs.walker.ground import cut
 from envs.walker.lidar import AHEAD, RANGE, fractions
-from envs.walker.solver import ACROSS, AWAY, HINGES, MAX_SINK, assemble, joint_angles, solve_speeds
+from envs.walker.solver import HINGES, MAX_SINK, STAGES, assemble, joint_angles, solve_speeds
 from envs.walker.terrain import Terrain
 from poet.errors import ConfigError
 
@@ -230,7 +230,8 @@ def test_impulses_keep_their_bounds(played) -> None:
     touched = 0
     for t in range(20, 300, 20):
         contact, impulse, angle = impulses(level, jax.tree.map(lambda v, t=t: v[:, t], worlds), action)
-        normal, friction = impulse[:, AWAY], impulse[:, ACROSS]
+        halves = [np.split(np.asarray(impulse[:, rows]), 2, axis=1) for _, rows in STAGES]
+        normal, friction = (np.concatenate(v, axis=1) for v in zip(*halves))
         touched += (normal > 0).sum()
         assert (normal >= 0).all()
         assert (np.abs(friction) <= c.FRICTION * normal + 1e-6).all()
