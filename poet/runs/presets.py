@@ -1,4 +1,4 @@
-"""Named configurations. `tiny` shows every part in seconds, `laptop` is the main job at hand, `paper` is the paper's."""
+"""Named configurations: `tiny` shows every part in seconds, `laptop` is the job at hand, `paper` the paper's."""
 
 from envs.walker.config import WalkerConfig
 from poet.learners.config import ESConfig
