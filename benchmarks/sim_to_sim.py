@@ -91,6 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--generations", type=int, default=400)
     parser.add_argument("--population", type=int, default=512)
+    parser.add_argument("--learning-rate", type=float, default=0.05)
     parser.add_argument("--sweeps", type=int, nargs="+", default=[10], help="solver variants, in turn by generation")
     parser.add_argument("--pose", type=float, default=0.05)
     parser.add_argument("--kick", type=float, default=0.3)
@@ -107,7 +108,7 @@ def main() -> None:
     worlds = [Disturbed(Walker(s, options.horizon, "fresh"), *disturbance) for s in options.sweeps]
     plain = Walker(10, options.horizon, "fresh")
     policy = mlp(plain.interface, PolicyConfig())
-    learner = es(ESConfig(population=options.population), policy.num_params)
+    learner = es(ESConfig(population=options.population, learning_rate=options.learning_rate), policy.num_params)
     training = [local(world, policy, learner, ExecutionConfig()) for world in worlds]
     testing = local(plain, policy, learner, ExecutionConfig())
     rough = jax.tree.map(np.asarray, WalkerConfig().make().simplest())._replace(roughness=np.int32(10))
