@@ -12,7 +12,7 @@ from gymnasium.envs.box2d.bipedal_walker import BipedalWalker, BipedalWalkerHeur
 
 from envs.walker import constants as c
 from envs.walker.dynamics import pose
-from envs.walker.env import Walker, World
+from envs.walker.env import Walker, World, renew
 from envs.walker.terrain import KNOTS, STEP, Terrain
 
 
@@ -112,15 +112,17 @@ class Errors(NamedTuple):
     ours: np.ndarray  # [S, 5, 3] our pose at the end
 
 
-def world_of(record: Walk, t: int) -> World:
+def world_of(terrain: Terrain, record: Walk, t: int) -> World:
     """Our world in the state that Box2D was in before step t."""
-    angle = record.angle[t]
-    com = c.MASSES @ record.place[t] / c.MASS
-    velocity = c.MASSES @ record.velocity[t] / c.MASS
-    hull = record.place[t, 0, 0]
-    shaping = 130 * hull / 30 - 5 * abs(angle[0])
-    floats: Any = (com, angle, velocity, record.spin[t], record.angle[t - 1])
-    return World(*(np.float32(v) for v in floats), record.contact[t], np.float32(shaping), np.int32(t))  # pyright: ignore
+    com, velocity = (c.MASSES @ v[t] / c.MASS for v in (record.place, record.velocity))
+    floats = (com, record.angle[t], velocity, record.spin[t], record.angle[t - 1])
+    return _world(terrain, *(np.float32(v) for v in floats))
+
+
+@jax.jit
+def _world(terrain: Terrain, *motion: jax.Array) -> World:
+    world, _ = Walker().reset(jax.random.key(0), terrain)
+    return renew(terrain, World(*motion, *world[5:]))
 
 
 def hull_origin(place: np.ndarray, angle: np.ndarray) -> np.ndarray:
@@ -153,7 +155,7 @@ class Oracle:
         for first in range(0, len(starts), self.lanes):
             block = starts[first : first + self.lanes]
             padded = np.resize(block, self.lanes)
-            worlds = jax.tree.map(lambda *v: np.stack(v), *(world_of(record, int(t)) for t in padded))
+            worlds = jax.tree.map(lambda *v: np.stack(v), *(world_of(terrain, record, int(t)) for t in padded))
             actions = np.stack([record.action[t : t + longest] for t in padded])
             poses, obs = (np.asarray(v)[: len(block)] for v in self._follow(terrain, worlds, actions))
             for k in steps:

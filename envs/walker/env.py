@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from envs.base import Box, Interface, Step
 from envs.walker import constants as c
-from envs.walker.contacts import find, hull_touches
+from envs.walker.contacts import Contact, find, hull_touches
 from envs.walker.dynamics import Motion, advance, hull_drag, hull_velocity, places, pose, project, turned
 from envs.walker.genome import ObstacleGenome
 from envs.walker.ground import cut
@@ -36,9 +36,10 @@ class World(NamedTuple):
     velocity: Float[Array, "2"]  # m/s, of the centre of mass
     spin: Float[Array, "5"]  # rad/s
     spin_angle: Float[Array, "5"]  # rad, the angles for which `spin` was solved
-    contact: Bool[Array, "2"]  # whether each lower leg touched the ground
+    contact: Bool[Array, "2"]  # whether each lower leg touches the ground
     shaping: Float[Array, ""]  # the potential whose change is the reward
     time: Int[Array, ""]  # steps done
+    near: Contact  # where the legs may touch, found for this pose on this level
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,46 +80,30 @@ class Walker:
         inverse, _ = project(Motion(com, angle, zero, jnp.zeros(5), angle), now)
         impulse = c.DT * level.push * jnp.array([1.0, 0.0])  # on the hull's centre
         spin = impulse[0] * (inverse @ hull_drag(now))
-        motion = Motion(com, angle, impulse / c.MASS, spin, angle)
-        world = World(*motion, jnp.zeros(2, bool), _shaping(x, angle[0]), jnp.int32(0))
-        return world, _observe(motion, world.contact, fractions(cut(level, x - HULL_BEHIND, 3 + AHEAD), x, y))
+        world, obs, _ = _look(level, Motion(com, angle, impulse / c.MASS, spin, angle), jnp.int32(0))
+        return world, obs
 
     def step(self, key: Key, level: Terrain, world: World, action: Float[Array, "4"]) -> Step:
         """Advance by 0.02 s. A world that is no longer finite ends, with its NaN for all to see."""
         del key
         before = Motion(*world[:5])
         now = turned(before.angle)
-        place = places(before.com, now)
         inverse, spin = project(before, now)
-        contact = find(level, place, now)
         velocity = before.velocity - np.array([0, c.DT * c.GRAVITY], np.float32)
-        system = assemble(contact, now, place, inverse, velocity, spin)
+        system = assemble(world.near, now, places(before.com, now), inverse, velocity, spin)
         joint = joint_angles(before.angle)
         motors = jnp.stack([action[0], action[2], action[1], action[3]])  # hips, then knees
-        impulse = solve_speeds(self.sweeps, system, joint, motors, contact.gap)
-        push = solve_places(system, impulse, joint, contact.gap)
+        impulse = solve_speeds(self.sweeps, system, joint, motors, world.near.gap)
+        push = solve_places(system, impulse, joint, world.near.gap)
         velocity, spin = velocity + system.linear @ impulse / c.MASS, spin + system.response @ impulse
         shift, twist = system.linear @ push / c.MASS, system.response @ push
         after = advance(before, now, inverse, velocity, spin, shift, twist)
 
-        hull = places(after.com, turned(after.angle))
-        x, y, angle = hull.x[5], hull.y[5], after.angle[0]
-        ground = cut(level, x - HULL_BEHIND, 3 + AHEAD)
-        touching = contact.gap < c.TOUCH
-        touched = touching[:2] | touching[4:6] | touching[6:]
-        shaping = _shaping(x, angle)
-        fell = hull_touches(ground, x, y, angle) | (x < 0)
+        new, obs, (x, fell) = _look(level, after, world.time + 1)
         effort = 0.00035 * c.MOTOR_TORQUE * jnp.minimum(jnp.abs(action), 1.0).sum()
-        reward = jnp.where(fell, -100.0, shaping - world.shaping - effort)
-        time = world.time + 1
-        return Step(
-            World(*after, touched, shaping, time),
-            _observe(after, touched, fractions(ground, x, y)),
-            reward,
-            fell | (x > c.FINISH) | ~jnp.isfinite(shaping),
-            time >= self.horizon,
-            {},
-        )
+        reward = jnp.where(fell, -100.0, new.shaping - world.shaping - effort)
+        ended = fell | (x > c.FINISH) | ~jnp.isfinite(new.shaping)
+        return Step(new, obs, reward, ended, new.time >= self.horizon, {})
 
     def success(self, level: Terrain, world: World) -> Float[Array, ""]:
         """1 if the walker reached the end of the course."""
@@ -126,13 +111,26 @@ class Walker:
         return (pose(world)[0, 0] > c.FINISH).astype(jnp.float32)
 
 
-def _shaping(x: Array, angle: Array) -> Array:
-    return 130 * x / SCALE - 5.0 * jnp.abs(angle)
+def renew(level: Terrain, world: World) -> World:
+    """A world whose pose or level was changed by hand, with what follows from them found anew."""
+    return _look(level, Motion(*world[:5]), world.time)[0]
 
 
-def _observe(motion: Motion, contact: Array, rays: Array) -> Float[Array, "24"]:
+def _look(level: Terrain, motion: Motion, time: Array) -> tuple[World, Float[Array, "24"], tuple[Array, Array]]:
+    """The world in which the walker moves so, what it observes, and the hull's x and whether it fell."""
+    now = turned(motion.angle)
+    place = places(motion.com, now)
+    near = find(level, place, now)
+    touching = near.gap < c.TOUCH
+    contact = touching[:2] | touching[4:6] | touching[6:]
+    x, y, angle = place.x[5], place.y[5], motion.angle[0]
+    ground = cut(level, x - HULL_BEHIND, 3 + AHEAD)
+    shaping = 130 * x / SCALE - 5.0 * jnp.abs(angle)
+
     vx, vy = hull_velocity(motion)
     joint, turning = joint_angles(motion.angle), joint_speeds(motion.spin)
-    hull = jnp.stack([motion.angle[0], 2 * c.DT * motion.spin[0], 0.12 * vx, 0.08 * vy])
+    hull = jnp.stack([angle, 2 * c.DT * motion.spin[0], 0.12 * vx, 0.08 * vy])
     legs = [joint[:2], turning[:2] / 4, joint[2:] + 1.0, turning[2:] / 6, contact.astype(jnp.float32)]
-    return jnp.concatenate([hull, jnp.stack(legs, axis=1).reshape(-1), rays])
+    obs = jnp.concatenate([hull, jnp.stack(legs, axis=1).reshape(-1), fractions(ground, x, y)])
+    fell = hull_touches(ground, x, y, angle) | (x < 0)
+    return World(*motion, contact, shaping, time, near), obs, (x, fell)

@@ -11,7 +11,7 @@ from envs.base import Step
 from envs.walker import constants as c
 from envs.walker.contacts import find
 from envs.walker.dynamics import Motion, kinetic_energy, places, pose, project, turned
-from envs.walker.env import Walker, World
+from envs.walker.env import Walker, World, renew
 from envs.walker.genome import ObstacleGenome
 from envs.walker.ground import cut
 from envs.walker.lidar import AHEAD, RANGE, fractions
@@ -46,6 +46,7 @@ def lanes(tree):
     return jax.tree.map(lambda v: jnp.broadcast_to(v, (LANES, *v.shape)), tree)
 
 
+anew = jax.jit(jax.vmap(renew))
 traces = []
 
 
@@ -63,7 +64,7 @@ def play(key: jax.Array, level: Terrain, start_x: jax.Array) -> tuple[World, Ste
     def lane(key: jax.Array, level: Terrain, x: jax.Array) -> tuple[World, Step]:
         fresh, _ = walker.reset(key, level)
         height = jnp.interp(x, level.x, jnp.maximum(level.left, level.right)) - jnp.interp(4.6, level.x, level.left)
-        fresh = fresh._replace(com=fresh.com + jnp.stack([x - fresh.com[0], height]))
+        fresh = renew(level, fresh._replace(com=fresh.com + jnp.stack([x - fresh.com[0], height])))
 
         def one(world: World, key: jax.Array) -> tuple[World, tuple[World, Step]]:
             done = walker.step(key, level, world, jax.random.uniform(key, (4,), minval=-1.5, maxval=1.5))
@@ -96,9 +97,8 @@ def in_the_air(height: float = 20.0) -> World:
     angle = np.stack([hull, hips[:, 0], knees[:, 0], hips[:, 1], knees[:, 1]], axis=1).astype(np.float32)
     spin = rng.normal(0, 2, (LANES, 5)).astype(np.float32)
     com = world.com + jnp.array([20.0, height])
-    return lanes(world)._replace(
-        com=jnp.broadcast_to(com, (LANES, 2)), velocity=jnp.zeros((LANES, 2)), angle=angle, spin=spin, spin_angle=angle
-    )
+    world = lanes(world)._replace(com=jnp.broadcast_to(com, (LANES, 2)), velocity=jnp.zeros((LANES, 2)))
+    return anew(lanes(make("flat")), world._replace(angle=angle, spin=spin, spin_angle=angle))
 
 
 def run(level: Terrain, world: World, actions: np.ndarray) -> list[Step]:
@@ -305,6 +305,15 @@ def test_a_standing_walkers_flags_say_that_it_stands() -> None:
     assert done.obs[:, [8, 13]].all()
 
 
+def test_flags_and_contacts_belong_to_the_pose_they_come_with(played) -> None:
+    """A flag that came a step late would look right in pictures, and a gait that waits for it would fall."""
+    level, worlds, _ = played["everything"]
+    world = jax.tree.map(lambda v: v[:, 150], worlds)
+    again = anew(level, world)
+    np.testing.assert_array_equal(again.contact, world.contact)
+    np.testing.assert_allclose(again.near.gap, world.near.gap, atol=1e-4)
+
+
 def test_ends() -> None:
     level = make("flat")
     world, _ = reset(key, level)
@@ -315,7 +324,8 @@ def test_ends() -> None:
     shifts[3, 1] = -1.9  # the hull's lower edge is 8/30 below its origin, which stood at 2.4 above ground
     shifts[4, 1] = -2.2
     moved = lanes(world)
-    done = step(lanes(level), moved._replace(com=moved.com + shifts), jnp.zeros((LANES, 4)))
+    moved = anew(lanes(level), moved._replace(com=moved.com + shifts))
+    done = step(lanes(level), moved, jnp.zeros((LANES, 4)))
     assert done.terminated[:5].tolist() == [False, True, True, False, True]
     assert (np.asarray(done.reward[:5]) == -100).tolist() == [False, False, True, False, True]
     success = jax.vmap(walker.success)(lanes(level), done.world)

@@ -6,12 +6,10 @@ Measured at 10 sweeps (`python -m benchmarks.walker_fidelity`): after 10 steps t
 
 import warnings
 
-import jax
 import numpy as np
 import pytest
 
-from envs.walker.contacts import find
-from envs.walker.dynamics import places, turned
+from envs.walker.constants import TOUCH
 from envs.walker.env import Walker
 
 with warnings.catch_warnings():
@@ -53,16 +51,12 @@ def test_predicts_box2d(name: str, steps: int, errors) -> None:
 @pytest.mark.parametrize("name", ["rough", "pits", "stumps", "stairs"])
 def test_predicts_box2d_where_legs_meet_walls_and_corners(name: str, oracle) -> None:
     """Only starts after which, in Box2D, a shin or a knee touches: corners in shins, feet against walls, knees down."""
-    touches = jax.jit(
-        jax.vmap(lambda t, w: find(t, places(w.com, turned(w.angle)), turned(w.angle)).gap < 0.02, (None, 0))
-    )
     parts = []
     for terrain, record in recorded(name):
         found = oracle.compare(terrain, record, (5,))
         if found:
-            times = np.clip(np.arange(256), 1, len(record.action) - 1)
-            worlds = jax.tree.map(lambda *v: np.stack(v), *(world_of(record, int(t)) for t in times))
-            hard = np.asarray(touches(terrain, worlds))[:, [2, 3, 6, 7]].any(1)
+            gaps = [world_of(terrain, record, t).near.gap for t in range(1, len(record.action))]
+            hard = (np.stack([gaps[0], *gaps]) < TOUCH)[:, [2, 3, 6, 7]].any(1)
             chosen = np.array([hard[t : t + 5].any() for t in found[5].start])
             parts.append(measured(found[5], lambda v: v, chosen))
     x, y, angle, joint = np.concatenate(parts, axis=1)
