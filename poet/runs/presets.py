@@ -23,12 +23,12 @@ PRESETS = {
         ),
         checkpoint_every=2,
     ),
-    # A step five times the paper's makes a walker of a fresh agent in forty iterations, a minute on two cores; what
-    # then comes in is judged by the paper's criterion, a little widened since agents are young.
+    # A step five times the paper's makes a walker of a fresh agent in forty iterations, a minute on two cores, and
+    # shrinks so that it keeps walking; what then comes in is judged by the paper's criterion, a little widened since agents are young.
     "laptop": Config(
         iterations=40,
         generator=WalkerConfig(horizon=1600),
-        es=ESConfig(population=256, learning_rate=0.05),
+        es=ESConfig(population=256, learning_rate=0.05, learning_rate_decay=0.99, learning_rate_floor=0.01),
         search=PoetConfig(
             max_niches=8,
             reproduce_every=10,
