@@ -20,7 +20,7 @@ import numpy as np
 from envs.base import Interface, Step
 from envs.walker.config import WalkerConfig
 from envs.walker.constants import FINISH
-from envs.walker.env import Walker
+from envs.walker.env import Walker, renew
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import Policy, mlp
 from poet.executors.base import Ground, Task
@@ -53,7 +53,7 @@ class Disturbed:
     def reset(self, key, level):
         world, obs = self.walker.reset(key, level)
         angle = world.angle + self.pose * jax.random.normal(key, (5,))
-        return world._replace(angle=angle, spin_angle=angle), obs
+        return renew(level, world._replace(angle=angle, spin_angle=angle)), obs
 
     def step(self, key, level, world, action) -> Step:
         kicked, push, drop, noise = jax.random.split(key, 4)

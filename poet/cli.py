@@ -68,6 +68,10 @@ def _dispatch(args: list[str]) -> int:
     if name in VIEWS:
         import tyro
 
+        from poet.runs.launch import prepare
+
+        if ROOT.is_dir():
+            prepare(ROOT, None)  # what replays episodes finds its programs compiled
         view = getattr(importlib.import_module("poet.view.commands"), VIEWS[name])
         tyro.cli(view, prog=f"poet {name}", args=rest, config=(tyro.conf.PositionalRequiredArgs,))
         return 0

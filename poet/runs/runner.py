@@ -64,6 +64,9 @@ class Outcome(NamedTuple):
     iteration: int
     finished: bool  # False: it was asked to stop
 
+    def __repr__(self) -> str:
+        return f"Outcome(iteration={self.iteration}, finished={self.finished}, state=...)"
+
 
 def drive(
     search: Search,
