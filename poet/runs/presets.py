@@ -24,7 +24,7 @@ PRESETS = {
         checkpoint_every=2,
     ),
     # A step five times the paper's makes a walker of a fresh agent in forty iterations, a minute on two cores, and
-    # shrinks so that it keeps walking; what then comes in is judged by the paper's criterion, a little widened since agents are young.
+    # shrinks so that it keeps walking. The criterion is the paper's, a little widened since agents are young.
     "laptop": Config(
         iterations=40,
         generator=WalkerConfig(horizon=1600),
