@@ -3,9 +3,9 @@
     python benchmarks/sim_to_sim.py --generations 400 --out walker.npz
 
 Trains the paper's policy by POET's ES on fresh v3-like rough ground in every generation, with the disturbances given
-below. The weights that did best on 100 fresh courses *here*, disturbed too, are kept, then run in gymnasium's BipedalWalker-v3: 100
-episodes, nothing adapted, nothing chosen by Box2D. `--generations 0 --start FILE` only does the latter. Needs
-gymnasium[box2d].
+below. The weights that did best on 100 fresh courses *here*, disturbed, are kept, then run in gymnasium's
+BipedalWalker-v3: 100 episodes, nothing adapted, nothing chosen by Box2D. `--generations 0 --start FILE` only does the
+latter. Needs gymnasium[box2d].
 """
 
 import argparse
@@ -128,13 +128,13 @@ def main() -> None:
         if (generation + 1) % options.every == 0:
             params = np.asarray(learner.params(state))
             grounds = [Ground(rough, derive(key, 3, e)) for e in range(100)]
-            here, shaken = (
-                world.evaluate([params], grounds, [(0, e) for e in range(100)]) for world in (testing, training[0])
-            )
+            pairs = [(0, e) for e in range(100)]
+            here, shaken = (runner.evaluate([params], grounds, pairs) for runner in (testing, training[0]))
             there, far = in_box2d(policy, params, 10)
             print(
                 f"{generation + 1:5d} {steps / 1e6:7.1f} M steps {time.perf_counter() - began:6.0f} s  "
-                f"population {done.fitness.mean():6.1f}  here {here.fitness.mean():6.1f} +- {here.fitness.std():5.1f}, disturbed {shaken.fitness.mean():6.1f}  "
+                f"population {done.fitness.mean():6.1f}  here {here.fitness.mean():6.1f} +- {here.fitness.std():5.1f}, "
+                f"disturbed {shaken.fitness.mean():6.1f}  "
                 f"Box2D {there.mean():6.1f} +- {there.std():5.1f} ({far.mean():.0f} m)",
                 flush=True,
             )
