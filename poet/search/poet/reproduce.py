@@ -7,7 +7,7 @@ import numpy as np
 
 from poet.executors.base import Ground, Task
 from poet.search.poet.novelty import novelty
-from poet.search.poet.state import active, row
+from poet.search.poet.state import row
 from poet.search.poet.tick import Phase, Tick, worst_if_not_finite
 from poet.types import Genome
 
@@ -27,12 +27,7 @@ def reproduce(tick: Tick) -> None:
     criterion too. Wang et al. 2019, arXiv 1901.01753.
     """
     config = tick.parts.config
-    slots = active(tick.state.niches)
-    agents = [tick.params(slot) for slot in slots]
-    ids = [int(tick.state.niches.id[slot]) for slot in slots]
-    worlds = [
-        tick.grounds(row(tick.state.niches.genome, s), Phase.SCORE, i, tick.parts.scored) for s, i in zip(slots, ids)
-    ]
+    slots, ids, agents, worlds = tick.at_home()
     own, reached = tick.evaluate(agents, worlds, [(n, n) for n in range(len(slots))])
     for slot, score, goal, params in zip(slots, own, reached, agents):
         tick.note(slot, score, goal, params)

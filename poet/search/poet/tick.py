@@ -89,6 +89,14 @@ class Tick:
         """`num` worlds of one genome; `name` is its niche or, for a child, its trial."""
         return [Ground(genome, self.key(phase, name, 0, episode)) for episode in range(num)]
 
+    def at_home(self) -> tuple[list[int], list[int], list[np.ndarray], list[list[Ground]]]:
+        """Active niches by age: their slots, ids, agents as they are now, and the worlds that score them."""
+        niches = self.state.niches
+        slots = active(niches)
+        ids = [int(niches.id[slot]) for slot in slots]
+        worlds = [self.grounds(row(niches.genome, s), Phase.SCORE, i, self.parts.scored) for s, i in zip(slots, ids)]
+        return slots, ids, [self.params(slot) for slot in slots], worlds
+
     def evaluate(
         self, agents: Sequence[np.ndarray], worlds: Sequence[list[Ground]], pairs: Sequence[tuple[int, int]]
     ) -> tuple[np.ndarray, np.ndarray]:

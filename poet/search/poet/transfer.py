@@ -8,20 +8,17 @@ beat the incumbent's recent scores as it is before it may take that step, and ag
 import numpy as np
 
 from poet.executors.base import Task
-from poet.search.poet.state import RECENT, active, row
+from poet.search.poet.state import RECENT, row
 from poet.search.poet.tick import Phase, Tick, worst_if_not_finite
 
 
 def transfer(tick: Tick) -> None:
     """Try every agent in every other active environment, all from the same snapshot; does nothing for one niche."""
     parts, niches = tick.parts, tick.state.niches
-    slots = active(niches)
+    slots, ids, agents, worlds = tick.at_home()
     num = len(slots)
     if num < 2:
         return
-    ids = [int(niches.id[slot]) for slot in slots]
-    agents = [tick.params(slot) for slot in slots]
-    worlds = [tick.grounds(row(niches.genome, s), Phase.SCORE, i, parts.scored) for s, i in zip(slots, ids)]
     everyone = [(source, target) for source in range(num) for target in range(num)]
     scores, reached = tick.evaluate(agents, worlds, everyone)
     direct, goal = scores.reshape(num, num), reached.reshape(num, num)
