@@ -62,8 +62,9 @@ class Environment(Protocol):
     """One family of worlds as pure functions of arrays; hashable, so that a compiled program is made once.
 
     `World` is complete: the same key, level, world and action give the same `Step`.
-    Optional: `success(level, world) -> f32[] in [0, 1]` and `descriptor(level, world) -> f32[D]`, both read at
-    the end of an episode; what accumulates over an episode lives in the world.
+    Optional: `success(level, world) -> f32[] in [0, 1]` and `descriptor(level, world) -> f32[D]`, with
+    `descriptor_names` and `descriptor_bounds` beside it; both are read at the end of an episode, and what
+    accumulates over an episode lives in the world.
     """
 
     @property
@@ -159,4 +160,51 @@ class Generator(Protocol):
 
     def from_json(self, data: dict[str, Any]) -> Genome:
         """Inverse of `to_json`. Raises `poet.errors.ConfigError` for another id, version or shape."""
+        ...
+
+
+@runtime_checkable
+class Problem(Protocol):
+    """A search space with a score and no world inside: what quality-diversity is measured on. Hashable.
+
+    `sample` and `evaluate` are pure and for one solution; the framework does the batching.
+    Optional: `draw(params) -> u8[H, W, 3]` on the host, a solution as a picture.
+    """
+
+    @property
+    def id(self) -> str:
+        """Name in the registry."""
+        ...
+
+    @property
+    def num_params(self) -> int:
+        """G."""
+        ...
+
+    @property
+    def descriptor_names(self) -> tuple[str, ...]:
+        """Names of the D coordinates."""
+        ...
+
+    @property
+    def descriptor_bounds(self) -> tuple[tuple[float, float], ...]:
+        """Low and high of each coordinate."""
+        ...
+
+    @property
+    def fitness_bounds(self) -> tuple[float, float]:
+        """Worst and best fitness that can be: offset and scale of QD scores."""
+        ...
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether evaluating once is enough."""
+        ...
+
+    def sample(self, key: Key) -> Float[Array, "G"]:
+        """Draw a solution to begin with."""
+        ...
+
+    def evaluate(self, key: Key, params: Float[Array, "G"]) -> tuple[Float[Array, ""], Float[Array, "D"]]:
+        """Fitness and descriptor; bigger fitness is better."""
         ...
