@@ -1,0 +1,58 @@
+"""How an archive's rows lie in its cells, read from its spec; needs no jax, so that pictures and tables can use it.
+
+Axes: R rows, C cells, M occupied rows.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from poet.errors import ConfigError
+
+Spec = Mapping[str, Any]
+
+
+def num_cells(spec: Spec) -> int:
+    """C; of an unstructured archive, which has no cells, its capacity. Raises `ConfigError` for an unknown kind."""
+    kind = spec.get("kind")
+    if kind in ("grid", "pareto"):
+        return math.prod(spec["shape"])
+    if kind == "cvt":
+        return spec["num_cells"]
+    if kind == "unstructured":
+        return spec["capacity"]
+    raise ConfigError(
+        f"expected the spec of an archive, of kind grid, cvt, unstructured or pareto; got kind {kind!r}: "
+        "take `archive.spec`, or the spec in the meta data of a table"
+    )
+
+
+def num_rows(spec: Spec) -> int:
+    """R, the number of elites there is room for."""
+    return num_cells(spec) * spec.get("front", 1)
+
+
+def row_cells(spec: Spec) -> np.ndarray:
+    """The cell of each row, i32[R]: rows of one cell lie side by side; without cells each row is its own."""
+    return np.repeat(np.arange(num_cells(spec), dtype=np.int32), spec.get("front", 1))
+
+
+def best_of_cells(spec: Spec, elites: Any) -> tuple[Any, Any]:
+    """The best fitness of each cell, [C], and whether there is one, bool[C]; 0 and False where there is none.
+
+    `elites` are rows (`Archive.elites(state)`), of jax arrays or NumPy's, or columns (`table.columns`).
+    A fitness that is not finite counts as none. NumPy gives float64.
+    """
+    if isinstance(elites, Mapping):
+        known = np.isfinite(elites["fitness"])
+        best = np.full(num_cells(spec), -np.inf)
+        np.maximum.at(best, elites["cell"][known], elites["fitness"][known])
+    else:
+        xp = elites.fitness.__array_namespace__()
+        known = elites.valid & xp.isfinite(elites.fitness)
+        fitness = elites.fitness.astype(xp.result_type(float))
+        best = xp.where(known, fitness, -xp.inf).reshape(num_cells(spec), -1).max(axis=1)
+    there = best > -np.inf
+    return best.__array_namespace__().where(there, best, 0), there

@@ -1,0 +1,83 @@
+"""Any archive as columns of NumPy arrays, and back. `archives.files` writes columns to parquet and JSON.
+
+Axes: M occupied rows, R rows, D descriptor.
+"""
+
+import jax
+import numpy as np
+
+from archives.base import NOBODY, Entries
+from archives.files import Columns
+from archives.layout import Spec, num_rows, row_cells
+from poet.errors import ConfigError, ShapeError
+from poet.types import PyTree
+
+OWN = ("cell", "fitness", "descriptor", "id", "parents", "emitter")
+
+
+def columns(spec: Spec, elites: Entries) -> dict[str, np.ndarray]:
+    """The elites of an archive, `Archive.elites(state)`, as columns over its M occupied rows, in the order of rows.
+
+    "cell" i32[M], "fitness" f32[M], "descriptor" f32[M, D], "id" u32[M, 2], "parents" u32[M, 2, 2], "emitter" i32[M],
+    and one for each leaf of the payload: "params" for a payload that is one array, else the path of the leaf
+    ("genome.pit"), after "payload." where a column of that name exists already. Copies, never views.
+    """
+    elites = jax.device_get(elites)
+    valid = np.asarray(elites.valid)
+    leaves = (row_cells(spec), *elites[1:-1], *jax.tree.leaves(elites.payload))
+    return dict(zip((*OWN, *payload_names(elites.payload)), (np.asarray(leaf)[valid] for leaf in leaves)))
+
+
+def payload_names(payload: PyTree) -> list[str]:
+    """The column of each leaf of a payload. Raises `ConfigError` where two leaves would share one."""
+    paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree.leaves_with_path(payload)]
+    names = [f"payload.{path}" if path in OWN else path or "params" for path in paths]
+    if len(set(names)) < len(names):
+        raise ConfigError(
+            f"expected a payload whose leaves have names of their own, got {', '.join(names)}: rename one"
+        )
+    return names
+
+
+def unpack(columns: Columns, example: PyTree) -> Entries:
+    """Columns as M entries, all of them valid, with payloads like `example`; inverse of `columns` but for the places.
+
+    Raises `ShapeError` where a column is missing, or is of another shape or dtype than the example's leaf.
+    """
+    num = len(columns["fitness"])
+    leaves = []
+    for name, like in zip(payload_names(example), jax.tree.leaves(example)):
+        shape, dtype = (num, *np.shape(like)), np.dtype(jax.numpy.result_type(like))
+        if name not in columns:
+            raise ShapeError(f"expected a column {name!r} for the payload, got {', '.join(columns)}: give its example")
+        if columns[name].shape != shape or columns[name].dtype != dtype:
+            raise ShapeError(
+                f"expected column {name!r} {dtype}{list(shape)}, as the example has it; "
+                f"got {columns[name].dtype}{list(columns[name].shape)}"
+            )
+        leaves.append(columns[name])
+    payload = jax.tree.unflatten(jax.tree.structure(example), leaves)
+    return Entries._make([payload, *(columns[name] for name in OWN[1:]), np.ones(num, bool)])
+
+
+def rows(spec: Spec, columns: Columns, example: PyTree) -> Entries:
+    """All R rows, as `Archive.elites(state)` gives them: inverse of `columns`; what is free is as in an empty archive.
+
+    Raises `ShapeError` as `unpack` does, and where cells are not those of the spec.
+    """
+    packed, cell, total = unpack(columns, example), columns["cell"], num_rows(spec)
+    # the first row of its cell, and as many further as there are elites of that cell before it
+    row = row_cells(spec).searchsorted(cell) + np.arange(len(cell)) - cell.searchsorted(cell)
+    if (np.diff(cell) < 0).any() or not np.array_equal(row_cells(spec).take(row, mode="clip"), cell):
+        raise ShapeError(
+            f"expected cells in ascending order that have room in an archive of {total} rows, got other ones: "
+            "give the spec that the table was made with; `compare.resize` moves elites to another archive"
+        )
+
+    def spread(column: np.ndarray, free: float) -> np.ndarray:
+        out = np.full((total, *column.shape[1:]), free, column.dtype)
+        out[row] = column
+        return out
+
+    free = Entries._make([jax.tree.map(lambda _: 0, example), -np.inf, 0, NOBODY, NOBODY, -1, False])
+    return jax.tree.map(spread, packed, free)
