@@ -43,30 +43,31 @@ class Entries(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What became of a batch, i32[] each; the first is the sum of added, improved, beaten and the rejected."""
+    """What became of a batch, i32[] each; seen is the sum of added, improved, beaten, not_finite and outside."""
 
     seen: Int[Array, ""]
-    added: Int[Array, ""]  # into a place that was free
-    improved: Int[Array, ""]  # in place of a worse one
-    beaten: Int[Array, ""]  # sound, but not good enough
+    added: Int[Array, ""]  # stored in a place that was free
+    improved: Int[Array, ""]  # stored in place of a worse one
+    beaten: Int[Array, ""]  # sound, but not stored
     not_finite: Int[Array, ""]  # rejected: fitness or descriptor is NaN or infinite
     outside: Int[Array, ""]  # descriptor out of bounds and rejected
     clipped: Int[Array, ""]  # descriptor out of bounds and moved to the bound; also counted above as what it became
 
 
 class AddInfo(NamedTuple):
-    """What `add` tells of each entry of a batch, in the batch's order.
+    """What `add` tells of each entry of a batch, in the batch's order, against the archive before the batch came.
 
     Attributes:
-      status: 2 if it took a free place, 1 if it took the place of a worse elite, 0 if it was not stored.
-      improvement: how much fitter than what stood in its place (than the threshold, under the soft rule) before the
-        batch came, also where negative; its fitness where the place was free; -inf if it was rejected.
+      status: 2 if its place was free, 1 if it beats what stood there (the threshold, under the soft rule), else 0.
+      improvement: by how much, also where negative; its fitness where the place was free; -inf if it was rejected.
+      stored: whether it is in the archive now: of several in one place the best is.
       cell: i32, where it belongs; -1 if it was rejected or has no cell.
       counts: sums over the batch.
     """
 
     status: Int[Array, "B"]
     improvement: Float[Array, "B"]
+    stored: Bool[Array, "B"]
     cell: Int[Array, "B"]
     counts: Counts
 

@@ -1,0 +1,54 @@
+"""The archives that every contract test runs against: add an archive, add a row."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from archives import make
+from archives.base import Archive, Entries
+
+BOUNDS = [[-1.0, 1.0], [0.0, 4.0]]
+SOFT = {"threshold_min": -2.0, "learning_rate": 0.3}
+SPECS = {
+    "grid": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS},
+    "grid-reject": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS, "out_of_bounds": "reject"},
+    "grid-soft": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS, "soft": SOFT},
+}
+EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
+
+
+@functools.cache
+def archive(name: str) -> Archive:
+    """With its functions compiled: what is not, compiles operation by operation."""
+    return compiled(make(SPECS[name]))
+
+
+def compiled(made: Archive) -> Archive:
+    return Archive(
+        jax.jit(made.init), jax.jit(made.add), jax.jit(made.sample, static_argnums=2), jax.jit(made.elites), made.spec
+    )
+
+
+def batch(seed: int, size: int = 32, iteration: int = 0, levels: int = 5) -> Entries:
+    """Random entries with few levels of fitness, so that ties are common; payloads tell who they are."""
+    rng = np.random.default_rng([seed, iteration])
+    low, high = np.array(BOUNDS).T
+    number = np.arange(size)
+    return Entries(
+        payload={
+            "x": np.asarray(np.stack([number, number + 1000 * iteration, number * 0], 1), np.float32),
+            "n": np.asarray(number + 1000 * iteration, np.int32),
+        },
+        fitness=np.asarray(rng.integers(0, levels, size), np.float32),
+        descriptor=np.asarray(low + (high - low) * rng.uniform(size=(size, 2)), np.float32),
+        id=np.asarray(np.stack([np.full(size, iteration), number], 1), np.uint32),
+        parents=np.full((size, 2, 2), 0xFFFFFFFF, np.uint32),
+        emitter=np.zeros(size, np.int32),
+        valid=np.ones(size, bool),
+    )
+
+
+def take(entries: Entries, rows) -> Entries:
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[np.asarray(rows)], entries)

@@ -1,0 +1,170 @@
+"""What every archive promises, against every archive."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archives import make
+from archives.base import AddInfo, Archive
+from tests.archives.cases import EXAMPLE, SPECS, archive, batch, compiled, take
+
+pytestmark = pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")
+NAMES = sorted(SPECS)
+
+
+@pytest.fixture(params=NAMES)
+def made(request: pytest.FixtureRequest) -> Archive:
+    return archive(request.param)
+
+
+def filled(made: Archive, count: int = 3):
+    state = made.init(EXAMPLE)
+    infos = []
+    for iteration in range(count):
+        state, info = made.add(state, batch(0, iteration=iteration))
+        infos.append(info)
+    return state, infos
+
+
+def same(a, b) -> None:
+    jax.tree.map(lambda x, y: np.testing.assert_array_equal(np.asarray(x), np.asarray(y)), a, b)
+
+
+def test_an_empty_archive_has_no_elites(made: Archive) -> None:
+    state = made.init(EXAMPLE)
+    assert not made.elites(state).valid.any()
+    assert not made.sample(jax.random.key(0), state, 7).valid.any()
+    assert all(leaf.size for leaf in jax.tree.leaves(state))
+
+
+def test_what_is_kept_came_in(made: Archive) -> None:
+    state, _ = filled(made)
+    elites = take(made.elites(state), np.flatnonzero(made.elites(state).valid))
+    given = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(batch(0, iteration=i) for i in range(3)))
+    assert len(elites.fitness) > 5
+    for row in range(len(elites.fitness)):
+        match = np.flatnonzero((given.id == elites.id[row]).all(1))
+        assert len(match) == 1
+        same(take(elites, [row]), take(given, match))
+
+
+def test_counts_add_up(made: Archive) -> None:
+    state, infos = filled(made)
+    for info in infos:
+        c = info.counts
+        assert int(c.seen) == 32 == sum(map(int, (c.added, c.improved, c.beaten, c.not_finite, c.outside)))
+        assert int(info.stored.sum()) == int(c.added + c.improved)
+    assert int(made.elites(state).valid.sum()) == sum(int(info.counts.added) for info in infos)
+
+
+@settings(max_examples=25, deadline=None)
+@given(order=st.permutations(range(32)), seed=st.integers(0, 5))
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_a_batch_does_not_matter(name: str, order: list[int], seed: int) -> None:
+    made = archive(name)
+    first, _ = made.add(made.init(EXAMPLE), batch(seed))
+    entries = batch(seed, iteration=1)
+    plain, info = made.add(first, entries)
+    shuffled, told = made.add(first, take(entries, order))
+    same(plain, shuffled)
+    same(take_info(info, order), told)
+
+
+def take_info(info: AddInfo, order: list[int]) -> AddInfo:
+    rows = jax.tree.map(lambda leaf: np.asarray(leaf)[np.asarray(order)], info[:-1])
+    return AddInfo(*rows, info.counts)
+
+
+def test_the_best_of_a_cell_never_falls(made: Archive) -> None:
+    state = made.init(EXAMPLE)
+    best: dict[int, float] = {}
+    for iteration in range(6):
+        entries = batch(1, iteration=iteration, levels=50)
+        state, info = made.add(state, entries)
+        now = made.elites(state)
+        fitness = np.where(now.valid, now.fitness, -np.inf)
+        for cell in set(np.asarray(info.cell)) - {-1}:
+            assert fitness[cell] >= best.get(cell, -np.inf)
+            best[cell] = fitness[cell]
+
+
+def test_nan_and_infinity_are_counted_and_kept_out(made: Archive) -> None:
+    entries = batch(2)
+    bad = jax.tree.map(np.copy, entries)
+    bad.fitness[:3] = np.nan, np.inf, -np.inf
+    bad.descriptor[3, 0], bad.descriptor[4, 1] = np.nan, -np.inf
+    state, info = made.add(made.init(EXAMPLE), bad)
+    assert int(info.counts.not_finite) == 5
+    assert not info.stored[:5].any()
+    assert (np.asarray(info.improvement[:5]) == -np.inf).all()
+    assert (np.asarray(info.status[:5]) == 0).all()
+    alone, _ = made.add(made.init(EXAMPLE), take(entries, range(5, 32)))
+    same(made.elites(state), made.elites(alone))
+
+
+def test_padding_is_neither_stored_nor_counted(made: Archive) -> None:
+    entries = batch(3)
+    state, info = made.add(made.init(EXAMPLE), entries._replace(valid=np.arange(32) < 20))
+    alone, told = made.add(made.init(EXAMPLE), take(entries, range(20)))
+    same(made.elites(state), made.elites(alone))
+    same(info.counts, told.counts)
+
+
+def test_all_elites_can_be_sampled_and_nothing_else(made: Archive) -> None:
+    state, _ = filled(made)
+    elites = made.elites(state)
+    drawn = made.sample(jax.random.key(1), state, 2000)
+    assert drawn.valid.all()
+    ids = {tuple(id) for id in np.asarray(drawn.id)}
+    assert ids == {tuple(id) for id in np.asarray(elites.id)[np.asarray(elites.valid)]}
+    same(drawn, made.sample(jax.random.key(1), state, 2000))
+
+
+def test_vmap_scan_and_donation_change_nothing(made: Archive) -> None:
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *(batch(4, iteration=i) for i in range(3)))
+    one, _ = jax.lax.scan(made.add, made.init(EXAMPLE), stacked)
+    donating = jax.jit(made.add, donate_argnums=0)
+    other = made.init(EXAMPLE)
+    for iteration in range(3):
+        other, _ = donating(other, batch(4, iteration=iteration))
+    same(one, other)
+    states = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), made.init(EXAMPLE))
+    both, _ = jax.vmap(made.add)(states, jax.tree.map(lambda leaf: leaf[:2], stacked))
+    for lane in range(2):
+        alone, _ = made.add(made.init(EXAMPLE), batch(4, iteration=lane))
+        same(jax.tree.map(lambda leaf, lane=lane: np.asarray(leaf)[lane], both), alone)
+
+
+def test_every_device_gives_the_same(made: Archive) -> None:
+    devices = jax.local_devices()
+    assert len(devices) > 1
+    states = []
+    for device in devices:
+        state, entries = jax.device_put((made.init(EXAMPLE), batch(5)), device)
+        states.append(made.add(state, entries)[0])
+    for state in states[1:]:
+        same(states[0], state)
+
+
+def test_filling_up_compiles_once(made: Archive) -> None:
+    traces = []
+
+    def add(state, entries):
+        traces.append(1)
+        return made.add(state, entries)
+
+    compiled, state = jax.jit(add), made.init(EXAMPLE)
+    for iteration in range(4):
+        state, _ = compiled(state, batch(6, iteration=iteration))
+    assert len(traces) == 1
+
+
+def test_a_spec_is_json_and_makes_the_archive_anew(made: Archive) -> None:
+    again = compiled(make(json.loads(json.dumps(dict(made.spec)))))
+    assert dict(again.spec) == dict(made.spec)
+    same(filled(made)[0], filled(again)[0])
