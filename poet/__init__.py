@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from poet.learners.es import es as es
     from poet.runs.build import build as build
     from poet.runs.config import Config as Config
+    from poet.runs.config import PoetRun as PoetRun
     from poet.runs.diff import diff as diff
     from poet.runs.launch import run as run
     from poet.runs.presets import PRESETS as PRESETS
@@ -50,7 +51,7 @@ _WHERE = {
     "poet.executors.local": ("local",),
     "poet.learners.config": ("ESConfig",),
     "poet.learners.es": ("es",),
-    "poet.runs.config": ("Config",),
+    "poet.runs.config": ("Config", "PoetRun"),
     "poet.runs.diff": ("diff",),
     "poet.runs.build": ("build",),
     "poet.runs.launch": ("run",),

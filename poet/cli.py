@@ -69,10 +69,13 @@ def _dispatch(args: list[str]) -> int:
         import tyro
 
         from poet.runs.launch import prepare
+        from poet.view.open import Run, find, run_class
 
         if ROOT.is_dir():
             prepare(ROOT, None)  # what replays episodes finds its programs compiled
-        view = getattr(importlib.import_module("poet.view.commands"), VIEWS[name])
+        run = next((word for word in rest if not word.startswith("-")), None)
+        commands = (Run if run is None else run_class(find(run))).commands
+        view = getattr(importlib.import_module(commands), VIEWS[name])
         tyro.cli(view, prog=f"poet {name}", args=rest, config=(tyro.conf.PositionalRequiredArgs,))
         return 0
     return _simple({"status": status, "diff": diff, "list": list_, "doctor": doctor}[name], name, rest)
@@ -90,7 +93,7 @@ def _simple(function: Callable[..., int], name: str, args: list[str]) -> int:
 def _run(args: list[str]) -> int:
     import tyro
 
-    from poet.runs.config import Config, flatten
+    from poet.runs.config import Config, PoetRun, flatten
     from poet.runs.presets import PRESETS
     from poet.runs.read import read_config
 
@@ -106,7 +109,7 @@ def _run(args: list[str]) -> int:
     @dataclasses.dataclass(frozen=True)
     class Options:
         place: Annotated[Place, tyro.conf.arg(name="")]
-        config: Annotated[Config, tyro.conf.arg(name="")]
+        config: Annotated[Config, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
 
     help_wanted = bool({"-h", "--help"} & set(args))
     word = "" if not args or args[0].startswith("-") else args[0]
@@ -124,7 +127,7 @@ def _run(args: list[str]) -> int:
     elif source is not None and place.name is not None:
         config, path = Config.from_dict(read_config(source)), place.root / place.name
     elif help_wanted:
-        config, path = Config(), place.root / "NAME"
+        config, path = PoetRun(), place.root / "NAME"
     else:
         known = ", ".join([*PRESETS, *_runs(place.root)])
         raise ConfigError(f"expected what to run first: a preset or a run ({known}), or --from RUN --name NAME")
@@ -133,16 +136,19 @@ def _run(args: list[str]) -> int:
         f"Presets: {', '.join(PRESETS)}. The same command again goes on with the run, as does `poet run {path}`. "
         "Ctrl-C finishes the iteration, saves and leaves."
     )
+    if not word:
+        description += f" Below are the options of {config.kind}; `poet run PRESET --help` shows those of a preset."
     prog = f"poet run {word or 'PRESET|RUN'}"
     default = Options(place, config)
     config = tyro.cli(Options, default=default, args=args[bool(word) :], prog=prog, description=description).config
 
     shown = ("seed", "iterations")
-    plain, base = flatten(config.to_dict()), flatten(Config().to_dict())
+    plain, base = flatten(config.to_dict()), flatten(type(config)().to_dict())
     special = " ".join(
         f"{name}={value}" for name, value in plain.items() if base.get(name) != value and name not in shown
     )
-    print(f"{path}: {config.generator.id}, seed {config.seed}, {config.iterations} iterations; {special}", flush=True)
+    said = f"{config.kind} on {config.describe()}, seed {config.seed}, {config.iterations} iterations"
+    print(f"{path}: {said}; {special}", flush=True)
 
     from poet.runs.launch import run
 
@@ -178,20 +184,20 @@ def _find(given: Path, root: Path) -> Path:
 
 def _pictures(path: Path, moment: str) -> None:
     from poet.view.open import open_run
-    from poet.view.plots import PLOTS, plot
+    from poet.view.plots import plot
     from poet.view.video import video
 
     run = open_run(path)
-    for kind in PLOTS if moment == "end" else ("overview",):
+    for kind in run.plots() if moment == "end" else ("overview",):
         plot(run, kind, path / "media" / f"{kind}.png")
     if moment != "early":
         video(run)
 
 
 def _summary(path: Path) -> None:
-    from poet.view import commands
+    from poet.view.open import run_class
 
-    commands.inspect(str(path), last=0, tree=False)
+    importlib.import_module(run_class(path).commands).inspect(str(path), last=0)
     for file in sorted((path / "media").glob("*.*")):
         print(file)
 
@@ -206,16 +212,14 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
         runs: Run folders or names; by default all in the root.
         root: Folder of all runs.
     """
-    from poet.runs.progress import duration, quantity
-    from poet.runs.read import list_runs, read_status
+    from poet.runs.progress import duration
+    from poet.runs.read import list_runs, quantity, read_status
 
     paths = [_find(Path(run), root) for run in runs] if runs else list_runs(root)
     if not paths:
         print(f"no runs in {root}; start one with: poet run tiny")
         return 0
-    print(
-        f"{'run':<20} {'iteration':>15} {'env steps':>10} {'steps/s':>9} {'niches':>7} {'best':>8} {'left':>9}  state"
-    )
+    print(f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<9} reached")
     for path in paths:
         try:
             now = read_status(path)
@@ -227,12 +231,11 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
             f"{now.iteration}/{now.iterations}",
             quantity(now.env_steps),
             "-" if now.steps_per_s is None else quantity(now.steps_per_s),
-            "-" if now.niches is None else str(now.niches),
-            "-" if now.best is None else f"{now.best:.1f}",
             "-" if now.left_s is None or done else duration(now.left_s),
         )
+        numbers = " ".join(f"{cell:>{width}}" for cell, width in zip(cells, (15, 9, 9, 9)))
         state = "running" if now.alive else "finished" if done else "stopped"
-        print(f"{now.name:<20} " + " ".join(f"{c:>{w}}" for c, w in zip(cells, (15, 10, 9, 7, 8, 9))) + f"  {state}")
+        print(f"{now.name:<20} {numbers}  {state:<9} {', '.join(now.standing)}".rstrip())
     return 0
 
 
@@ -262,10 +265,7 @@ def list_(root: Path = ROOT) -> int:
 
     print("presets")
     for name, config in PRESETS.items():
-        print(
-            f"  {name:<10} {config.generator.id}, {config.iterations} iterations, up to {config.search.max_niches} "
-            f"niches, population {config.es.population}"
-        )
+        print(f"  {name:<18} {config.kind} on {config.describe()}, {config.iterations} iterations")
     print("generators")
     for name, state in registry.status():
         print(f"  {name:<10} {state}")
@@ -285,7 +285,7 @@ def doctor(root: Path = ROOT) -> int:
     import envs
     from poet.runs.folder import PACKAGES, processor
     from poet.runs.launch import prepare
-    from poet.runs.progress import quantity
+    from poet.runs.read import quantity
 
     trouble = 0
 

@@ -46,7 +46,7 @@ def python(program: str, *options: str, cwd: Path | None = None) -> subprocess.C
 def test_run_starts_goes_on_and_extends(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("run", "tiny", "--iterations", "4") == 0
     said = capsys.readouterr().out
-    assert said.startswith("runs/tiny: walker, seed 0, 4 iterations; ")
+    assert said.startswith("runs/tiny: poet on walker, up to 4 niches, population 32, seed 0, 4 iterations; ")
     assert "es.population=32" in said.splitlines()[0]
     assert "go on:    poet run runs/tiny --iterations 8" in said
     assert command("run", "tiny", "--iterations", "4") == 0
@@ -93,12 +93,12 @@ def test_status_in_numbers(root: Path, capsys: pytest.CaptureFixture[str]) -> No
     capsys.readouterr()
     for words in (["status"], ["status", "tiny"], ["status", "runs/tiny"]):
         assert command(*words) == 0
-        row = capsys.readouterr().out.splitlines()[1].split()
-        assert row[:3] == ["tiny", "3/3", "300"]
-        assert row[-1] == "finished"
+        row = capsys.readouterr().out.splitlines()[1]
+        assert row.split()[:3] == ["tiny", "3/3", "300"]
+        assert "  finished  best " in row
     with lock(root / "tiny"):
         command("status")
-    assert capsys.readouterr().out.split()[-1] == "running"
+    assert "  running   best " in capsys.readouterr().out
 
 
 def test_diff_says_where_and_exits_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,7 +237,7 @@ def test_the_first_line_comes_before_jax(tmp_path: Path) -> None:
         "launch.run = run\nmain(['run', 'tiny'])"
     )
     done = python(program, cwd=tmp_path)
-    assert done.stdout.splitlines()[0].startswith("runs/tiny: walker")
+    assert done.stdout.splitlines()[0].startswith("runs/tiny: poet on walker")
     assert done.stdout.splitlines()[1] == "False"
 
 

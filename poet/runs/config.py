@@ -1,12 +1,17 @@
-"""Every knob of a run in one frozen tree; imports no jax, so that a command can answer at once."""
+"""Every knob of a run in one frozen tree; imports no jax, so that a command can answer at once.
+
+A run is of a kind, by the class of its config. A kind of one's own is a frozen dataclass derived from `Config` with a
+`kind`, entered into `KINDS`, and a search for it registered with `poet.runs.build.build`.
+"""
 
 import dataclasses
-from typing import Any
+import typing
+from typing import Any, ClassVar
 
 from envs.registry import GeneratorConfig, config_class
 from envs.walker.config import WalkerConfig
 from poet.agents.config import PolicyConfig
-from poet.errors import ConfigError, unknown
+from poet.errors import ConfigError, ContractError, unknown
 from poet.executors.config import ExecutionConfig
 from poet.learners.config import ESConfig
 from poet.search.poet.config import PoetConfig
@@ -27,52 +32,94 @@ ADJUSTABLE = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """A POET run."""
+    """What runs of every kind have."""
+
+    kind: ClassVar[str] = ""
 
     seed: int = 0
-    iterations: int = 25_200  # where the run ends; raise it to go on with a finished run
+    iterations: int = 1000  # where the run ends; raise it to go on with a finished run
     max_env_steps: int | None = None  # or here, if that comes first
-    generator: GeneratorConfig = dataclasses.field(default_factory=WalkerConfig)
-    policy: PolicyConfig = dataclasses.field(default_factory=PolicyConfig)
-    es: ESConfig = dataclasses.field(default_factory=ESConfig)
-    search: PoetConfig = dataclasses.field(default_factory=PoetConfig)
     execution: ExecutionConfig = dataclasses.field(default_factory=ExecutionConfig)
     checkpoint_every: int = 10  # iterations
     keep_every: int = 1000  # of the checkpoints, those to keep for good, besides the last two
 
     def __post_init__(self) -> None:
+        if not self.kind:
+            raise ContractError(
+                f"{type(self).__name__} has no `kind`: use one of "
+                f"{', '.join(kind.__name__ for kind in KINDS.values())}, or set it in a class of your own"
+            )
         for name in ("iterations", "checkpoint_every", "keep_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} expects at least 1, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed expects an integer in [0, 2**32), got {self.seed}")
 
+    def describe(self) -> str:
+        """What is searched for and where, in a few words for a list."""
+        return self.kind
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; the generator's options carry its registry id."""
-        data = dataclasses.asdict(self)
-        data["generator"] = {"id": self.generator.id, **data["generator"]}
-        return data
+        """JSON-ready; what comes from a registry carries its id there."""
+        return {"kind": self.kind, **_encode(self)}
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "Config":
-        """Inverse of `to_dict`. Raises `ConfigError` for unknown fields and impossible values."""
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> "Config":
+        """Inverse of `to_dict`, of the class that `kind` names; without one it is a POET run, as runs once were.
+
+        Raises `ConfigError` for unknown kinds and fields and for impossible values.
+        """
         data = dict(data)
-        generator = dict(data.pop("generator"))
-        parts: dict[str, Any] = {"generator": _make(config_class(generator.pop("id")), generator, "generator.")}
-        for name, kind in PARTS.items():
-            parts[name] = _make(kind, data.pop(name, {}), f"{name}.")
-        return _make(cls, {**data, **parts}, "")
+        kind = data.pop("kind", PoetRun.kind)
+        if kind not in KINDS:
+            raise unknown("kind of run", kind, KINDS)
+        return _make(KINDS[kind], data, "")
 
 
-PARTS = {"policy": PolicyConfig, "es": ESConfig, "search": PoetConfig, "execution": ExecutionConfig}
+@dataclasses.dataclass(frozen=True)
+class PoetRun(Config):
+    """Environments and agents evolve together (Wang et al. 2019, arXiv 1901.01753)."""
+
+    kind: ClassVar[str] = "poet"
+
+    iterations: int = 25_200  # where the run ends; raise it to go on with a finished run
+    generator: GeneratorConfig = dataclasses.field(default_factory=WalkerConfig)
+    policy: PolicyConfig = dataclasses.field(default_factory=PolicyConfig)
+    es: ESConfig = dataclasses.field(default_factory=ESConfig)
+    search: PoetConfig = dataclasses.field(default_factory=PoetConfig)
+
+    def describe(self) -> str:
+        """Generator and sizes."""
+        return f"{self.generator.id}, up to {self.search.max_niches} niches, population {self.es.population}"
+
+
+KINDS: dict[str, type[Config]] = {kind.kind: kind for kind in (PoetRun,)}
+
+
+def _encode(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: _encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"id": value.id, **fields} if isinstance(value, GeneratorConfig) else fields
+    return [_encode(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def _make(kind: type, values: dict[str, Any], prefix: str) -> Any:
+    hints = typing.get_type_hints(kind)
     known = {field.name for field in dataclasses.fields(kind)}
     for name in values:
         if name not in known:
             raise unknown("config field", prefix + name, {prefix + field for field in known})
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    return kind(**{name: _decode(hints[name], value, prefix + name) for name, value in values.items()})
+
+
+def _decode(hint: Any, value: Any, name: str) -> Any:
+    options = typing.get_args(hint) or (hint,)
+    if isinstance(value, dict) and GeneratorConfig in options:
+        value = dict(value)
+        return _make(config_class(value.pop("id")), value, f"{name}.")
+    if isinstance(value, dict):
+        return _make(next(filter(dataclasses.is_dataclass, options)), value, f"{name}.")
+    return tuple(_decode(options[0], item, name) for item in value) if isinstance(value, list) else value
 
 
 def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -82,13 +129,13 @@ def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= flatten(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+            flat[prefix + name] = value
     return flat
 
 
 def identity_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """One readable line for each identity field in which two configs differ."""
-    before, after = flatten(old), flatten(new)
+    before, after = ({"kind": PoetRun.kind, **flatten(data)} for data in (old, new))
     names = sorted((before.keys() | after.keys()) - ADJUSTABLE)
     return [
         f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"

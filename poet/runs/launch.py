@@ -11,10 +11,8 @@ from poet.runs.folder import claim
 from poet.runs.fork import fork
 
 if TYPE_CHECKING:
-    from envs.base import Generator
     from poet.runs.progress import Reporter
     from poet.runs.runner import Outcome
-    from poet.types import Genome, Params
 
 
 def prepare(root: Path, devices: int | None) -> None:
@@ -29,11 +27,10 @@ def run(
     path: Path | str,
     *,
     source: Path | str | None = None,
-    generator: "Generator | None" = None,
-    start: "Sequence[tuple[Genome, Params | None]]" = (),
     media: Callable[[Path, str], None] | None = None,
     sinks: Sequence[Callable[[Sequence[dict[str, Any]]], None]] = (),
     reporter: "Reporter | None" = None,
+    **parts: Any,
 ) -> "Outcome":
     """Start a run in a folder, or go on with it; returns when it is done or was asked to stop.
 
@@ -41,11 +38,10 @@ def run(
       config: Every option. On going on, only budget, devices and cadences may differ from those of the start.
       path: The run folder; the compilation cache lies beside it.
       source: A run to fork instead of starting afresh.
-      generator: One's own, instead of the one that the config names.
-      start: Environments, and agents if any, to begin with instead of the generator's simplest.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
       sinks: Called with the journal rows of each iteration, as for an external tracker; may fail.
       reporter: Where progress is shown; by default on standard output.
+      parts: One's own in place of what the config names: for POET a `generator`, and environments to `start` with.
 
     Raises `RunError` where the folder cannot be used or the disk fails, `ConfigError` for impossible options.
     """
@@ -59,5 +55,5 @@ def run(
         from poet.runs.progress import Reporter
         from poet.runs.runner import drive
 
-        search = build(config, generator=generator, start=start)
+        search = build(config, **parts)
         return drive(search, config, path, record, reporter=reporter or Reporter(), media=media, sinks=sinks)

@@ -2,12 +2,12 @@
 
 from envs.walker.config import WalkerConfig
 from poet.learners.config import ESConfig
-from poet.runs.config import Config
+from poet.runs.config import Config, PoetRun
 from poet.search.poet.config import PoetConfig
 
-PRESETS = {
+PRESETS: dict[str, Config] = {
     # Births and transfers within seconds: short episodes, a small population, criteria that a stumbling robot meets.
-    "tiny": Config(
+    "tiny": PoetRun(
         iterations=12,
         generator=WalkerConfig(horizon=120),
         es=ESConfig(population=32),
@@ -25,7 +25,7 @@ PRESETS = {
     ),
     # A step five times the paper's makes a walker of a fresh agent in fifty iterations, a minute on two cores, and
     # shrinks so that it keeps walking. The criterion is the paper's, a little widened since agents are young.
-    "laptop": Config(
+    "laptop": PoetRun(
         iterations=50,
         generator=WalkerConfig(horizon=1600),
         es=ESConfig(population=256, learning_rate=0.05, learning_rate_decay=0.99, learning_rate_floor=0.01),
@@ -38,7 +38,7 @@ PRESETS = {
             transfer_rule="enhanced",
         ),
     ),
-    "paper": Config(
+    "paper": PoetRun(
         iterations=25_200,
         generator=WalkerConfig(max_pit=10.0),
         search=PoetConfig(max_niches=20, mc_lower=50.0, mc_upper=300.0),

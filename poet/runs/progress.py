@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from poet.runs.read import quantity, standing
+
 PLAIN_EVERY_S = 5.0  # not a line for each of 25,200 iterations
 
 
@@ -17,14 +19,6 @@ def duration(seconds: float) -> str:
         if seconds >= 1.5 * size:
             return f"{seconds / size:.{digits}f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def quantity(number: float) -> str:
-    """A count in three digits: 950, 12.3 k, 4.56 M."""
-    for size, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if abs(number) >= size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.3g}"
 
 
 class Reporter:
@@ -64,15 +58,12 @@ class Reporter:
             self.say(f"{iteration}/{iterations}  {text}")
 
     def _describe(self, row: dict[str, Any], env_steps: int, remaining: int) -> str:
-        parts = [f"{quantity(env_steps)} steps"] if env_steps else []
+        unit = "evaluations" if row.get("evaluations") == env_steps else "steps"
+        parts = [f"{quantity(env_steps)} {unit}"] if env_steps else []
         spent = sum(seconds for seconds, _ in self._window)
         if spent and env_steps:
-            parts.append(f"{quantity(sum(steps for _, steps in self._window) / spent)} steps/s")
-        if "active" in row:
-            parts.append(f"{row['active']} niches" if row["active"] != 1 else "1 niche")
-        best = [float(value) for value in row.get("best", ()) if value is not None and value == value]
-        if best:
-            parts.append(f"best {max(best):.1f}")
+            parts.append(f"{quantity(sum(steps for _, steps in self._window) / spent)} {unit}/s")
+        parts += standing(row)
         if spent:
             parts.append(f"{duration(remaining * spent / len(self._window))} left")
         return ", ".join(parts) or "running"

@@ -56,6 +56,28 @@ def read_niche(path: Path | str, niche: int) -> tuple[dict[str, Any], dict[str, 
         raise RunError(f"{folder / f'{niche}.npz'} cannot be read: {error}") from error
 
 
+def standing(row: Row) -> tuple[str, ...]:
+    """What a journal row of an iteration tells of how good things are, in words; each search reports its own."""
+    told = []
+    if row.get("active") is not None:
+        told.append(f"{row['active']} niche" + ("s" if row["active"] != 1 else ""))
+    if row.get("coverage") is not None:
+        told.append(f"coverage {row['coverage']:.1%}")
+    if row.get("qd_score") is not None:
+        told.append(f"QD score {quantity(row['qd_score'])}")
+    best = row.get("best")
+    best = [value for value in (best if isinstance(best, list) else [best]) if value is not None and value == value]
+    return (*told, f"best {max(best):.4g}") if best else tuple(told)
+
+
+def quantity(number: float) -> str:
+    """A count in three digits: 950, 12.3 k, 4.56 M."""
+    for size, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.3g}"
+
+
 class Status(NamedTuple):
     """How far a run is. Speeds and times are None until two iterations tell."""
 
@@ -63,8 +85,7 @@ class Status(NamedTuple):
     iteration: int
     iterations: int
     env_steps: int
-    niches: int | None
-    best: float | None
+    standing: tuple[str, ...]  # what the last iteration reached, in words
     steps_per_s: float | None
     left_s: float | None
     alive: bool
@@ -84,14 +105,12 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
         steps += row.get("env_steps", 0) - before.get("env_steps", 0)
         counted += 1
     iteration, iterations = last.get("iteration", -1) + 1, config["iterations"]
-    best = [value for value in last.get("best") or [] if value is not None]
     return Status(
         name=run["name"],
         iteration=iteration,
         iterations=iterations,
         env_steps=last.get("env_steps", 0),
-        niches=last.get("active"),
-        best=max(best, default=None),
+        standing=standing(last),
         steps_per_s=steps / seconds if seconds else None,
         left_s=(iterations - iteration) * seconds / counted if counted else None,
         alive=is_alive(path),

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 
 from poet.errors import ContractError
 from poet.runs import checkpoint
+from poet.runs.config import Config
 from poet.runs.folder import CHECKPOINTS, JOURNAL, NICHES, RUN, processor, write_json
 from poet.runs.journal import Journal
 from poet.runs.niches import forget_from, write_niche
@@ -26,35 +27,6 @@ MEDIA_SHARE = 0.02  # of the time at most, for pictures at milestones
 
 Sink = Callable[[Sequence[dict[str, Any]]], None]  # is given the journal rows of each iteration
 Media = Callable[[Path, str], None]  # makes pictures of a run folder at "early", "milestone" and "end"
-
-
-class RunConfig(Protocol):
-    """What the runner needs to know of a config."""
-
-    @property
-    def seed(self) -> int:
-        """Seed of the run's key."""
-        ...
-
-    @property
-    def iterations(self) -> int:
-        """Where the run ends."""
-        ...
-
-    @property
-    def max_env_steps(self) -> int | None:
-        """Or here, if that comes first."""
-        ...
-
-    @property
-    def checkpoint_every(self) -> int:
-        """Iterations between checkpoints."""
-        ...
-
-    @property
-    def keep_every(self) -> int:
-        """Of the checkpoints, those kept for good."""
-        ...
 
 
 class Outcome(NamedTuple):
@@ -70,7 +42,7 @@ class Outcome(NamedTuple):
 
 def drive(
     search: Search,
-    config: RunConfig,
+    config: Config,
     path: Path,
     run: dict[str, Any],
     *,
@@ -134,7 +106,7 @@ def drive(
         return Outcome(state, iteration, finished)
 
 
-def _done(state: PyTree, config: RunConfig) -> bool:
+def _done(state: PyTree, config: Config) -> bool:
     if int(state.iteration) >= config.iterations:
         return True
     return config.max_env_steps is not None and int(state.env_steps) >= config.max_env_steps

@@ -28,7 +28,7 @@ class Evaluation(NamedTuple):
     world: str  # where, in words
     fitness: np.ndarray  # f32[E]
     length: np.ndarray  # i32[E], steps
-    solved: np.ndarray  # bool[E]: reached the goal with at least the run's `search.solved`
+    solved: np.ndarray  # bool[E]: reached the goal, with at least `search.solved` if the run has that
 
     def summary(self) -> dict[str, Any]:
         """Mean, standard deviation and quantiles of fitness, mean length, share solved, and how many broke."""
@@ -56,18 +56,18 @@ def evaluate(
     fresh: bool = True,
     seed: int = 0,
 ) -> Evaluation:
-    """Run the agent of niche `agent` in an environment.
+    """Run an agent in an environment.
 
     Args:
       run: where the agent is.
-      agent: the niche whose agent it is; `occasion` says which of its agents.
-      on: a niche whose environment to run in, or "flat", where a run starts; by default the agent's own.
-      world_run: the run that has niche `on`; by default `run`.
+      agent: the niche or the elite whose agent it is; `occasion` says which of a niche's agents.
+      on: the one whose environment to run in, or "flat", where a run starts; by default the agent's own.
+      world_run: the run that has `on`; by default `run`.
       episodes: how many, each with a key of its own.
       fresh: draw another terrain of the same kind in each episode, also where the run kept one per niche.
       seed: of the episodes.
 
-    Raises `ConfigError` if the agent cannot live there, and `RunError` for a niche that is not.
+    Raises `ConfigError` if the agent cannot live there, and `RunError` for one that is not there.
     """
     if episodes < 1:
         raise ConfigError(f"episodes expects at least 1, got {episodes}")
@@ -90,11 +90,11 @@ def evaluate(
     fitness = np.asarray(outcome.fitness)[:episodes]
     reached = np.asarray(outcome.success)[:episodes] >= 1
     return Evaluation(
-        f"{occasion} agent of niche {agent} of {run.name}",
+        f"{occasion} agent of {run.noun} {agent} of {run.name}",
         where,
         fitness,
         np.asarray(outcome.length)[:episodes],
-        reached & (fitness >= run.options["search"]["solved"]),
+        reached & (fitness >= run.options["search"].get("solved", -np.inf)),
     )
 
 
@@ -109,10 +109,10 @@ def _world(run: Run, on: int | str) -> tuple[Genome, str]:
         genome = run.generator().simplest()
         return genome, f"the simplest environment: {run.generator().describe(genome)}"
     try:
-        niche = run.niche(int(on))
+        which = int(on)
     except ValueError as error:
-        raise ConfigError(f"on expects the id of a niche or 'flat', got {on!r}") from error
-    return niche.genome, f"niche {niche.id} of {run.name}: {niche.meta.get('description', '')}"
+        raise ConfigError(f"on expects the number of a niche or elite, or 'flat', got {on!r}") from error
+    return run.genome(which), f"{run.noun} {which} of {run.name}: {run.about(which)[1]}"
 
 
 def _fresh(run: Run) -> Environment:

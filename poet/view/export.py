@@ -16,21 +16,21 @@ from poet.view.open import Run
 GYMNASIUM = {"walker-v1": "BipedalWalker-v3"}
 
 
-def export(run: Run, niche: int, folder: str | os.PathLike[str], occasion: str = "best") -> Path:
-    """Write `weights.npz` and `policy.py` for the agent of a niche; returns the folder.
+def export(run: Run, which: int, folder: str | os.PathLike[str], occasion: str = "best") -> Path:
+    """Write `weights.npz` and `policy.py` for the agent of a niche or an elite; returns the folder.
 
     Raises `ConfigError` if the policy is no stack of dense layers.
     """
     policy, interface = run.policy(), run.generator().environment.interface
-    layers = policy.unravel(run.agent(niche, occasion))["params"]
+    layers = policy.unravel(run.agent(which, occasion))["params"]
     names = [f"Dense_{number}" for number in range(len(layers))]
     if set(names) != set(layers):
         raise ConfigError(f"export knows policies of dense layers, this one has {', '.join(sorted(layers))}")
     about = {
         "run": run.name,
-        "niche": niche,
+        run.noun: which,
         "occasion": occasion,
-        "description": run.niche(niche).meta.get("description", ""),
+        "description": run.about(which)[1],
         "interface": interface.id,
         "gymnasium": GYMNASIUM.get(interface.id),
         "layers": len(layers),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poet.errors import PoetError
-from poet.view.open import Run
+from poet.view.niches import NicheRun
 from poet.view.style import GREY, INK, difficulty_colours, figure, sentence
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_SHOWN = 60
 
 
-def gallery(run: Run) -> Figure:
+def gallery(run: NicheRun) -> Figure:
     """Every environment, oldest first; of more than 60 the first and the latest."""
     ids = [int(niche) for niche in run.table("niches")["niche"]]
     if len(ids) > MAX_SHOWN:
@@ -41,7 +41,7 @@ def gallery(run: Run) -> Figure:
 
 
 def draw(
-    made: Figure | SubFigure, run: Run, ids: Sequence[int], pictures: Sequence[np.ndarray | None], rows: int = 1
+    made: Figure | SubFigure, run: NicheRun, ids: Sequence[int], pictures: Sequence[np.ndarray | None], rows: int = 1
 ) -> None:
     """These niches and their courses in a figure or a part of one, with room for at least `rows` in a column."""
     if not ids:
@@ -82,7 +82,7 @@ def _title(table: dict[str, np.ndarray], row: int) -> str:
     return f"{table['niche'][row]}   {state}" + (f"   {said}" if said else "")
 
 
-def courses(run: Run, ids: Sequence[int]) -> list[np.ndarray | None]:
+def courses(run: NicheRun, ids: Sequence[int]) -> list[np.ndarray | None]:
     """Each niche as u8[H, W, 3] by its generator's `draw_course(genome)`; None where it has none or is not here."""
     genomes: dict[int, Any] = {row["niche"]: row.get("genome") for row in run.events("admission")}
     try:
@@ -93,7 +93,7 @@ def courses(run: Run, ids: Sequence[int]) -> list[np.ndarray | None]:
         return [None] * len(ids)
 
 
-def _bars(axes: Any, run: Run, row: int) -> None:
+def _bars(axes: Any, run: NicheRun, row: int) -> None:
     """Features of one niche as bars, each relative to the largest of the run."""
     table = run.table("niches")
     names = [name for name in table if name.startswith("feature_")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poet.view.lineage import text
-from poet.view.open import Run
+from poet.view.niches import NicheRun
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 QUIET = {"iteration", "trial", "transfers"}  # events that a log shows only when asked for by kind
 
 
-def niche_table(run: Run, width: int = 160) -> Table:
+def niche_table(run: NicheRun, width: int = 160) -> Table:
     """One row per environment ever admitted, oldest first; in less than 120 columns only what matters most."""
     from rich.table import Table
 
@@ -44,7 +44,7 @@ def niche_table(run: Run, width: int = 160) -> Table:
     return table
 
 
-def niche_lines(run: Run, niche: int) -> list[str]:
+def niche_lines(run: NicheRun, niche: int) -> list[str]:
     """All that is known of one niche: its numbers, its features, its line of descent, its children, its events."""
     niches = run.table("niches")
     found = np.flatnonzero(niches["niche"] == niche)
@@ -72,7 +72,7 @@ def niche_lines(run: Run, niche: int) -> list[str]:
     ]
 
 
-def log_lines(run: Run, last: int = 20, niche: int | None = None, kind: str | None = None) -> list[str]:
+def log_lines(run: NicheRun, last: int = 20, niche: int | None = None, kind: str | None = None) -> list[str]:
     """The last events as sentences, of the whole run or of one niche; of one kind if named."""
     rows = [row for row in run.events(kind) if row.get("event") and (kind or row["event"] not in QUIET)]
     if niche is not None:
@@ -114,7 +114,7 @@ def say(row: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("iteration", "wall"))
 
 
-def show(run: Run, niche: int | None, last: int, kind: str | None, tree: bool) -> None:
+def show(run: NicheRun, niche: int | None, last: int, kind: str | None, tree: bool) -> None:
     """Print the table, or one niche; then the log; then the tree if wanted."""
     from rich.console import Console
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poet.view.open import Run
+from poet.view.niches import NicheRun
 from poet.view.style import GREY, INK, difficulty_colours, figure, plain, sentence
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def order(niches: dict[str, np.ndarray]) -> list[tuple[int, int]]:
     return found
 
 
-def lineage(run: Run) -> Figure:
+def lineage(run: NicheRun) -> Figure:
     """The family tree of a run's environments, with time to the right."""
     made = figure(12, float(np.clip(0.22 * len(run.table("niches")["niche"]) + 1.6, 3.2, 18)))
     draw(made.subplots(), run)
@@ -39,7 +39,7 @@ def lineage(run: Run) -> Figure:
     return made
 
 
-def draw(axes: Axes, run: Run, size: float = 7.5) -> None:
+def draw(axes: Axes, run: NicheRun, size: float = 7.5) -> None:
     """Each niche a line from birth to retirement, thick once solved, coloured by difficulty, labelled with its id.
 
     `size` is that of the labels, in points.
@@ -84,7 +84,7 @@ def draw(axes: Axes, run: Run, size: float = 7.5) -> None:
     return None
 
 
-def text(run: Run) -> list[str]:
+def text(run: NicheRun) -> list[str]:
     """The family tree in lines for a terminal."""
     niches = run.table("niches")
     rows, lines = order(niches), []

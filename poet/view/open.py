@@ -1,67 +1,60 @@
-"""Open a run, live or dead, to look at it: config, tables, niches with their agents. Never writes; no search code.
+"""Open a run, live or dead, to look at it: config, tables, agents. Never writes; no search code.
 
 Knows no jax until a generator or a policy is asked for, so that a look at a table takes no time.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import importlib
 import os
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from poet.agents.config import PolicyConfig
-from poet.errors import ConfigError, RunError, unknown
+from poet.errors import ConfigError, ContractError, RunError, unknown
 from poet.runs import read
 from poet.runs.config import Config
 from poet.runs.folder import JOURNAL, is_alive, is_run, read_run
-from poet.view import tables
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from envs.base import Generator
     from poet.agents.policy import Policy
     from poet.types import Genome, Params
 
+# What to open a run of each kind as; one of a kind that is not here shows its journal.
+CLASSES = {
+    "poet": "poet.view.niches:NicheRun",
+}
 
-@dataclasses.dataclass(frozen=True)
-class Niche:
-    """One environment ever admitted, with its agents as flat weights f32[G] by occasion.
-
-    Attributes:
-      meta: what was recorded of it: id, parent, born, retired, solved, description, features, ...
-      agents: "admission", "best", "retirement" (once it happened), perhaps "current".
-    """
-
-    id: int
-    meta: dict[str, Any]
-    agents: dict[str, np.ndarray]
-    generator: Generator = dataclasses.field(repr=False)
-
-    @property
-    def genome(self) -> Genome:
-        """The environment's parameters, as its generator made them."""
-        return self.generator.from_json(self.meta["genome"])
-
-    def agent(self, occasion: str = "best") -> np.ndarray:
-        """Its champion's weights f32[G], or those of another occasion. Raises `ConfigError` if there are none."""
-        if occasion not in self.agents:
-            raise unknown(f"agent of niche {self.id}:", occasion, self.agents)
-        return self.agents[occasion]
+Table = dict[str, np.ndarray]
 
 
 class Run:
-    """A run folder, read only. What is read is kept; `refresh()` looks again at a run that is still being written."""
+    """A run folder, read only. What is read is kept; `refresh()` looks again at a run that is still being written.
+
+    Attributes:
+      path: its folder.
+      name: that of the folder.
+      options: every option, as a dict.
+    """
+
+    tables: ClassVar[Mapping[str, Callable[[list[read.Row]], Table]]] = {}
+    commands: ClassVar[str] = "poet.view.commands"  # module of the commands that look at such a run
+    noun: ClassVar[str] = "agent"  # what agents are called
 
     def __init__(self, path: Path, generator: Generator | None = None) -> None:
         self.path = path
         self.name = path.resolve().name
         self.options: dict[str, Any] = read.read_config(path)
         self._generator = generator
-        self._rows: list[tables.Row] = []
-        self._tables: dict[str, tables.Table] = {}
+        self._rows: list[read.Row] = []
+        self._tables: dict[str, Table] = {}
         self.refresh()
 
     def refresh(self) -> Run:
@@ -86,51 +79,35 @@ class Run:
     @property
     def iteration(self) -> int:
         """Outer iterations done."""
-        return tables.last_iteration(self.events("iteration")) + 1
+        return max((row["iteration"] for row in self.events("iteration")), default=-1) + 1
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """Journal rows in order, all or of one kind ("admission", "transfer", ...)."""
+        """Journal rows in order, all or of one kind ("iteration", "admission", ...)."""
         return [row for row in self._rows if kind is None or row.get("event") == kind]
 
-    def table(self, kind: str) -> dict[str, np.ndarray]:
-        """Columns by name, for kind in `progress`, `iterations`, `niches`, `transfers`, `trials`: see `tables`."""
-        if kind not in tables.KINDS:
-            raise unknown("table", kind, tables.KINDS)
+    def table(self, kind: str) -> Table:
+        """Columns by name; `tables` has the kinds that there are."""
+        if kind not in self.tables:
+            raise unknown("table", kind, self.tables)
         if kind not in self._tables:
-            self._tables[kind] = tables.KINDS[kind](self._rows)
+            self._tables[kind] = self.tables[kind](self._rows)
         return dict(self._tables[kind])
 
     def frame(self, kind: str) -> Any:
         """`table(kind)` as a pandas DataFrame. Raises `ConfigError` if pandas is not installed."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ConfigError(
-                "frame() needs pandas, which is not installed: pip install 'poet-evolution[tables]', "
-                "or use table(), the same as NumPy columns"
-            ) from error
-        return pandas.DataFrame(self.table(kind))
+        return frame(self.table(kind))
 
-    def niche(self, id: int) -> Niche:
-        """A niche's genome and agents. Raises `RunError` if the run never admitted it."""
-        return Niche(id, *read.read_niche(self.path, id), self.generator())
-
-    def champion(self) -> int:
-        """The niche to show if one is to be shown: the last solved, else the fittest, among the latest environments.
-
-        Raises `RunError` while the run has none.
-        """
-        table = self.table("niches")
-        if not len(table["niche"]):
-            raise RunError(f"run {self.name!r} has no niche yet: wait for its first iteration")
-        solved = table["solved"] >= 0
-        pick = np.where(solved, table["niche"], -1) if solved.any() else np.nan_to_num(table["best"], nan=-np.inf)
-        return int(table["niche"][np.argmax(pick)])
+    def plots(self) -> Mapping[str, Callable[..., Figure]]:
+        """The pictures that there are of it, by name: functions of the run."""
+        return {}
 
     def generator(self) -> Generator:
-        """The generator that the run's environments come from, built once."""
+        """The generator that the run's environments come from, built once. Raises `ConfigError` if it has none."""
         if self._generator is None:
-            self._generator = self.config.generator.make()
+            config: Any = self.config
+            if not hasattr(config, "generator"):
+                raise ConfigError(f"run {self.name!r} is of kind {config.kind!r} and has no generator of environments")
+            self._generator = config.generator.make()
         return self._generator
 
     def policy(self) -> Policy:
@@ -139,52 +116,87 @@ class Run:
 
         return mlp(self.generator().environment.interface, self.policy_config)
 
-    def agent(self, niche: int, occasion: str = "best") -> Params:
+    # --- what replays, evaluations and exports ask for; every kind with agents has them ---
+
+    def champion(self) -> int:
+        """The agent to show if one is to be shown."""
+        raise ContractError(f"{type(self).__name__} does not say which agent to show")
+
+    def genome(self, which: int) -> Genome:
+        """The environment of an agent."""
+        raise ContractError(f"{type(self).__name__} does not say in which environments its agents live")
+
+    def weights(self, which: int, occasion: str) -> np.ndarray:
+        """An agent's weights f32[G], as they are on file."""
+        raise ContractError(f"{type(self).__name__} does not say where its agents are")
+
+    def about(self, which: int) -> tuple[str, str]:
+        """What to say of an agent below a film, and its environment in words."""
+        return "", ""
+
+    def agent(self, which: int, occasion: str = "best") -> Params:
         """An agent's weights f32[G], checked to fit the policy."""
         import jax.numpy as jnp
 
         from poet.agents.policy import check_params
 
-        weights = jnp.asarray(self.niche(niche).agent(occasion))
-        check_params(self.policy(), weights, f"the {occasion} agent of niche {niche} of {self.name}")
+        weights = jnp.asarray(self.weights(which, occasion))
+        check_params(self.policy(), weights, f"the {occasion} agent of {self.noun} {which} of {self.name}")
         return weights
 
+    def standing(self) -> list[str]:
+        """How far it is and what it reached, in words."""
+        ticks = self.events("iteration")
+        return list(read.standing(ticks[-1])) if ticks else []
+
     def __repr__(self) -> str:
-        niches, steps = self.table("niches"), self.table("progress")["env_steps"]
-        if not len(niches["niche"]):
+        if not self.events("iteration"):
             return f"Run({self.name}: just started, nothing to see yet)"
-        active, solved = int((niches["retired"] < 0).sum()), int((niches["solved"] >= 0).sum())
         age = time.time() - os.path.getmtime(self.path / JOURNAL)
-        return (
-            f"Run({self.name}: iteration {self.iteration} of {self.options['iterations']}, "
-            f"{active} niches active of {len(niches['niche'])} ever, {solved} solved, "
-            f"{big(steps[-1]) if len(steps) else 0} environment steps, "
-            f"{'running' if is_alive(self.path) else 'stopped'}, last written {ago(age)})"
-        )
+        parts = [f"iteration {self.iteration} of {self.options['iterations']}", *self.standing()]
+        state = "running" if is_alive(self.path) else "stopped"
+        return f"Run({self.name}: {', '.join(parts)}, {state}, last written {ago(age)})"
 
 
-def open_run(path: str | os.PathLike[str], generator: Generator | None = None) -> Run:
+def frame(columns: Table) -> Any:
+    """Columns as a pandas DataFrame. Raises `ConfigError` if pandas is not installed."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise ConfigError(
+            "frame() needs pandas, which is not installed: pip install 'poet-evolution[tables]', "
+            "or use table(), the same as NumPy columns"
+        ) from error
+    return pandas.DataFrame(columns)
+
+
+def open_run(path: str | os.PathLike[str], generator: Generator | None = None) -> Any:
     """Open a run folder for reading, also while it is being written; a bare name is looked for in `runs/`.
 
     `generator` takes the place of the one that the config names, for a run that was started with one's own.
-    Raises `RunError` if there is no run, or one of another format.
+    Returns a `Run` of the class for its kind: a `NicheRun` or an `ArchiveRun`. Raises `RunError` if there is no run,
+    or one of another format.
     """
+    folder = find(path)
+    read_run(folder)
+    return run_class(folder)(folder, generator)
+
+
+def find(path: str | os.PathLike[str]) -> Path:
+    """The folder of a run that is named or given. Raises `RunError` that lists those there are."""
     given = Path(path)
     for folder in (given, Path("runs") / given):
         if is_run(folder):
-            read_run(folder)
-            return Run(folder, generator)
+            return folder
     beside = given.parent if given.parent != Path() else Path("runs")
     runs = ", ".join(run.name for run in read.list_runs(beside)) or "none"
     raise RunError(f"{given} is no run: expected a folder with run.json. Runs in {beside}: {runs}")
 
 
-def big(number: float) -> str:
-    """A large count in three digits: 1.23 M."""
-    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(number) >= size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number:.3g}"
+def run_class(folder: Path) -> type[Run]:
+    """What to open a run folder as, by the kind in its config."""
+    module, _, name = CLASSES.get(read.read_config(folder).get("kind", "poet"), "poet.view.open:Run").partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def ago(seconds: float) -> str:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.errors import unknown
+from poet.runs.read import quantity
 from poet.view import gallery, lineage
-from poet.view.open import Run, big
+from poet.view.niches import NicheRun
+from poet.view.open import Run
 from poet.view.style import BLUE, GREY, INK, ORANGE, figure, plain, sentence, write
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 MAX_POINTS = 1500  # per curve: more than a screen has columns
 
 
-def grid(run: Run, column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def grid(run: NicheRun, column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A column of the iterations table as f64[T, N] over iterations and niches; NaN where a niche was not active.
 
     Returns iterations i64[T], niches i64[N] and the values.
@@ -39,7 +41,7 @@ def grid(run: Run, column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return times, ids, values
 
 
-def fitness(run: Run) -> Figure:
+def fitness(run: NicheRun) -> Figure:
     """Fitness of every niche over time, as curves and as a map with one row per niche."""
     count = len(run.table("niches")["niche"])
     made = figure(11, 4.2 + float(np.clip(0.13 * count, 1.5, 9)))
@@ -50,7 +52,7 @@ def fitness(run: Run) -> Figure:
     return made
 
 
-def draw_curves(axes: Axes, run: Run) -> None:
+def draw_curves(axes: Axes, run: NicheRun) -> None:
     """One curve per niche, coloured by when it was born; the threshold of a solved niche dashed."""
     import matplotlib
 
@@ -85,7 +87,7 @@ def draw_curves(axes: Axes, run: Run) -> None:
     return None
 
 
-def draw_map(axes: Axes, run: Run) -> None:
+def draw_map(axes: Axes, run: NicheRun) -> None:
     """Rows are niches by birth, columns iterations, colour is fitness; a star where solved, a cross where broken."""
     times, ids, values = grid(run, "fitness")
     if not np.isfinite(values).any():
@@ -119,7 +121,7 @@ def draw_map(axes: Axes, run: Run) -> None:
     return None
 
 
-def transfers(run: Run) -> Figure:
+def transfers(run: NicheRun) -> Figure:
     """Which agent went where: each accepted transfer at its time, and the counts of source and target."""
     count = len(run.table("niches")["niche"])
     made = figure(14, float(np.clip(0.16 * count + 2, 4, 12)))
@@ -130,7 +132,7 @@ def transfers(run: Run) -> Figure:
     return made
 
 
-def draw_transfers(axes: Axes, run: Run) -> None:
+def draw_transfers(axes: Axes, run: NicheRun) -> None:
     """Niches as lines over their life, an arrow for each transfer from the source's line to the target's."""
     moves, niches = run.table("transfers"), run.table("niches")
     plain(axes)
@@ -173,7 +175,7 @@ def _spread(times: np.ndarray) -> np.ndarray:
     return times + 0.6 * gap * ((rank + 0.5) / sizes[place] - 0.5)
 
 
-def draw_matrix(axes: Axes, run: Run) -> None:
+def draw_matrix(axes: Axes, run: NicheRun) -> None:
     """How often the agent of each niche (row) replaced that of each other (column)."""
     moves, ids = run.table("transfers"), run.table("niches")["niche"]
     if not len(moves["target"]):
@@ -197,7 +199,7 @@ def draw_matrix(axes: Axes, run: Run) -> None:
     return None
 
 
-def overview(run: Run) -> Figure:
+def overview(run: NicheRun) -> Figure:
     """The run in one picture: family tree, fitness of all niches, and the latest environments."""
     ids = run.table("niches")["niche"]
     made = figure(15, float(np.clip(5.2 + 0.3 * len(ids), 5.5, 9.2)))
@@ -217,16 +219,16 @@ def overview(run: Run) -> Figure:
     return made
 
 
-def headline(run: Run) -> str:
+def headline(run: NicheRun) -> str:
     """The run's state in one line for a title."""
     niches, steps = run.table("niches"), run.table("progress")["env_steps"]
     parts = [f"iteration {run.iteration}", f"environments {len(niches['niche'])}"]
     parts += [f"solved {int((niches['solved'] >= 0).sum())}", f"transfers {len(run.table('transfers')['target'])}"]
-    parts += [f"environment steps {big(steps[-1])}"] if len(steps) else []
+    parts += [f"environment steps {quantity(steps[-1])}"] if len(steps) else []
     return f"{run.name}:  " + ",  ".join(parts)
 
 
-PLOTS: dict[str, Callable[[Run], Figure]] = {
+PLOTS: dict[str, Callable[[NicheRun], Figure]] = {
     "overview": overview,
     "fitness": fitness,
     "gallery": gallery.gallery,
@@ -237,9 +239,10 @@ PLOTS: dict[str, Callable[[Run], Figure]] = {
 
 def plot(run: Run, kind: str = "overview", path: str | os.PathLike[str] | None = None) -> Figure:
     """One picture, also written to `path` if given. Raises `ConfigError` for an unknown kind."""
-    if kind not in PLOTS:
-        raise unknown("plot", kind, PLOTS)
-    made = PLOTS[kind](run)
+    plots = run.plots()
+    if kind not in plots:
+        raise unknown("plot", kind, plots)
+    made = plots[kind](run)
     if path is not None:
         picture = io.BytesIO()
         made.savefig(picture, dpi=130, format=Path(path).suffix.removeprefix(".") or "png")

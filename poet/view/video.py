@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from poet.agents.rollout import record
 from poet.errors import ConfigError
-from poet.types import Key
-from poet.view.open import Niche, Run
+from poet.types import Genome, Key
+from poet.view.open import Run
 from poet.view.style import write
 
 LANES = 128
@@ -26,7 +26,7 @@ CAPTION = 34  # pixels
 
 def video(
     run: Run,
-    niche: int | None = None,
+    which: int | None = None,
     path: str | os.PathLike[str] | None = None,
     *,
     occasion: str = "best",
@@ -36,42 +36,41 @@ def video(
 ) -> Path:
     """Replay one episode as a GIF and return its path, by default in the run's `media/`.
 
-    The run's champion if no niche is named. Long episodes are shown faster; a film over `max_bytes` is made smaller
-    until it fits. Raises `ConfigError` if the generator cannot draw.
+    `which` names the niche or the elite, by default the run's champion. Long episodes are shown faster; a film over
+    `max_bytes` is made smaller until it fits. Raises `ConfigError` if the generator cannot draw.
     """
-    chosen = run.niche(run.champion() if niche is None else niche)
-    generator, weights = run.generator(), run.agent(chosen.id, occasion)
+    which = run.champion() if which is None else which
+    generator, weights, genome = run.generator(), run.agent(which, occasion), run.genome(which)
     draw = getattr(generator, "render", None)
     if draw is None:
         raise ConfigError(f"generator {generator.id!r} cannot draw: video needs its `render(genome, trajectory)`")
     lanes = run.options["execution"].get("lanes") or LANES
     key = jax.random.key(seed)
-    trajectory = record(generator.environment, run.policy(), weights, key, chosen.genome, lanes)
+    trajectory = record(generator.environment, run.policy(), weights, key, genome, lanes)
     every = max(1, -(-len(trajectory.rewards) // MAX_FRAMES))
     # Drawing is dear, so frames are chosen before they are drawn; the last world is always one of them.
     pick = np.unique(np.append(np.arange(0, len(trajectory.rewards), every), len(trajectory.rewards) - 1))
     shown = jax.tree.map(lambda leaf: np.asarray(leaf)[pick], trajectory)
-    frames = [
-        Image.fromarray(np.asarray(frame)) for frame in draw(chosen.genome, shown, **_level(draw, run, key, chosen))
-    ]
-    words = _words(run, chosen, occasion, float(np.sum(trajectory.rewards)), len(trajectory.rewards))
-    target = Path(path) if path is not None else run.path / "media" / f"niche_{chosen.id}_{occasion}.gif"
+    frames = [Image.fromarray(np.asarray(frame)) for frame in draw(genome, shown, **_level(draw, run, key, genome))]
+    words = _words(run, which, occasion, float(np.sum(trajectory.rewards)), len(trajectory.rewards))
+    target = Path(path) if path is not None else run.path / "media" / f"{run.noun}_{which}_{occasion}.gif"
     write(target, _fit(frames, words, width, max_bytes))
     return target
 
 
-def _level(draw: Callable, run: Run, key: Key, niche: Niche) -> dict[str, Any]:
+def _level(draw: Callable, run: Run, key: Key, genome: Genome) -> dict[str, Any]:
     """The level of the episode, for a generator whose genomes do not tell it: its `render` takes a `level`."""
     if "level" not in inspect.signature(draw).parameters:
         return {}
-    return {"level": run.generator().environment.build(jax.random.fold_in(key, 0), niche.genome)}
+    return {"level": run.generator().environment.build(jax.random.fold_in(key, 0), genome)}
 
 
-def _words(run: Run, niche: Niche, occasion: str, fitness: float, steps: int) -> tuple[str, str]:
-    first = [f"{run.name}, niche {niche.id}", f"fitness {fitness:.0f} in {steps} steps"]
-    first += [f"solved at iteration {niche.meta['solved']}"] if niche.meta.get("solved") is not None else []
+def _words(run: Run, which: int, occasion: str, fitness: float, steps: int) -> tuple[str, str]:
+    said, world = run.about(which)
+    first = [f"{run.name}, {run.noun} {which}", f"fitness {fitness:.0f} in {steps} steps"]
+    first += [said] if said else []
     first += [f"{occasion} agent"] if occasion != "best" else []
-    return ",  ".join(first), str(niche.meta.get("description", ""))
+    return ",  ".join(first), world
 
 
 def _fit(frames: list[Image.Image], words: tuple[str, str], width: int, max_bytes: int) -> bytes:

@@ -16,8 +16,8 @@ from poet.runs.checkpoint import steps
 from poet.runs.diff import diff
 from poet.runs.folder import CHECKPOINTS, CONFIG, JOURNAL, NICHES, RUN
 from poet.runs.fork import fork
-from poet.runs.progress import Reporter, duration, quantity
-from poet.runs.read import list_niches, read_journal, read_niche, read_status
+from poet.runs.progress import Reporter, duration
+from poet.runs.read import list_niches, quantity, read_journal, read_niche, read_status
 from poet.search.base import Search
 from tests.runs.toy import ToyConfig, toy_run, walk
 
@@ -244,7 +244,7 @@ def test_status_tells_how_far(tmp_path: Path) -> None:
     assert (now.iteration, now.iterations, now.env_steps, now.alive) == (6, 6, 600, False)
     assert now.steps_per_s == pytest.approx(100 / 0.012, rel=0.5)
     assert now.left_s == 0
-    assert now.best is not None
+    assert now.standing == (f"best {read_journal(tmp_path)[-3]['best'][0]:.4g}",)
 
 
 def test_a_fork_goes_on_like_its_source(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def empty_folder(tmp_path):
     """A run whose first iteration is not over."""
-    from poet.runs.config import Config
+    from poet.runs.config import PoetRun
 
     (tmp_path / "new").mkdir()
-    config = Config(generator=HillsConfig(), policy=SMALL).to_dict()
+    config = PoetRun(generator=HillsConfig(), policy=SMALL).to_dict()
     (tmp_path / "new" / "config.json").write_text(json.dumps(config))
     (tmp_path / "new" / "run.json").write_text(json.dumps({"format": 1, "name": "new", "sessions": []}))
     return tmp_path / "new"

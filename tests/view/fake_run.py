@@ -14,7 +14,7 @@ import numpy as np
 from envs.registry import GeneratorConfig, config_class
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
-from poet.runs.config import Config
+from poet.runs.config import PoetRun
 from poet.search.poet.config import PoetConfig
 from tests.view.toy import HillsConfig
 
@@ -51,7 +51,7 @@ def fake_run(
     """Write `folder` and return it; `nan_at` lists iterations at which the youngest niche's fitness is NaN."""
     rng = np.random.default_rng(seed)
     search = PoetConfig(max_niches=max_niches)
-    config = Config(iterations=iterations, generator=generator, policy=policy, search=search)
+    config = PoetRun(iterations=iterations, generator=generator, policy=policy, search=search)
     made = generator.make()
     num_params = mlp(made.environment.interface, policy).num_params
     folder.mkdir(parents=True, exist_ok=True)

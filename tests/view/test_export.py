@@ -8,7 +8,7 @@ import pytest
 from envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
-from poet.runs.config import Config
+from poet.runs.config import PoetRun
 from poet.view import commands, standalone
 from poet.view.export import export
 from poet.view.open import open_run
@@ -18,7 +18,7 @@ from tests.view.toy import HillsGenerator, HillsWorld
 
 @pytest.fixture(scope="module")
 def walker_folder(tmp_path_factory):
-    return fake_run(tmp_path_factory.mktemp("runs") / "walker", Config().generator, 1, policy=PolicyConfig())
+    return fake_run(tmp_path_factory.mktemp("runs") / "walker", PoetRun().generator, 1, policy=PolicyConfig())
 
 
 def observations(size, num=200):
