@@ -1,6 +1,6 @@
 """The layout of a run on disk, atomic writes, and the lock that admits one writer. Knows no jax.
 
-runs/NAME/ run.json config.json journal.jsonl checkpoints/N/ niches/ID.npz|json media/ lock
+runs/NAME/ run.json config.json journal.jsonl checkpoints/N/ niches/ID.npz|json elites/N/ media/ lock
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from poet.runs.config import identity_changes
 
 FORMAT = 1  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
-CHECKPOINTS, NICHES, MEDIA = "checkpoints", "niches", "media"
+CHECKPOINTS, NICHES, ELITES, MEDIA = "checkpoints", "niches", "elites", "media"
 PACKAGES = ("poet-evolution", "jax", "jaxlib", "flax", "optax", "evosax", "numpy", "orbax-checkpoint")
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -11,6 +11,7 @@ from poet.runs.config import flatten
 from poet.runs.folder import (
     CHECKPOINTS,
     CONFIG,
+    ELITES,
     FORMAT,
     JOURNAL,
     NICHES,
@@ -52,6 +53,8 @@ def fork(source: Path, path: Path, config: dict[str, Any]) -> None:
         try:  # checkpoints first: the journal, copied after them, then holds all that they refer to
             for step in steps[:2]:
                 shutil.copytree(source / CHECKPOINTS / str(step), draft / CHECKPOINTS / str(step))
+                if (source / ELITES / str(step)).is_dir():
+                    shutil.copytree(source / ELITES / str(step), draft / ELITES / str(step))
         except (shutil.Error, FileNotFoundError):
             raise RunError(f"{source} saved a checkpoint just now: give the same command again") from None
         if (source / NICHES).is_dir():

@@ -1,14 +1,17 @@
 """Read a run folder while it is written or long after: no jax, no Orbax, no training code."""
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from poet.errors import RunError
-from poet.runs.folder import CONFIG, JOURNAL, NICHES, is_alive, read_json, read_run
+from poet.runs.elites import ARCHIVE, column_file
+from poet.runs.folder import CONFIG, ELITES, JOURNAL, NICHES, is_alive, read_json, read_run
 from poet.runs.journal import decode
+from poet.search.base import Snapshot
 
 Row = dict[str, Any]
 
@@ -54,6 +57,43 @@ def read_niche(path: Path | str, niche: int) -> tuple[dict[str, Any], dict[str, 
             return read_json(folder / f"{niche}.json"), {name: agents[name] for name in agents.files}
     except (OSError, ValueError) as error:
         raise RunError(f"{folder / f'{niche}.npz'} cannot be read: {error}") from error
+
+
+def list_elites(path: Path | str) -> list[int]:
+    """Iterations of which there is a snapshot of the archive, in order."""
+    found = (file.parent.name for file in (Path(path) / ELITES).glob(f"*/{ARCHIVE}"))
+    return sorted(int(name) for name in found if name.isdigit())
+
+
+def read_elites(path: Path | str, iteration: int | None = None) -> Snapshot:
+    """The archive of a run as it was after so many iterations, by default its newest snapshot.
+
+    Columns are mapped into memory: what is not looked at is not read. Raises `RunError` where there is no such
+    snapshot, or its files are damaged.
+    """
+    known = list_elites(path)
+    if not known:
+        raise RunError(f"{path} has no snapshot of an archive yet: the first comes with the first checkpoint")
+    iteration = known[-1] if iteration is None else iteration
+    if iteration not in known:
+        raise RunError(f"{path} has no snapshot of iteration {iteration}: it has {', '.join(map(str, known))}")
+    folder = Path(path) / ELITES / str(iteration)
+    try:
+        about = json.loads((folder / ARCHIVE).read_bytes())
+        columns = {name: _column(folder / column_file(name), each) for name, each in about["columns"].items()}
+        return Snapshot(about["meta"], columns)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _column(file: Path, about: dict[str, Any]) -> np.ndarray:
+    shape, dtype = tuple(about["shape"]), np.dtype(about["dtype"])
+    if 0 in shape:  # there is nothing to map
+        return np.zeros(shape, dtype)
+    column = np.load(file, mmap_mode="r", allow_pickle=False)
+    if column.shape != shape or column.dtype != dtype:
+        raise ValueError(f"{file.name} holds {column.dtype}{list(column.shape)}, expected {dtype}{list(shape)}")
+    return column
 
 
 def standing(row: Row) -> tuple[str, ...]:

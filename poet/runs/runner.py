@@ -15,11 +15,12 @@ import jax
 from poet.errors import ContractError
 from poet.runs import checkpoint
 from poet.runs.config import Config
-from poet.runs.folder import CHECKPOINTS, JOURNAL, NICHES, RUN, processor, write_json
+from poet.runs.elites import keep_elites, write_elites
+from poet.runs.folder import CHECKPOINTS, ELITES, JOURNAL, NICHES, RUN, processor, write_json
 from poet.runs.journal import Journal
 from poet.runs.niches import forget_from, write_niche
 from poet.runs.progress import Reporter
-from poet.search.base import Info, NicheRecord, Search
+from poet.search.base import Info, NicheRecord, Search, Snapshot
 from poet.types import PyTree
 
 SAVE_AFTER_S = 300.0  # a checkpoint is never older than this and one iteration, however long iterations take
@@ -73,6 +74,7 @@ def drive(
             return Outcome(state, iteration, True)
         journal.trim(offset)
         forget_from(path / NICHES, iteration)
+        keep_elites(path / ELITES, checkpoint.steps(path / CHECKPOINTS))
         writer.note("start" if not saved else "resume", iteration)
         if saved:
             reporter.say(f"going on from iteration {iteration}")
@@ -90,7 +92,8 @@ def drive(
             rows = writer.record(info, began)
             row = next((row for row in rows if row.get("event") == "iteration"), {})
             reporter.tick(row, iteration, config.iterations, time.monotonic() - began)
-            if iteration % config.checkpoint_every == 0 or writer.age_s > SAVE_AFTER_S:
+            early = media is not None and iteration == 1 and info.elites is not None  # pictures are of what is saved
+            if iteration % config.checkpoint_every == 0 or writer.age_s > SAVE_AFTER_S or early:
                 writer.save(state, iteration)
             if media is not None:
                 if iteration == 1:
@@ -151,6 +154,7 @@ class _Writer:
         self._saved = saved  # iteration of the newest checkpoint, -1 if there is none
         self._saved_at = time.monotonic()
         self._niches: dict[int, NicheRecord] = {}
+        self._elites: Callable[[], Snapshot] | None = None
         self._media_again_at = 0.0
 
     @property
@@ -171,6 +175,7 @@ class _Writer:
             rows.append({"wall": {"event": "iteration", **wall}})
         self._journal.append(rows)
         self._niches |= info.niches
+        self._elites = info.elites
         for sink in list(self._sinks):
             try:
                 sink(rows)
@@ -180,13 +185,16 @@ class _Writer:
         return rows
 
     def save(self, state: PyTree, iteration: int) -> None:
-        """A checkpoint, unless there is one of this iteration; what it refers to goes to the disk before it."""
+        """A checkpoint, unless there is one of this iteration; what goes with it is on the disk before it."""
         if iteration == self._saved:
             return
         began = time.monotonic()
         self._write_niches()
+        if self._elites is not None:
+            write_elites(self._path / ELITES, iteration, self._elites())
         self._journal.sync()
         checkpoint.save(self._path / CHECKPOINTS, state, iteration, self._journal.offset, self._keep_every)
+        keep_elites(self._path / ELITES, checkpoint.steps(self._path / CHECKPOINTS))
         self._saved, self._saved_at = iteration, time.monotonic()
         self.note("checkpoint", iteration, seconds=round(self._saved_at - began, 6))
 

@@ -14,6 +14,7 @@ from poet.errors import RunError
 from poet.runs.checkpoint import steps
 from poet.runs.diff import diff
 from poet.runs.folder import CHECKPOINTS, JOURNAL, is_alive
+from poet.runs.read import list_elites
 from tests.runs import toy
 from tests.runs.toy import ToyConfig, toy_run
 
@@ -43,17 +44,20 @@ def finish(path: Path, root: Path) -> None:
     toy_run(root / "whole", CONFIG)
     assert diff(path, root / "whole") == []
     assert steps(path / CHECKPOINTS) == steps(root / "whole" / CHECKPOINTS)
-    assert not list((path / CHECKPOINTS).glob("*.tmp"))
+    assert list_elites(path) == sorted(steps(path / CHECKPOINTS))
+    assert not list(path.glob("*/*.tmp"))
 
 
 def test_killed_in_the_cache_in_a_checkpoint_and_in_between(tmp_path: Path) -> None:
     path = tmp_path / "killed"
-    for options in (["--die-in-cache"], ["--die-in-save", "6"]):
+    for options in (["--die-in-cache"], ["--die-in-save", "elites/4"], ["--die-in-save", "checkpoints/6"]):
         process = start(path, *options)
         process.communicate()
         assert process.returncode == -signal.SIGKILL
+        assert list_elites(path) == sorted(steps(path / CHECKPOINTS)) or "checkpoints/6" in options
     assert (path / CHECKPOINTS / "6.tmp").is_dir()
     assert steps(path / CHECKPOINTS) == [4, 2]
+    assert list_elites(path) == [2, 4, 6]
     kill_at(start(path, "--pause", "0.02"), path, 1200, random.random() * 0.2)
     assert not is_alive(path)
     finish(path, tmp_path)

@@ -102,7 +102,7 @@ def test_killed_at_random_moments(whole: tuple[Path, float], round: int) -> None
 @pytest.mark.slow
 def test_killed_in_the_cache_and_in_a_checkpoint(whole: tuple[Path, float], tmp_path: Path) -> None:
     killed = tmp_path / "killed"
-    for dying in (DYING.format("_die_in_cache", ""), DYING.format("_die_in_save", "4")):
+    for dying in (DYING.format("_die_in_cache", ""), DYING.format("_die_in_save", "'checkpoints/4'")):
         assert command(killed, dying=dying).wait() == -signal.SIGKILL
     assert (killed / CHECKPOINTS / "4.tmp").is_dir()
     assert command(killed).wait() == 0

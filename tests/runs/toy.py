@@ -17,7 +17,7 @@ from poet.runs.cache import use_cache
 from poet.runs.folder import claim
 from poet.runs.progress import Reporter
 from poet.runs.runner import Outcome, drive
-from poet.search.base import Info, NicheRecord, Search
+from poet.search.base import Info, NicheRecord, Search, Snapshot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,13 @@ def walk(config: ToyConfig, pause_s: float = 0.0, size: int = 4) -> Search:
         if iteration % 3 == 0:
             rows.append({"event": "milestone", "iteration": iteration, "niche": iteration, "fitness": np.float32(best)})
         record = NicheRecord({"id": iteration, "born": iteration}, {"admission": np.asarray(position)})
-        return after, Info(tuple(rows), {iteration: record}, {"rollout": pause_s})
+
+        def elites() -> Snapshot:  # one for each step, the latest with the position there is
+            fitness = np.arange(iteration + 1, dtype=np.float32)
+            params = np.outer(fitness == iteration, np.asarray(position))
+            return Snapshot({"iteration": iteration + 1}, {"fitness": fitness, "params": params, "none": params[:, :0]})
+
+        return after, Info(tuple(rows), {iteration: record}, {"rollout": pause_s}, elites)
 
     return Search(init, step)
 
@@ -75,12 +81,12 @@ def toy_run(path: Path, config: ToyConfig | None = None, search: Search | None =
         return drive(search or walk(config), config, path, run, **options)
 
 
-def _die_in_save(step: int) -> None:
-    """Die by signal 9 between the writing of a checkpoint and its becoming whole."""
+def _die_in_save(place: str) -> None:
+    """Die by signal 9 between the writing of a checkpoint ("checkpoints/6") or a snapshot and its becoming whole."""
     replace = os.rename
 
     def rename(source, target, *args, **kwargs):
-        if Path(target).name == str(step):
+        if Path(target).as_posix().endswith(f"/{place}"):
             os.kill(os.getpid(), signal.SIGKILL)
         replace(source, target, *args, **kwargs)
 
@@ -103,7 +109,7 @@ if __name__ == "__main__":
     options.add_argument("path", type=Path)
     options.add_argument("--iterations", type=int, default=6)
     options.add_argument("--pause", type=float, default=0.0)
-    options.add_argument("--die-in-save", type=int)
+    options.add_argument("--die-in-save")
     options.add_argument("--die-in-cache", action="store_true")
     given = options.parse_args()
     use_cache(given.path.parent)
