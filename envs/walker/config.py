@@ -9,6 +9,7 @@ from envs.registry import GeneratorConfig
 from poet.errors import ConfigError
 
 if TYPE_CHECKING:
+    from envs.walker.gait import GaitGenerator
     from envs.walker.generator import ObstacleGenerator
 
 
@@ -51,3 +52,16 @@ class WalkerConfig(GeneratorConfig):
         from envs.walker.generator import ObstacleGenerator
 
         return ObstacleGenerator(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class WalkerGaitConfig(WalkerConfig):
+    """The same walker and courses, described by its gait: how much of the time each foot touches the ground."""
+
+    id: ClassVar[str] = "walker-gaits"
+
+    def make(self) -> GaitGenerator:
+        """The generator with these options."""
+        from envs.walker.gait import GaitGenerator
+
+        return GaitGenerator(self)

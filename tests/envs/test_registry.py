@@ -75,7 +75,7 @@ def test_a_plugin_that_explodes_is_a_row_not_a_crash() -> None:
 
 def test_registering_something_else_is_refused() -> None:
     for other in (3, int, GeneratorConfig(), type("Bare", (), {})):
-        with pytest.raises(ContractError, match="dataclass derived from GeneratorConfig"):
+        with pytest.raises(ContractError, match="dataclass derived from GeneratorConfig or ProblemConfig"):
             registry.register(other)  # pyright: ignore
 
     @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The planar redundant arm."""

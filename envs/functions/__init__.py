@@ -1,0 +1,1 @@
+"""Test functions with descriptors that are sums of the solution's halves."""

@@ -1,0 +1,1 @@
+"""A robot with wheels and whiskers in mazes of straight walls."""
