@@ -1,0 +1,82 @@
+"""What evaluates solutions: a problem, a user's jitted function, or episodes run by an executor."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from envs.base import Environment, Problem
+from poet.agents.policy import Policy
+from poet.errors import ContractError
+from poet.executors.base import Executor, Ground
+from poet.types import Genome, Key
+
+
+class Scores(NamedTuple):
+    """What a batch of solutions came to; what broke is not finite."""
+
+    fitness: Float[Array, "B"]
+    descriptor: Float[Array, "B D"]
+    steps: int | Array = 0  # of the environment; a problem's evaluation counts as one each
+
+
+class Scoring(NamedTuple):
+    """A batch of solutions in, fitness and descriptors out.
+
+    Attributes:
+      evaluate: (key, params f32[B, G]) -> Scores.
+      sample: key -> f32[G], a solution to begin with.
+      num_params: G.
+      traced: whether `evaluate` is pure and can be compiled into the search's own loop; else it is called between.
+      offset: the worst fitness that can be, from which QD scores count.
+      meta: JSON-ready, for whoever looks at the archive later: descriptor_names, fitness_bounds, problem.
+    """
+
+    evaluate: Callable[[Key, Float[Array, "B G"]], Scores]
+    sample: Callable[[Key], Float[Array, "G"]]
+    num_params: int
+    traced: bool = True
+    offset: float = 0.0
+    meta: dict[str, Any] = {}  # noqa: RUF012: never written to
+
+
+def of_problem(problem: Problem) -> Scoring:
+    """A problem, in batches."""
+
+    def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
+        keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(params.shape[0]))
+        return Scores(*jax.vmap(problem.evaluate)(keys, params), params.shape[0])
+
+    meta = {
+        "descriptor_names": list(problem.descriptor_names),
+        "fitness_bounds": list(problem.fitness_bounds),
+        "problem": {"id": problem.id},
+    }
+    return Scoring(evaluate, problem.sample, problem.num_params, True, problem.fitness_bounds[0], meta)
+
+
+def of_agents(environment: Environment, genome: Genome, policy: Policy, executor: Executor, offset: float) -> Scoring:
+    """Agents in one environment, an episode each, described by the environment at the end of it.
+
+    Raises `ContractError` for an environment that has no `descriptor`.
+    """
+    if not hasattr(environment, "descriptor"):
+        raise ContractError(
+            f"{environment.interface.id} cannot describe an agent: give its environment descriptor(level, world), "
+            "descriptor_names and descriptor_bounds"
+        )
+
+    def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
+        grounds = [Ground(genome, jax.random.fold_in(key, 0))]
+        result = executor.evaluate(np.asarray(params), grounds, [(agent, 0) for agent in range(len(params))])
+        return Scores(jnp.asarray(result.fitness), jnp.asarray(result.descriptor), int(result.length.sum()))
+
+    meta = {
+        "descriptor_names": list(environment.descriptor_names),  # pyright: ignore[reportAttributeAccessIssue]
+        "fitness_bounds": None,
+        "problem": {"id": environment.interface.id},
+    }
+    return Scoring(evaluate, policy.init, policy.num_params, False, offset, meta)
