@@ -58,8 +58,8 @@ def summary(spec: Spec, elites: Any, offset: float = 0.0) -> Summary:
         filled,
         filled / there.size,
         _total(xp.where(there, fitness - offset, 0)),
-        xp.where(some, xp.where(there, fitness, -np.inf).max(), np.nan),
-        xp.where(some, _total(fitness) / xp.maximum(filled, 1), np.nan),
+        xp.where(some, xp.where(there, fitness, -np.inf).max(), np.nan)[()],
+        xp.where(some, _total(fitness) / xp.maximum(filled, 1), np.nan)[()],
     )
 
 
