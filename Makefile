@@ -4,7 +4,7 @@ UV_VERSION := 0.13.8
 PY := .venv/bin/python
 STAMP := .venv/.synced
 
-.PHONY: run test test-slow lint types notebooks lock cuda bench clean help
+.PHONY: run test test-slow lint types notebooks lock cuda bench bench-qd clean help
 
 run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; call it again to go on
 	@.venv/bin/poet run laptop --name laptop
@@ -46,8 +46,19 @@ cuda: .uv/bin/uv  ## the same with jax's CUDA plugin, in .venv-cuda
 	@.uv/bin/uv pip install --quiet --python .venv-cuda/bin/python --constraint requirements.lock --editable '.[cuda]'
 	@echo ".venv-cuda/bin/poet run paper --name paper"
 
+# The peers of quality-diversity, each in an environment of its own, with the lock's versions of what both need.
+.venv-qdax: PEER := qdax==0.5.0
+.venv-pyribs: PEER := ribs==0.12.0
+.venv-qdax .venv-pyribs: | .uv/bin/uv
+	@.uv/bin/uv venv --quiet --clear --python $(PYTHON) $@.tmp
+	@.uv/bin/uv pip install --quiet --python $@.tmp/bin/python --constraint requirements.lock $(PEER)
+	@mv $@.tmp $@
+
+bench-qd: $(STAMP) | .venv-qdax .venv-pyribs  ## archives and MAP-Elites beside QDax and pyribs; hours, goes on where it stopped
+	@$(PY) -m benchmarks.quality_diversity all
+
 clean:
-	rm -rf .venv .venv-cuda .uv .pytest_cache .ruff_cache
+	rm -rf .venv .venv-cuda .venv-qdax .venv-pyribs .uv .pytest_cache .ruff_cache
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
