@@ -32,6 +32,7 @@ class Outcome(NamedTuple):
     length: Int[Array, "Q"]  # steps
     success: Float[Array, "Q"]  # the environment's own word in [0, 1]; 1 where it has none
     lane_steps: Int[Array, ""]  # steps that lanes took, idle ones included: what the episodes cost
+    descriptor: Float[Array, "Q D"]  # what the environment says of its end; D is 0 where it says nothing
 
 
 class Trajectory(NamedTuple):
@@ -63,6 +64,7 @@ def rollout(
     build_block = jax.vmap(lambda genome, key: environment.build(jax.random.fold_in(key, 0), genome))
     reset = jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level))
     success = jax.vmap(getattr(environment, "success", lambda level, world: jnp.float32(1.0)))
+    describe = jax.vmap(getattr(environment, "descriptor", lambda level, world: jnp.zeros(0)))
 
     def program(
         params: Float[Array, "Q G"],
@@ -105,11 +107,13 @@ def rollout(
                 length=outcome.length.at[ended].set(state.length, mode="drop"),
                 success=outcome.success.at[ended].set(success(level, state.world), mode="drop"),
                 lane_steps=outcome.lane_steps + lanes * chunk,
+                descriptor=outcome.descriptor.at[ended].set(describe(level, state.world), mode="drop"),
             )
             return state, head, outcome
 
         # Idle lanes hold a started episode, so that every leaf has a value of its kind.
-        world, obs = reset(*jax.tree.map(lambda leaf: leaf[:lanes], (levels, grounds.key)))
+        first, keys = jax.tree.map(lambda leaf: leaf[:lanes], (levels, grounds.key))
+        world, obs = reset(first, keys)
         idle = _Lanes(
             jnp.full(lanes, queue),
             jnp.zeros(lanes, bool),
@@ -118,7 +122,14 @@ def rollout(
             jnp.zeros(lanes),
             jnp.zeros(lanes, jnp.int32),
         )
-        nothing = Outcome(jnp.zeros(queue), jnp.zeros(queue, jnp.int32), jnp.zeros(queue), jnp.int32(0))
+        size = jax.eval_shape(describe, first, world).shape[1]
+        nothing = Outcome(
+            jnp.zeros(queue),
+            jnp.zeros(queue, jnp.int32),
+            jnp.zeros(queue),
+            jnp.int32(0),
+            jnp.zeros((queue, size)),
+        )
         return lax.while_loop(
             lambda carry: jnp.any(carry[0].running) | (carry[1] < num_episodes), tick, (idle, jnp.int32(0), nothing)
         )[2]

@@ -30,6 +30,7 @@ class Result(NamedTuple):
     fitness: np.ndarray  # f32[Q], not finite where world or agent broke
     success: np.ndarray  # f32[Q] in [0, 1]
     length: np.ndarray  # i32[Q]
+    descriptor: np.ndarray  # f32[Q, D], what the episodes were like; D is 0 where the environment does not say
 
 
 class Progress(NamedTuple):

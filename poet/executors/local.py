@@ -70,14 +70,16 @@ def local(environment: Environment, policy: Policy, learner: Learner, config: Ex
         running = list(pool.map(launch, devices, shares))
         fitness, success = np.zeros(len(ground), np.float32), np.zeros(len(ground), np.float32)
         length = np.zeros(len(ground), np.int32)
+        descriptor = np.zeros((len(ground), running[0].descriptor.shape[1]), np.float32)
         for share, outcome in zip(shares, running):
             fitness[share] = np.asarray(outcome.fitness)[: len(share)]
             success[share] = np.asarray(outcome.success)[: len(share)]
             length[share] = np.asarray(outcome.length)[: len(share)]
+            descriptor[share] = np.asarray(outcome.descriptor)[: len(share)]
             spent["lane_steps"] += int(outcome.lane_steps)
         spent["steps"] += int(length.sum())
         spent["rollout_s"] += time.perf_counter() - start
-        return Result(fitness, success, length)
+        return Result(fitness, success, length, descriptor)
 
     def episodes(params: np.ndarray, grounds: Sequence[Ground], ground: np.ndarray) -> Result:
         size = queue * len(devices)

@@ -85,7 +85,9 @@ def fake_executor(score: Score, progress: float = 1.0, calls: list | None = None
         fitness = np.array(
             [score(float(params[0]), int(ground.genome["level"])) for params, ground in pairs], np.float32
         )
-        return Result(fitness, np.ones(len(pairs), np.float32), np.full(len(pairs), 10, np.int32))
+        return Result(
+            fitness, np.ones(len(pairs), np.float32), np.full(len(pairs), 10, np.int32), np.zeros((len(pairs), 0))
+        )
 
     def optimise(tasks):  # type: ignore[no-untyped-def]
         calls.append(("optimise", len(tasks)))
