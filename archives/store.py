@@ -130,9 +130,14 @@ def sample_rows(key: Key, taken: UInt32[Array, "W"], num: int) -> Int[Array, "nu
     """Indices of set bits, uniformly and with replacement; 0 if none is set."""
     per_word = lax.population_count(taken).astype(jnp.int32)
     upto = jnp.cumsum(per_word)
-    nth = jax.random.randint(key, (num,), 0, jnp.maximum(upto[-1], 1))
-    word = jnp.minimum(jnp.searchsorted(upto, nth, side="right", method="scan_unrolled"), taken.shape[0] - 1)
-    return WORD * word + _nth_bit(taken[word], nth - (upto[word] - per_word[word]))
+
+    def draw() -> Int[Array, "num"]:
+        nth = jax.random.randint(key, (num,), 0, upto[-1])
+        word = jnp.searchsorted(upto, nth, side="right", method="scan_unrolled")
+        return WORD * word + _nth_bit(taken[word], nth - (upto[word] - per_word[word]))
+
+    # A branch also keeps XLA from drawing a row anew for each of its numbers that is gathered.
+    return lax.cond(upto[-1] > 0, draw, lambda: jnp.zeros(num, jnp.int32))
 
 
 def _nth_bit(word: UInt32[Array, "B"], nth: Int[Array, "B"]) -> Int[Array, "B"]:
@@ -144,7 +149,7 @@ def _nth_bit(word: UInt32[Array, "B"], nth: Int[Array, "B"]) -> Int[Array, "B"]:
         up = nth >= below
         nth = jnp.where(up, nth - below, nth)
         place = jnp.where(up, place + width, place)
-    return jnp.where(word == 0, 0, place)
+    return place
 
 
 def rank_by_id(id: UInt32[Array, "B 2"]) -> Int[Array, "B"]:

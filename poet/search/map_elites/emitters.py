@@ -66,7 +66,7 @@ def clip(config: MapElitesConfig, params: Float[Array, "B G"]) -> Float[Array, "
 def iso_line(key: Key, config: MapElitesConfig, one: Array, two: Array) -> Float[Array, "B G"]:
     """Noise on every parameter, and a random step along the line to another elite (arXiv 1804.03906)."""
     iso = noise.normal(jax.random.fold_in(key, 0), one.shape)
-    line = noise.normal(jax.random.fold_in(key, 1), (one.shape[0], 2))[:, :1]
+    line = noise.column(jax.random.fold_in(key, 1), one.shape[0])
     return one + config.iso_sigma * iso + config.line_sigma * line * (two - one)
 
 

@@ -41,6 +41,13 @@ def normal(key: Key, shape: tuple[int, ...]) -> Float[Array, "..."]:
     return jnp.concatenate(both, axis=-1)[..., : shape[-1]]
 
 
+def column(key: Key, size: int) -> Float[Array, "size 1"]:
+    """Standard normals to be broadcast along rows."""
+    drawn = normal(key, (size, 2))[:, 0]
+    # Written out by a scatter, since XLA:CPU would draw a number anew for each place that it is broadcast to.
+    return jnp.zeros(size).at[jnp.arange(size)].set(drawn, unique_indices=True)[:, None]
+
+
 def _mix(word: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
     """A permutation of 32-bit words in which every bit of the input decides every bit of the output."""
     word = (word ^ (word >> 16)) * jnp.uint32(0x7FEB352D)
