@@ -3,6 +3,7 @@
 Axes: M elites.
 """
 
+import importlib
 import json
 import os
 from collections.abc import Mapping
@@ -102,8 +103,6 @@ def _plain(column: np.ndarray) -> list[Any]:
 
 
 def _need(name: str) -> Any:
-    import importlib
-
     try:
         return importlib.import_module(name)
     except ImportError as err:
