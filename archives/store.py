@@ -39,7 +39,7 @@ def empty(example: PyTree, num_rows: int, num_descriptors: int) -> Store:
     """A store of free rows, for payloads like `example`."""
     return Store(
         jax.tree.map(lambda leaf: jnp.zeros((num_rows, *jnp.shape(leaf)), jnp.result_type(leaf)), example),
-        jnp.full(num_rows, -jnp.inf),
+        jnp.full(num_rows, -jnp.inf, jnp.float32),
         jnp.full(num_rows, -1, jnp.int32),
         jnp.concatenate([jnp.full((num_rows, 6), NOBODY), jnp.zeros((num_rows, num_descriptors), jnp.uint32)], axis=1),
         jnp.zeros(-(-num_rows // WORD), jnp.uint32),

@@ -4,13 +4,19 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from archives.base import Archive
+from archives.config import make
 from envs.base import Generator
+from envs.registry import GeneratorConfig
 from poet.agents.policy import mlp
 from poet.errors import ContractError
 from poet.executors.local import local
+from poet.learners.config import ESConfig
 from poet.learners.es import es
-from poet.runs.config import Config, PoetRun
+from poet.runs.config import Config, MapElitesRun, PoetRun
 from poet.search.base import Search
+from poet.search.map_elites.scoring import Scoring, of_agents, of_problem
+from poet.search.map_elites.search import map_elites
 from poet.search.poet.search import poet
 from poet.types import Genome, Params
 
@@ -37,3 +43,33 @@ def poet_run(
     learner = es(config.es, policy.num_params)
     executor = local(generator.environment, policy, learner, config.execution)
     return poet(config.search, generator, policy, learner, executor, episodes=config.es.episodes, start=start)
+
+
+@build.register
+def map_elites_run(config: MapElitesRun, *, scoring: Scoring | None = None, archive: Archive | None = None) -> Search:
+    """MAP-Elites; `scoring` (one's own jitted function, say) and `archive` instead of what the config names.
+
+    Raises `ContractError` for a `scoring` without an archive: only a problem knows its descriptors' bounds.
+    """
+    if scoring is None:
+        scoring, bounds = _scoring(config)
+        archive = archive or make(config.archive.spec(bounds))
+    if archive is None:
+        raise ContractError(
+            "a scoring of one's own needs an archive: pass archive=archives.make({...}) with its bounds"
+        )
+    if config.offset is not None:
+        scoring = scoring._replace(offset=config.offset)
+    return map_elites(config.search, archive, scoring, config.execution.devices)
+
+
+def _scoring(config: MapElitesRun) -> tuple[Scoring, Sequence[Sequence[float]]]:
+    if not isinstance(config.problem, GeneratorConfig):
+        problem = config.problem.make()
+        return of_problem(problem), problem.descriptor_bounds
+    generator = config.problem.make()
+    environment = generator.environment
+    policy = mlp(environment.interface, config.policy)
+    executor = local(environment, policy, es(ESConfig(), policy.num_params), config.execution)
+    scoring = of_agents(environment, generator.simplest(), policy, executor, config.offset or 0.0)
+    return scoring, environment.descriptor_bounds  # pyright: ignore[reportAttributeAccessIssue]

@@ -8,12 +8,15 @@ import dataclasses
 import typing
 from typing import Any, ClassVar
 
-from envs.registry import GeneratorConfig, config_class
+from archives.config import ArchiveConfig
+from envs.arm.config import ArmConfig
+from envs.registry import AnyConfig, GeneratorConfig, ProblemConfig, Registry, generators, problems
 from envs.walker.config import WalkerConfig
 from poet.agents.config import PolicyConfig
 from poet.errors import ConfigError, ContractError, unknown
 from poet.executors.config import ExecutionConfig
 from poet.learners.config import ESConfig
+from poet.search.map_elites.config import MapElitesConfig
 from poet.search.poet.config import PoetConfig
 
 # What may change when a run goes on: how long, where and how often it is saved. All else is the run's identity.
@@ -93,13 +96,34 @@ class PoetRun(Config):
         return f"{self.generator.id}, up to {self.search.max_niches} niches, population {self.es.population}"
 
 
-KINDS: dict[str, type[Config]] = {kind.kind: kind for kind in (PoetRun,)}
+@dataclasses.dataclass(frozen=True)
+class MapElitesRun(Config):
+    """The best solution of every kind (Mouret and Clune 2015, arXiv 1504.04909).
+
+    Of a problem, or of agents in the simplest environment of a generator; `policy` is what such agents are.
+    """
+
+    kind: ClassVar[str] = "map-elites"
+
+    problem: ProblemConfig | GeneratorConfig = dataclasses.field(default_factory=ArmConfig)
+    policy: PolicyConfig = dataclasses.field(default_factory=PolicyConfig)
+    archive: ArchiveConfig = dataclasses.field(default_factory=ArchiveConfig)
+    search: MapElitesConfig = dataclasses.field(default_factory=MapElitesConfig)
+    offset: float | None = None  # worst fitness, from which QD scores count; by default the problem's own, or 0
+
+    def describe(self) -> str:
+        """Problem, emitters and archive."""
+        emitters = "+".join(dict.fromkeys(self.search.emitters))
+        return f"{self.problem.id}, {emitters} in batches of {self.search.batch}, {self.archive.kind} archive"
+
+
+KINDS: dict[str, type[Config]] = {kind.kind: kind for kind in (PoetRun, MapElitesRun)}
 
 
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         fields = {field.name: _encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"id": value.id, **fields} if isinstance(value, GeneratorConfig) else fields
+        return {"id": value.id, **fields} if isinstance(value, AnyConfig) else fields
     return [_encode(item) for item in value] if isinstance(value, tuple | list) else value
 
 
@@ -114,12 +138,21 @@ def _make(kind: type, values: dict[str, Any], prefix: str) -> Any:
 
 def _decode(hint: Any, value: Any, name: str) -> Any:
     options = typing.get_args(hint) or (hint,)
-    if isinstance(value, dict) and GeneratorConfig in options:
+    registries = [registry for registry in (generators, problems) if registry.base in options]
+    if isinstance(value, dict) and registries:
         value = dict(value)
-        return _make(config_class(value.pop("id")), value, f"{name}.")
+        return _make(_registered(registries, value.pop("id")), value, f"{name}.")
     if isinstance(value, dict):
         return _make(next(filter(dataclasses.is_dataclass, options)), value, f"{name}.")
     return tuple(_decode(options[0], item, name) for item in value) if isinstance(value, list) else value
+
+
+def _registered(registries: list[Registry], name: str) -> type[AnyConfig]:
+    for registry in registries:
+        if name in registry.names():
+            return registry.config_class(name)
+    known = [each for registry in registries for each in registry.names()]
+    raise unknown(" or ".join(registry.kind for registry in registries), name, known)
 
 
 def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,8 +1,11 @@
-"""Named configurations: `tiny` shows every part in seconds, `laptop` is the job at hand, `paper` the paper's."""
+"""Named configurations. POET: `tiny` shows every part in seconds, `laptop` is the job at hand, `paper` the paper's."""
 
-from envs.walker.config import WalkerConfig
+from archives.config import ArchiveConfig
+from envs.arm.config import ArmConfig
+from envs.walker.config import WalkerConfig, WalkerGaitConfig
 from poet.learners.config import ESConfig
-from poet.runs.config import Config, PoetRun
+from poet.runs.config import Config, MapElitesRun, PoetRun
+from poet.search.map_elites.config import MapElitesConfig
 from poet.search.poet.config import PoetConfig
 
 PRESETS: dict[str, Config] = {
@@ -42,5 +45,23 @@ PRESETS: dict[str, Config] = {
         iterations=25_200,
         generator=WalkerConfig(max_pit=10.0),
         search=PoetConfig(max_niches=20, mc_lower=50.0, mc_upper=300.0),
+    ),
+    "map-elites-tiny": MapElitesRun(
+        iterations=10,
+        problem=ArmConfig(num_joints=8),
+        archive=ArchiveConfig(shape=(16, 16)),
+        search=MapElitesConfig(batch=64, generations=10, initial=64),
+        checkpoint_every=2,
+    ),
+    "map-elites-arm": MapElitesRun(
+        iterations=50, search=MapElitesConfig(batch=1024, generations=200, islands=2, line_sigma=0.2)
+    ),
+    # Gaits by how long each foot touches the ground, of agents on the flat course.
+    "map-elites-walker": MapElitesRun(
+        iterations=60,
+        problem=WalkerGaitConfig(horizon=800),
+        archive=ArchiveConfig(shape=(20, 20)),
+        search=MapElitesConfig(batch=1024, generations=1, initial=2048, iso_sigma=0.03, line_sigma=0.2),
+        offset=-150.0,
     ),
 }

@@ -24,8 +24,7 @@ class MapElitesConfig:
     sigma: float = 0.1  # gaussian: noise; es: spread at a start
     eta: float = 20.0  # polynomial (Deb 2001): the larger, the nearer to the parent
     rate: float = 0.05  # polynomial: share of parameters that change; crossover takes each from either parent
-    low: float | None = None  # bounds that solutions are clipped to, and that polynomial needs
-    high: float | None = None
+    bounds: tuple[float, float] | None = None  # low and high, that solutions are clipped to; polynomial needs them
 
     strategy: str = "CMA_ES"  # es: any strategy of evosax
     # es: what the strategy climbs. improvement: new cells first, then gains (CMA-ME, arXiv 1912.02400); gain: gains
@@ -52,10 +51,10 @@ class MapElitesConfig:
             raise ConfigError(
                 f"search.batch {self.batch} expects to be shared equally by search.emitters, got {len(self.emitters)}"
             )
-        if (self.low is None) != (self.high is None) or (self.low is not None and not self.low < self.high):
-            raise ConfigError(f"search.low and search.high expect both or neither, low first: {self.low}, {self.high}")
-        if "polynomial" in self.emitters and self.low is None:
-            raise ConfigError("the polynomial emitter needs search.low and search.high")
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise ConfigError(f"search.bounds expects a low and a higher high, got {self.bounds}")
+        if "polynomial" in self.emitters and self.bounds is None:
+            raise ConfigError("the polynomial emitter needs search.bounds")
         if not 0 < self.rate <= 1:
             raise ConfigError(f"search.rate expects a share in (0, 1], got {self.rate}")
         if self.batch * self.generations * self.islands >= 2**31:

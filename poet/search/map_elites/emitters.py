@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, UInt32
 from archives.base import NOBODY, AddInfo, Archive
 from poet.search.map_elites import noise
 from poet.search.map_elites.config import MapElitesConfig
-from poet.types import Key, PyTree
+from poet.types import Key, Params, PyTree
 
 
 class Offspring(NamedTuple):
@@ -19,6 +19,11 @@ class Offspring(NamedTuple):
 
     params: Float[Array, "B G"]
     parents: UInt32[Array, "B 2 2"]
+
+
+def orphans(params: Params) -> Offspring:
+    """Solutions f32[B, G] that come from no elite."""
+    return Offspring(jnp.asarray(params), jnp.full((len(params), 2, 2), NOBODY))
 
 
 class Emitter(NamedTuple):
@@ -40,7 +45,7 @@ class Emitter(NamedTuple):
     tell: Callable[[Key, PyTree, PyTree, Float[Array, "B G"], Float[Array, "B"], AddInfo], PyTree]
 
 
-Prior = Callable[[Key], Float[Array, "G"]]  # draws one solution to begin with
+Prior = Callable[[Key], Params]  # draws one solution to begin with
 
 
 def variation(name: str, config: MapElitesConfig, archive: Archive, prior: Prior, batch: int) -> Emitter:
@@ -60,7 +65,7 @@ def variation(name: str, config: MapElitesConfig, archive: Archive, prior: Prior
 
 def clip(config: MapElitesConfig, params: Float[Array, "B G"]) -> Float[Array, "B G"]:
     """Within the bounds, if there are any."""
-    return params if config.low is None else jnp.clip(params, config.low, config.high)
+    return params if config.bounds is None else jnp.clip(params, *config.bounds)
 
 
 def iso_line(key: Key, config: MapElitesConfig, one: Array, two: Array) -> Float[Array, "B G"]:
@@ -77,9 +82,9 @@ def gaussian(key: Key, config: MapElitesConfig, one: Array, two: Array) -> Float
 
 def polynomial(key: Key, config: MapElitesConfig, one: Array, two: Array) -> Float[Array, "B G"]:
     """Deb's polynomial mutation of a share of the parameters: small steps likely, any step within bounds possible."""
-    assert config.low is not None and config.high is not None
-    span = config.high - config.low
-    below, above = (one - config.low) / span, (config.high - one) / span
+    low, high = config.bounds or (0.0, 1.0)  # the config asks for bounds where this emitter is listed
+    span = high - low
+    below, above = (one - low) / span, (high - one) / span
     u = noise.uniform(jax.random.fold_in(key, 0), one.shape)
     down = (2 * u + (1 - 2 * u) * (1 - below) ** (config.eta + 1)) ** (1 / (config.eta + 1)) - 1
     up = 1 - (2 * (1 - u) + (2 * u - 1) * (1 - above) ** (config.eta + 1)) ** (1 / (config.eta + 1))

@@ -17,7 +17,7 @@ from poet.learners.config import ESConfig
 from poet.learners.es import es
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.emitters import Emitter, Offspring, Prior, clip
-from poet.types import Key, PyTree
+from poet.types import Key, Params, PyTree
 
 COLLAPSED, RUNAWAY = 1e-6, 1e6  # spread of the candidates, as a share of what it was at the start
 
@@ -42,7 +42,7 @@ def es_emitter(
     """`count` strategies of `population` candidates each. Raises `ConfigError` for a strategy that evosax lacks."""
     learner = es(ESConfig(strategy=config.strategy, population=population, sigma=config.sigma), num_params)
 
-    def begin(key: Key, params: Float[Array, "K G"], origin: UInt32[Array, "K 2"]) -> Strategies:
+    def begin(key: Key, params: Params, origin: UInt32[Array, "K 2"]) -> Strategies:
         keys = jax.random.split(key, count)
         return Strategies(jax.vmap(learner.init)(keys, params), origin, jnp.zeros(count, jnp.int32))
 

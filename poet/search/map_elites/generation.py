@@ -89,7 +89,9 @@ def generation(config: MapElitesConfig, archive: Archive, prior: Prior, num_para
                 kept,
                 offspring.params[mine[k]],
                 fitness[mine[k]],
-                info._replace(**{name: getattr(info, name)[mine[k]] for name in ("status", "improvement", "stored", "cell")}),
+                info._replace(
+                    **{name: getattr(info, name)[mine[k]] for name in ("status", "improvement", "stored", "cell")}
+                ),
             )
             for k, emitter in enumerate(emitters)
         )

@@ -1,6 +1,7 @@
 """What evaluates solutions: a problem, a user's jitted function, or episodes run by an executor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ from envs.base import Environment, Problem
 from poet.agents.policy import Policy
 from poet.errors import ContractError
 from poet.executors.base import Executor, Ground
-from poet.types import Genome, Key
+from poet.types import Genome, Key, Params
 
 
 class Scores(NamedTuple):
@@ -36,11 +37,11 @@ class Scoring(NamedTuple):
     """
 
     evaluate: Callable[[Key, Float[Array, "B G"]], Scores]
-    sample: Callable[[Key], Float[Array, "G"]]
+    sample: Callable[[Key], Params]
     num_params: int
     traced: bool = True
     offset: float = 0.0
-    meta: dict[str, Any] = {}  # noqa: RUF012: never written to
+    meta: Mapping[str, Any] = MappingProxyType({})
 
 
 def of_problem(problem: Problem) -> Scoring:
@@ -71,7 +72,7 @@ def of_agents(environment: Environment, genome: Genome, policy: Policy, executor
 
     def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
         grounds = [Ground(genome, jax.random.fold_in(key, 0))]
-        result = executor.evaluate(np.asarray(params), grounds, [(agent, 0) for agent in range(len(params))])
+        result = executor.evaluate(list(np.asarray(params)), grounds, [(agent, 0) for agent in range(len(params))])
         return Scores(jnp.asarray(result.fitness), jnp.asarray(result.descriptor), int(result.length.sum()))
 
     meta = {

@@ -17,16 +17,16 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from archives.base import Archive, entries
+from archives.base import Archive
 from archives.stats import summary
 from archives.table import columns, num_rows
 from poet.errors import ConfigError
 from poet.search.base import Info, Search, Snapshot
 from poet.search.map_elites.config import MapElitesConfig
-from poet.search.map_elites.emitters import Offspring
+from poet.search.map_elites.emitters import orphans
 from poet.search.map_elites.generation import Island, Tally, generation
 from poet.search.map_elites.scoring import Scores, Scoring
-from poet.types import Key, PyTree, derive
+from poet.types import Key, derive
 
 START, EMIT, EVALUATE, TELL, AGAIN = range(5)  # first part of every key, one for each use of randomness
 
@@ -53,7 +53,9 @@ def map_elites(config: MapElitesConfig, archive: Archive, scoring: Scoring, devi
     Raises `ConfigError` for islands of an archive with the soft rule, whose thresholds cannot be merged.
     """
     if config.islands > 1 and archive.spec.get("soft"):
-        raise ConfigError("islands cannot share the soft rule's thresholds: search.islands 1, or no archive.learning_rate")
+        raise ConfigError(
+            "islands cannot share the soft rule's thresholds: search.islands 1, or no archive.learning_rate"
+        )
     parts = generation(config, archive, scoring.sample, scoring.num_params)
     where = jax.local_devices()[:devices]
     run = _compiled(config, parts, scoring) if scoring.traced else _stepwise(config, parts, scoring)
@@ -67,55 +69,49 @@ def map_elites(config: MapElitesConfig, archive: Archive, scoring: Scoring, devi
 
     def init(key: Key) -> State:
         islands = tuple(begin(derive(key, START, number)) for number in range(config.islands))
-        return State(key, *(np.array(0, np.int64) for _ in range(3)), islands)
+        zero = np.array(0, np.int64)
+        return State(key, zero, zero, zero, islands)
 
-    def first(state: State) -> tuple[State, Tally, int]:
+    def first(state: State) -> tuple[tuple[Island, ...], list[Tally], int]:
         """Solutions from the problem's prior, in blocks of a batch, offered to every island."""
         islands, tallies, steps = list(state.islands), [], 0
         for block in range(-(-config.initial // config.batch)):
             keys = jax.random.split(derive(state.key, START, config.islands + block), config.batch)
-            offspring = Offspring(jax.vmap(scoring.sample)(keys), _orphans(config.batch))
+            offspring = orphans(jax.vmap(scoring.sample)(keys))
             scores = evaluate(derive(state.key, EVALUATE, 0, config.islands + block), offspring.params)
+            at = np.array([0, block * config.batch], np.uint32)
+            offers = [offer(state.key, island, at, offspring, scores.fitness, scores.descriptor) for island in islands]
+            # The emitters did not make these, so they are not told.
+            islands = [island._replace(archive=after.archive) for island, (after, _, _) in zip(islands, offers)]
+            tallies.append(offers[0][1])
             steps += int(scores.steps)
-            for number, island in enumerate(islands):
-                at = np.array([0, block * config.batch], np.uint32)
-                emitters = island.emitters
-                island, tally, _ = offer(state.key, island, at, offspring, scores.fitness, scores.descriptor)
-                islands[number] = island._replace(emitters=emitters)  # they did not make these
-            tallies.append(tally)
-        return state._replace(islands=tuple(islands)), _total(tallies), steps
+        return tuple(islands), tallies, steps
 
     def step(state: State) -> tuple[State, Info]:
         began = time.perf_counter()
         iteration = int(state.iteration)
-        start: list[tuple[Tally, int]] = []
-        if iteration == 0:
-            state, *told = first(state)
-            start.append(tuple(told))
+        islands, tallies, steps = first(state) if iteration == 0 else (state.islands, [], 0)
 
         def advance(number: int) -> tuple[Island, Tally, int]:
-            island, key = jax.device_put((state.islands[number], state.key), where[number % len(where)])
+            island, key = jax.device_put((islands[number], state.key), where[number % len(where)])
             return jax.block_until_ready(run(key, island, iteration, number))
 
         done = list(pool.map(advance, range(config.islands)))
-        islands = _together([island for island, _, _ in done], merge, elites_of, where[0])
-        tally, steps = _total([tally for _, tally, _ in done]), sum(int(steps) for _, _, steps in done)
-        evaluations = config.batch * config.generations * config.islands
-        for early, early_steps in start:
-            tally, steps = _total([tally, early]), steps + early_steps
-            evaluations += int(early.counts.seen)
+        tally = _total([*tallies, *(tally for _, tally, _ in done)])
+        steps += sum(int(spent) for _, _, spent in done)
         state = State(
             state.key,
             np.array(iteration + 1, np.int64),
-            state.env_steps + steps,
-            state.evaluations + evaluations,
-            islands,
+            np.array(state.env_steps + steps, np.int64),
+            np.array(state.evaluations + config.batch * (len(tallies) + config.generations * config.islands), np.int64),
+            _together([island for island, _, _ in done], merge, elites_of, where[0]),
         )
-        elites = jax.tree.map(np.asarray, elites_of(islands[0].archive))
+        elites = jax.tree.map(np.asarray, elites_of(state.islands[0].archive))
         row = _row(state, archive, scoring, elites, tally, parts.names)
         if again is not None:
             row |= again(derive(state.key, AGAIN, iteration), elites)
-        return state, Info((row,), {}, {"step_s": time.perf_counter() - began}, lambda: _snapshot(state, archive, scoring, elites))
+        wall = {"step_s": time.perf_counter() - began}
+        return state, Info((row,), {}, wall, lambda: _snapshot(state, archive, scoring, elites))
 
     return Search(init, step)
 
@@ -171,10 +167,6 @@ def _together(islands: list[Island], merge: Callable, elites_of: Callable, devic
     for island in islands[1:]:
         whole = merge(whole, elites_of(island.archive))
     return tuple(island._replace(archive=jax.tree.map(jnp.copy, whole)) for island in islands)
-
-
-def _orphans(size: int) -> np.ndarray:
-    return np.full((size, 2, 2), 0xFFFFFFFF, np.uint32)
 
 
 def _total(tallies: list[Tally]) -> Tally:
