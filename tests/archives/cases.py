@@ -15,6 +15,8 @@ SPECS = {
     "grid": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS},
     "grid-reject": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS, "out_of_bounds": "reject"},
     "grid-soft": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS, "soft": SOFT},
+    "cvt": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300},
+    "cvt-soft": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300, "soft": SOFT},
 }
 EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
 
