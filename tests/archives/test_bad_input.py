@@ -208,20 +208,25 @@ def test_archives_that_cannot_be(name: str, bad: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("name", "change", "message"),
     [
-        ({"kind": "gird"}, "Did you mean 'grid'"),
-        ({"kind": None}, "kind of archive"),
-        ({"shape": [5]}, "shape"),
-        ({"shape": [0, 3]}, "at least 1"),
-        ({"shape": [1_000_000, 1_000_000]}, "more than"),
-        ({"soft": {"threshold_min": 0.0, "learning_rate": 1.5}}, "learning_rate"),
-        ({"soft": {"threshold_min": np.nan, "learning_rate": 0.5}}, "threshold_min"),
+        ("grid", {"kind": "gird"}, "Did you mean 'grid'"),
+        ("grid", {"kind": None}, "kind of archive"),
+        ("grid", {"shape": [5]}, "shape"),
+        ("grid", {"shape": [0, 3]}, "at least 1"),
+        ("grid", {"shape": [1_000_000, 1_000_000]}, "more than"),
+        ("grid", {"soft": {"threshold_min": 0.0, "learning_rate": 1.5}}, "learning_rate"),
+        ("grid", {"soft": {"threshold_min": np.nan, "learning_rate": 0.5}}, "threshold_min"),
+        ("cvt", {"num_cells": 0}, "num_cells"),
+        ("cvt", {"num_cells": 15, "samples": 14}, "samples"),
+        ("cvt", {"centroids": [[0, 0]]}, r"centroids \[15, 2\]"),
+        ("cvt", {"num_cells": 1, "centroids": [[0, 9]]}, "beyond"),
+        ("cvt", {"num_cells": 2, "centroids": [[0, 1], [0, 1]]}, "distinct"),
     ],
 )
-def test_grids_that_cannot_be(change: dict, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        make({**SPECS["grid"], **change})
+def test_options_that_cannot_be(name: str, change: dict, message: str) -> None:
+    with pytest.raises((ConfigError, ShapeError), match=message):
+        make({**SPECS[name], **change})
 
 
 @pytest.mark.parametrize(

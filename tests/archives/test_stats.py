@@ -12,6 +12,7 @@ from archives.base import AddInfo, Counts
 from archives.layout import num_cells, num_rows, row_cells
 from poet.errors import ConfigError
 from tests.archives.by_hand import GRID, rows
+from tests.archives.cases import EXAMPLE, SPECS, archive, batch
 
 SOME = {3: 1.0, 7: -2.0, 19: 4.5}
 
@@ -106,6 +107,18 @@ def test_sources_add_up():
     assert [part.tolist() for part in found] == [[2, 3], [1, 1], [1, 0]]
     compiled = jax.jit(lambda batch, info: stats.sources(batch, info, 2))(batch, info)
     assert [part.tolist() for part in compiled] == [[2, 3], [1, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_sources_of_a_real_batch_add_up_to_its_counts(name):
+    made = archive(name)
+    state, _ = made.add(made.init(EXAMPLE), batch(0))
+    mixed = batch(0, iteration=1)._replace(emitter=np.arange(32, dtype=np.int32) % 3)
+    _, info = made.add(state, mixed)
+    found = stats.sources(mixed, jax.device_get(info), 3)
+    assert found.evaluations.tolist() == [11, 11, 10]
+    assert (found.added.sum(), found.improved.sum()) == (info.counts.added, info.counts.improved)
+    assert found.improved.sum() > 0
 
 
 def test_layout_of_each_kind():
