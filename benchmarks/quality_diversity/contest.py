@@ -23,6 +23,8 @@ class Library(NamedTuple):
 
 LIBRARIES = {
     "ours": Library(".venv", "ours"),
+    # An archive for each core, merged every iteration.
+    "ours, 2 islands": Library(".venv", "ours", {"JAX_NUM_CPU_DEVICES": "2", "ISLANDS": "2"}),
     "pyribs": Library(".venv-pyribs", "peer_pyribs"),
     "pyribs f32": Library(".venv-pyribs", "peer_pyribs", {"PYRIBS_DTYPE": "float32"}),
     "QDax": Library(".venv-qdax", "peer_qdax"),
@@ -101,7 +103,7 @@ def read(file: Path) -> list[Record]:
 def hold(file: Path, points: Iterable[Point], libraries: Iterable[str], turns: int, only: Iterable[str]) -> None:
     """Asks for what `file` does not hold yet. Turn t of a point has seed t + 1, for every library."""
     workers = {name: Worker(name, file.parent) for name in libraries}
-    known = {(r["point"], r["library"], r["turn"]) for r in read(file)}
+    known = {(r["point"], r["library"], r["turn"]) for r in read(file) if "error" not in r}
     for point in points:
         if any(part not in point.name for part in only):
             continue

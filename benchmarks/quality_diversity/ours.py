@@ -1,4 +1,9 @@
-"""This project, as a user of the library has it."""
+"""This project, as a user of the library has it: compiled iterations of many generations, with the journal row of
+each (coverage, QD score) made on the host in between, as in a run.
+"""
+
+import os
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -7,9 +12,15 @@ import numpy as np
 import archives
 from archives.base import Archive, Entries, entries
 from benchmarks.quality_diversity import worker
+from benchmarks.quality_diversity.tasks import TASKS
 from envs.arm.config import ArmConfig
 from envs.functions.config import RastriginConfig, SphereConfig
+from poet.search.map_elites.config import MapElitesConfig
+from poet.search.map_elites.scoring import of_problem
+from poet.search.map_elites.search import map_elites
 
+ISLANDS = int(os.environ.get("ISLANDS", "1"))
+EVALUATIONS = 131_072  # about; of an iteration
 PROBLEMS = {"sphere": SphereConfig(), "rastrigin": RastriginConfig(), "arm": ArmConfig()}
 
 
@@ -23,6 +34,49 @@ def evaluate(task: str, solutions: list) -> dict:
     score = jax.jit(jax.vmap(problem.evaluate, in_axes=(None, 0)))
     fitness, descriptor = score(jax.random.key(0), jnp.asarray(solutions, jnp.float32))
     return {"fitness": np.asarray(fitness).tolist(), "descriptor": np.asarray(descriptor).tolist()}
+
+
+@lru_cache(maxsize=1)
+def prepared(task: str, kind: str, cells: int, batch: int, algorithm: str, generations: int):
+    """A search whose programs are compiled, and how long that took with one iteration."""
+    told, problem = TASKS[task], PROBLEMS[task].make()
+    options, soft = dict(iso_sigma=told.iso, line_sigma=told.line), {}
+    if algorithm != "iso+line":
+        options = dict(emitters=("es",) * 15, sigma=told.sigma)
+    if algorithm == "CMA-MAE":
+        options |= dict(climb="gain", restart="collapsed")
+        soft = dict(learning_rate=0.01, threshold_min=0.0)
+    config = MapElitesConfig(batch=batch, generations=generations, initial=batch, islands=ISLANDS, **options)
+    with worker.clock() as spent:
+        search = map_elites(config, make_archive(kind, cells, problem.descriptor_bounds, **soft), of_problem(problem))
+        search.step(search.init(jax.random.key(0)))
+    return search, spent.wall
+
+
+def run(search, seconds: float, evaluations: int, seed: int) -> dict:
+    state, row = jax.block_until_ready(search.init(jax.random.key(seed))), {"evaluations": 0}
+
+    def iteration() -> int:
+        nonlocal state, row
+        before = row["evaluations"]
+        state, info = search.step(state)
+        row = info.events[0]
+        return row["evaluations"] - before
+
+    done = worker.timed_loop(iteration, seconds, evaluations)
+    return {**done, "coverage": row["coverage"], "qd_score": row["qd_score"]}
+
+
+def loop(task: str, kind: str, cells: int, batch: int, seconds: float, evaluations: int, seed: int) -> dict:
+    search, warm_up = prepared(task, kind, cells, batch, "iso+line", EVALUATIONS // batch // ISLANDS)
+    return {**run(search, seconds, evaluations, seed), "warm_up": warm_up}
+
+
+def quality(task: str, kind: str, cells: int, algorithm: str, batch: int, evaluations: int, seed: int) -> dict:
+    generations = evaluations // batch - 1  # the rest is the first batch
+    parts = next(number for number in range(generations // 400 + 1, generations + 1) if generations % number == 0)
+    search, _ = prepared(task, kind, cells, batch // ISLANDS, algorithm, generations // parts)
+    return run(search, float("inf"), evaluations, seed)
 
 
 def insert(kind: str, cells: int, size: int, payload: int, filled: bool, seed: int) -> dict:
@@ -53,4 +107,4 @@ def centroids(num: int, samples: int, seed: int) -> dict:
 
 
 if __name__ == "__main__":
-    worker.serve(evaluate=evaluate, insert=insert, centroids=centroids)
+    worker.serve(evaluate=evaluate, loop=loop, insert=insert, centroids=centroids, quality=quality)

@@ -50,9 +50,9 @@ def arm(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 100 - 200 * x.std(axis=1), tip / (2 * DIM) + 0.5
 
 
-_box = dict(start=(-EDGE, EDGE), descriptor=(-EDGE * DIM / 2, EDGE * DIM / 2), iso=0.1, line=0.2, mean=0.0, sigma=0.5)
+_box = dict(start=(-EDGE, EDGE), descriptor=(-EDGE * DIM / 2, EDGE * DIM / 2), iso=0.5, line=0.2, mean=0.0, sigma=0.5)
 TASKS = {
     "sphere": Task(sphere, **_box),
     "rastrigin": Task(rastrigin, **_box),
-    "arm": Task(arm, start=(0.0, 1.0), descriptor=(0.0, 1.0), iso=0.01, line=0.1, mean=0.5, sigma=0.1),
+    "arm": Task(arm, start=(0.0, 1.0), descriptor=(0.0, 1.0), iso=0.05, line=0.1, mean=0.5, sigma=0.05),
 }
