@@ -47,8 +47,11 @@ def points(mode: str, seconds: float, evaluations: int) -> list[Point]:
             job = dict(job="quality", task=task, kind="grid", cells=10_000, algorithm=algorithm, batch=540)
             made.append(Point(f"{task} grid-10000 {algorithm} {evaluations}", job | dict(evaluations=evaluations)))
     if mode == "start":
-        job = dict(job="loop", task="arm", kind="grid", cells=10_000, batch=1_024, seconds=0.0, evaluations=1)
-        made += [Point("cold", job, fresh="cold"), Point("warm", job, fresh="warm")]
+        job = dict(job="loop", task="arm", kind="grid", cells=10_000, batch=1_024, seconds=1.0, evaluations=1)
+        made += [Point("library, cold", job, fresh="cold"), Point("library, warm", job, fresh="warm")]
+        for state in ("cold", "warm"):
+            command = dict(job="command", warm=state == "warm")
+            made.append(Point(f"poet run map-elites-arm, {state}", command, libraries=("ours",)))
     return made
 
 

@@ -36,6 +36,7 @@ class Point(NamedTuple):
     job: dict[str, Any]
     # "cold": a process of its own, no compiled program kept from before; "warm": with those of an earlier process
     fresh: Literal["", "cold", "warm"] = ""
+    libraries: tuple[str, ...] = tuple(LIBRARIES)  # those that can
 
 
 class Worker:
@@ -109,7 +110,7 @@ def hold(file: Path, points: Iterable[Point], libraries: Iterable[str], turns: i
             continue
         for turn in range(turns):
             for name, worker in workers.items():
-                if (point.name, name, turn) in known:
+                if name not in point.libraries or (point.name, name, turn) in known:
                     continue
                 if point.fresh:
                     answer = started(name, file.parent, point.fresh == "warm", {**point.job, "seed": turn + 1})

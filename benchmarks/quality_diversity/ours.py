@@ -3,7 +3,12 @@ each (coverage, QD score) made on the host in between, as in a run.
 """
 
 import os
+import subprocess
+import sys
+import tempfile
+import time
 from functools import lru_cache
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -106,5 +111,24 @@ def centroids(num: int, samples: int, seed: int) -> dict:
     return {"wall": spent.wall, "cpu": spent.cpu, "centroids": made.tolist()}
 
 
+def command(warm: bool, seed: int) -> dict:
+    """Seconds from the command to the first iteration in its journal; warm: of a second run in the same folder."""
+    wall = 0.0
+    with tempfile.TemporaryDirectory() as root:
+        for number in range(2 if warm else 1):
+            arguments = [f"--name={number}", f"--root={root}", f"--seed={seed}", "--iterations=1"]
+            journal = Path(root, str(number), "journal.jsonl")
+            begun = time.perf_counter()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "poet", "run", "map-elites-arm", *arguments], stdout=subprocess.DEVNULL
+            )
+            while process.poll() is None and not (journal.exists() and '"event":"iteration"' in journal.read_text()):
+                time.sleep(0.02)
+            wall = time.perf_counter() - begun
+            if process.wait():
+                return {"error": f"poet run ended with status {process.returncode}"}
+    return {"wall": wall}
+
+
 if __name__ == "__main__":
-    worker.serve(evaluate=evaluate, loop=loop, insert=insert, centroids=centroids, quality=quality)
+    worker.serve(evaluate=evaluate, loop=loop, insert=insert, centroids=centroids, quality=quality, command=command)
