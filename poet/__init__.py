@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archives.config import ArchiveConfig as ArchiveConfig
     from envs.registry import GeneratorConfig as GeneratorConfig
     from envs.registry import register as register
     from poet.agents.config import PolicyConfig as PolicyConfig
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from poet.learners.es import es as es
     from poet.runs.build import build as build
     from poet.runs.config import Config as Config
+    from poet.runs.config import MapElitesRun as MapElitesRun
     from poet.runs.config import PoetRun as PoetRun
     from poet.runs.diff import diff as diff
     from poet.runs.launch import run as run
@@ -35,6 +37,11 @@ if TYPE_CHECKING:
     from poet.search.base import Info as Info
     from poet.search.base import NicheRecord as NicheRecord
     from poet.search.base import Search as Search
+    from poet.search.map_elites.ask_tell import AskTell as AskTell
+    from poet.search.map_elites.config import MapElitesConfig as MapElitesConfig
+    from poet.search.map_elites.scoring import Scores as Scores
+    from poet.search.map_elites.scoring import Scoring as Scoring
+    from poet.search.map_elites.search import map_elites as map_elites
     from poet.search.poet.config import PoetConfig as PoetConfig
     from poet.search.poet.search import poet as poet
     from poet.types import derive as derive
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
     from poet.view.open import open_run as open_run
 
 _WHERE = {
+    "archives.config": ("ArchiveConfig",),
     "envs.registry": ("GeneratorConfig", "register"),
     "poet.agents.config": ("PolicyConfig",),
     "poet.agents.policy": ("mlp",),
@@ -51,14 +59,18 @@ _WHERE = {
     "poet.executors.local": ("local",),
     "poet.learners.config": ("ESConfig",),
     "poet.learners.es": ("es",),
-    "poet.runs.config": ("Config", "PoetRun"),
-    "poet.runs.diff": ("diff",),
     "poet.runs.build": ("build",),
+    "poet.runs.config": ("Config", "MapElitesRun", "PoetRun"),
+    "poet.runs.diff": ("diff",),
     "poet.runs.launch": ("run",),
     "poet.runs.presets": ("PRESETS",),
     "poet.runs.read": ("read_journal", "read_status"),
     "poet.runs.runner": ("drive",),
     "poet.search.base": ("Info", "NicheRecord", "Search"),
+    "poet.search.map_elites.ask_tell": ("AskTell",),
+    "poet.search.map_elites.config": ("MapElitesConfig",),
+    "poet.search.map_elites.scoring": ("Scores", "Scoring"),
+    "poet.search.map_elites.search": ("map_elites",),
     "poet.search.poet.config": ("PoetConfig",),
     "poet.search.poet.search": ("poet",),
     "poet.types": ("derive",),

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archives.base import Archive
+from archives.base import Archive, Entries
 from archives.stats import summary
 from archives.table import columns
 from poet.errors import ConfigError, PoetError, ShapeError
@@ -88,12 +88,15 @@ class AskTell:
 
     def table(self) -> dict[str, np.ndarray]:
         """The elites as columns: see `archives.table.columns`."""
-        return columns(self.archive.spec, self.archive.elites(self._island.archive))
+        return columns(self.archive.spec, self._elites())
 
     def summary(self) -> dict[str, float]:
         """Coverage, QD score, best and mean fitness."""
-        found = summary(self.archive.spec, self.archive.elites(self._island.archive), self.offset)
+        found = summary(self.archive.spec, self._elites(), self.offset)
         return {name: float(value) for name, value in found._asdict().items()}
+
+    def _elites(self) -> Entries:
+        return jax.tree.map(np.asarray, self.archive.elites(self._island.archive))
 
     def save(self, path: Path | str) -> None:
         """Write everything that `load` needs to go on as one .npz, in one piece or not at all."""
