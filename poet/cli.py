@@ -151,13 +151,14 @@ def _run(args: list[str]) -> int:
     print(f"{path}: {said}; {special}", flush=True)
 
     from poet.runs.launch import run
+    from poet.view.open import run_class
 
     outcome = run(config, path, source=source, media=_pictures)
     quoted = shlex.quote(str(path))
     if outcome.finished:
         _summary(path)
         print(f"go on:    poet run {quoted} --iterations {2 * outcome.iteration}")
-        print(f"look:     poet inspect {quoted}; poet plot {quoted}; poet video {quoted}")
+        print("look:     " + "; ".join(f"poet {words.format(quoted)}" for words in run_class(path).looks))
     else:
         print(f"saved at iteration {outcome.iteration}; go on with: poet run {quoted}")
     return 0
@@ -190,7 +191,7 @@ def _pictures(path: Path, moment: str) -> None:
     run = open_run(path)
     for kind in run.plots() if moment == "end" else ("overview",):
         plot(run, kind, path / "media" / f"{kind}.png")
-    if moment != "early":
+    if moment != "early" and run.films():
         video(run)
 
 

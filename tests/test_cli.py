@@ -129,7 +129,7 @@ def test_a_stopped_run_says_how_to_go_on(
     [
         (["rum", "tiny"], "unknown command 'rum'. Did you mean 'run'?"),
         (["run", "tinny"], "unknown preset or run 'tinny'. Did you mean 'tiny'?"),
-        (["run"], "expected what to run first: a preset or a run (tiny, laptop, paper)"),
+        (["run"], "expected what to run first: a preset or a run (tiny, laptop, paper, map-elites-tiny,"),
         (["run", "--seed", "3"], "expected what to run first"),
         (["run", "--from", "nowhere", "--name", "x"], "unknown preset or run 'nowhere'"),
         (["run", "tiny", "--name", "a/b"], "plain name, got 'a/b'"),

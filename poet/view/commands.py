@@ -1,10 +1,13 @@
 """The viewing commands, one function each; the command line is made of their signatures and docstrings."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from poet.errors import ConfigError
-from poet.view.open import open_run
+from poet.view.open import Run, open_run
+
+if TYPE_CHECKING:
+    from poet.view.evaluate import Evaluation
 
 
 def inspect(run: str, *, niche: int | None = None, last: int = 20, kind: str | None = None, tree: bool = True) -> None:
@@ -37,15 +40,19 @@ def plot(
         what: Which picture; by default every one.
         out: Folder for the pictures, or a file name for a single one; by default the run's media folder.
     """
-    from poet.view.plots import PLOTS, plot
+    draw(open_run(run), what, out)
 
-    opened = open_run(run)
-    single = out is not None and bool(out.suffix)
+
+def draw(run: Run, what: str, out: Path | None) -> None:
+    """Write one picture of a run, or "all", and print where."""
+    from poet.view.plots import plot
+
+    plots, single = run.plots(), out is not None and bool(out.suffix)
     if single and what == "all":
-        raise ConfigError(f"{out} is one file, but there are {len(PLOTS)} pictures: name one with --what, or a folder")
-    for kind in PLOTS if what == "all" else (what,):
-        path = out if out is not None and single else (out or opened.path / "media") / f"{kind}.png"
-        plot(opened, kind, path)
+        raise ConfigError(f"{out} is one file, but there are {len(plots)} pictures: name one with --what, or a folder")
+    for kind in plots if what == "all" else (what,):
+        path = out if out is not None and single else (out or run.path / "media") / f"{kind}.png"
+        plot(run, kind, path)
         print(path)
 
 
@@ -107,6 +114,11 @@ def evaluate(
         fresh=fresh,
         seed=seed,
     )
+    tell(done)
+
+
+def tell(done: "Evaluation") -> None:
+    """Print what an evaluation gave."""
     said = done.summary()
     print(f"{done.agent}\non {done.world}")
     print(f"episodes  {said['episodes']}" + (f", of them broken {said['broken']}" if said["broken"] else ""))
@@ -131,11 +143,15 @@ def export(
         occasion: Which of its agents.
         out: Folder to write; by default export/niche_ID in the run's folder.
     """
+    opened = open_run(run)
+    take_out(opened, opened.champion() if agent is None else agent, occasion, out)
+
+
+def take_out(run: Run, which: int, occasion: str, out: Path | None) -> None:
+    """Export an agent of a run, and print what was written."""
     from poet.view.export import GYMNASIUM, export
 
-    opened = open_run(run)
-    niche = opened.champion() if agent is None else agent
-    folder = export(opened, niche, out or opened.path / "export" / f"niche_{niche}", occasion)
+    folder = export(run, which, out or run.path / "export" / f"{run.noun}_{which}", occasion)
     print(f"{folder / 'weights.npz'}\n{folder / 'policy.py'}")
-    if opened.generator().environment.interface.id in GYMNASIUM:
+    if run.generator().environment.interface.id in GYMNASIUM:
         print(f"run it: python {folder / 'policy.py'}")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # What to open a run of each kind as; one of a kind that is not here shows its journal.
 CLASSES = {
     "poet": "poet.view.niches:NicheRun",
+    "map-elites": "poet.view.archive.open:ArchiveRun",
+    "map-elites-pairs": "poet.view.archive.open:ArchiveRun",
 }
 
 Table = dict[str, np.ndarray]
@@ -47,6 +49,7 @@ class Run:
     tables: ClassVar[Mapping[str, Callable[[list[read.Row]], Table]]] = {}
     commands: ClassVar[str] = "poet.view.commands"  # module of the commands that look at such a run
     noun: ClassVar[str] = "agent"  # what agents are called
+    looks: ClassVar[tuple[str, ...]] = ("inspect {}", "plot {}", "video {}")  # commands to suggest
 
     def __init__(self, path: Path, generator: Generator | None = None) -> None:
         self.path = path
@@ -129,6 +132,13 @@ class Run:
     def weights(self, which: int, occasion: str) -> np.ndarray:
         """An agent's weights f32[G], as they are on file."""
         raise ContractError(f"{type(self).__name__} does not say where its agents are")
+
+    def films(self) -> bool:
+        """Whether its agents can be filmed."""
+        try:
+            return hasattr(self.generator(), "render")
+        except ConfigError:
+            return False
 
     def about(self, which: int) -> tuple[str, str]:
         """What to say of an agent below a film, and its environment in words."""

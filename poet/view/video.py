@@ -40,6 +40,15 @@ def video(
     `max_bytes` is made smaller until it fits. Raises `ConfigError` if the generator cannot draw.
     """
     which = run.champion() if which is None else which
+    target = Path(path) if path is not None else run.path / "media" / f"{run.noun}_{which}_{occasion}.gif"
+    write(target, film(run, which, occasion=occasion, seed=seed, width=width, max_bytes=max_bytes))
+    return target
+
+
+def film(
+    run: Run, which: int, *, occasion: str = "best", seed: int = 0, width: int = 480, max_bytes: int = 1_000_000
+) -> bytes:
+    """The same as the bytes of a GIF."""
     generator, weights, genome = run.generator(), run.agent(which, occasion), run.genome(which)
     draw = getattr(generator, "render", None)
     if draw is None:
@@ -53,9 +62,7 @@ def video(
     shown = jax.tree.map(lambda leaf: np.asarray(leaf)[pick], trajectory)
     frames = [Image.fromarray(np.asarray(frame)) for frame in draw(genome, shown, **_level(draw, run, key, genome))]
     words = _words(run, which, occasion, float(np.sum(trajectory.rewards)), len(trajectory.rewards))
-    target = Path(path) if path is not None else run.path / "media" / f"{run.noun}_{which}_{occasion}.gif"
-    write(target, _fit(frames, words, width, max_bytes))
-    return target
+    return _fit(frames, words, width, max_bytes)
 
 
 def _level(draw: Callable, run: Run, key: Key, genome: Genome) -> dict[str, Any]:

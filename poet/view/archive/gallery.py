@@ -1,0 +1,72 @@
+"""Elites from all over the archive as pictures: environments where elites are pairs, solutions where their problem can
+draw them, last frames of their episodes for agents."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poet.errors import PoetError
+from poet.view.archive.open import GENOME, ArchiveRun
+from poet.view.style import INK, figure, sentence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 24
+
+
+def gallery(run: ArchiveRun) -> Figure:
+    """Up to 24 elites that lie far apart in the archive, in the order of their first coordinate."""
+    try:
+        elites = run.archive()
+        rows = sorted(elites.spread(SHOWN), key=lambda row: tuple(elites.columns["descriptor"][row]))
+        paint = painter(run)
+        pictures = [np.asarray(paint(row)) for row in rows] if paint is not None else []
+    except PoetError as error:
+        return _nothing(str(error))
+    if not len(elites):
+        return _nothing("The archive is empty: no elite was found yet.")
+    if not pictures:
+        return _nothing("The solutions of this run have no pictures.")
+    height, width = np.mean([picture.shape[:2] for picture in pictures], axis=0)
+    columns = int(np.clip(round(np.sqrt(len(rows) * 1.5 * height / width)), 1, 6))
+    lines = -(-len(rows) // columns)
+    size = min(15 / columns, 9)
+    made = figure(size * columns, (size * height / width + 0.45) * lines + 0.6)
+    places = made.subplots(lines, columns, squeeze=False)
+    for axes in places.flat:
+        axes.set_axis_off()
+    for axes, row, picture in zip(places.flat, rows, pictures, strict=False):
+        axes.imshow(picture, interpolation="antialiased")
+        axes.set_title(caption(run, row, int(10 * size) + 12), fontsize=7.5, color=INK, loc="left", pad=3)
+    made.suptitle(f"Elites from all over the archive: {run.name}", color=INK)
+    return made
+
+
+def painter(run: ArchiveRun) -> Callable[[int], np.ndarray] | None:
+    """What draws the elite of a row as u8[H, W, 3], if anything does without running an episode."""
+    draw = getattr(run.problem(), "draw", None)
+    if draw is not None:
+        return lambda row: draw(run.weights(row, "best"))
+    if not any(name.startswith(GENOME) for name in run.archive().columns):
+        return None
+    course = getattr(run.generator(), "draw_course", None)
+    return None if course is None else lambda row: course(run.genome(row))
+
+
+def caption(run: ArchiveRun, row: int, width: int) -> str:
+    """An elite in two lines: its number and fitness, and where it lies or what its environment is."""
+    elites = run.archive()
+    words, world = elites.words(row), run.about(row)[1]
+    first = f"{row}   fitness {elites.columns['fitness'][row]:.4g}"
+    return f"{first}\n{textwrap.shorten(world or words, width, placeholder=' ...')}"
+
+
+def _nothing(words: str) -> Figure:
+    made = figure(8, 3)
+    sentence(made.subplots(), words)
+    return made

@@ -1,0 +1,272 @@
+"""Pictures of a run that fills an archive. Every picture of one that has nothing to show yet is a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poet.errors import RunError
+from poet.runs.read import quantity
+from poet.view.archive import gallery, maps
+from poet.view.archive.elites import Elites
+from poet.view.archive.open import ArchiveRun
+from poet.view.style import BLUE, GREEN, GREY, INK, ORANGE, RED, SKY, figure, plain, sentence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_SNAPSHOTS = 8
+COLOURS = (BLUE, ORANGE, GREEN, RED, SKY, "#CC79A7", "#F0E442", GREY)
+CURVES = {
+    "qd_score": ("QD score", "corrected_qd_score"),
+    "coverage": ("coverage", "corrected_coverage"),
+    "best": ("fitness", "mean"),
+}
+
+
+def latest(run: ArchiveRun) -> Elites | None:
+    """The newest snapshot, if there is one."""
+    try:
+        return run.archive()
+    except RunError:
+        return None
+
+
+def heatmap(run: ArchiveRun, iteration: int | None = None) -> Figure:
+    """Fitness by cell, of the newest snapshot or of the one after so many iterations."""
+    elites = latest(run) if iteration is None else run.archive(iteration)
+    made = figure(*_size(elites))
+    if elites is None:
+        sentence(made.subplots(), "No snapshot of the archive yet: the first comes with the first checkpoint.")
+    else:
+        maps.draw(made, elites)
+    made.suptitle(_title(run, elites), color=INK)
+    return made
+
+
+def _size(elites: Elites | None) -> tuple[float, float]:
+    dimensions = 2 if elites is None else len(elites.names)
+    return {1: (9.0, 4.5), 2: (8.0, 6.6)}.get(dimensions, (12.0, 8.0))
+
+
+def _title(run: ArchiveRun, elites: Elites | None) -> str:
+    if elites is None:
+        return run.name
+    now = elites.summary()
+    numbers = f",  coverage {now.coverage:.1%},  best {now.best:.4g}" if len(elites) else ""
+    return f"{run.name}:  iteration {elites.meta['iteration']}{numbers}"
+
+
+def curves(run: ArchiveRun) -> Figure:
+    """QD score, coverage, best and mean over evaluations; dashed what is corrected for noise."""
+    made = figure(13, 3.8)
+    for axes, name in zip(made.subplots(1, 3), CURVES, strict=True):
+        draw_curve(axes, run, name)
+    made.suptitle(f"{run.name}:  " + ",  ".join(run.standing()), color=INK)
+    return made
+
+
+def draw_curve(axes: Axes, run: ArchiveRun, name: str) -> None:
+    """One of the curves: `qd_score`, `coverage` or `best`, each with what belongs beside it."""
+    from matplotlib.ticker import EngFormatter, PercentFormatter
+
+    table = run.table("progress")
+    label, second = CURVES[name]
+    plain(axes)
+    if not np.isfinite(table.get(name, np.zeros(0))).any():
+        return sentence(axes, f"No {label} yet: wait for the run's first iteration.")
+    times, unit = _clock(run)
+    marker = "o" if len(times) < 3 else ""
+    axes.plot(times, table[name], color=BLUE, lw=1.6, marker=marker, label=name.replace("qd_score", "as found"))
+    if second in table:
+        said = "corrected for noise" if second.startswith("corrected") else second
+        axes.plot(times, table[second], color=ORANGE, lw=1.4, ls="--", marker=marker, label=said)
+        axes.legend(fontsize=8, frameon=False)
+    axes.set_ylabel(label)
+    axes.set_xlabel(unit)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    if name == "coverage":
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    elif name == "qd_score":
+        axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
+    return None
+
+
+def _clock(run: ArchiveRun) -> tuple[np.ndarray, str]:
+    table = run.table("progress")
+    return (table["evaluations"], "evaluations") if table["evaluations"].any() else (table["iteration"], "iteration")
+
+
+def emitters(run: ArchiveRun) -> Figure:
+    """What each emitter brings: elites added and improved in each iteration, and whose elites are in the archive."""
+    made = figure(12, 4.2)
+    left, right = made.subplots(1, 2, width_ratios=[2, 1])
+    draw_sources(left, run)
+    draw_shares(right, run)
+    made.suptitle(f"What the emitters bring: {run.name}", color=INK)
+    return made
+
+
+def draw_sources(axes: Axes, run: ArchiveRun) -> None:
+    """Added and improved elites in each iteration, by emitter."""
+    from matplotlib.ticker import EngFormatter
+
+    table, names = run.table("emitters"), run.emitters()
+    plain(axes)
+    if not names:
+        return sentence(axes, "No emitter has told anything yet.")
+    clock = dict(zip(run.table("progress")["iteration"], _clock(run)[0], strict=True))
+    for name, colour in zip(names, _cycle(len(names)), strict=True):
+        own = table["emitter"] == name
+        times = [clock[iteration] for iteration in table["iteration"][own]]
+        for what, style in (("added", "-"), ("improved", ":")):
+            axes.plot(times, table[what][own], color=colour, ls=style, lw=1.6, marker="o" if len(times) < 3 else "")
+        axes.plot([], [], color=colour, lw=3, label=name)
+    for what, style in (("took a free place", "-"), ("improved an elite", ":")):
+        axes.plot([], [], color=GREY, ls=style, label=what)
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(0)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.set_xlabel(_clock(run)[1])
+    axes.set_ylabel("elites in an iteration")
+    axes.legend(fontsize=8, frameon=False, ncols=2)
+    return None
+
+
+def _cycle(count: int) -> list[str]:
+    return [COLOURS[place % len(COLOURS)] for place in range(count)]
+
+
+def draw_shares(axes: Axes, run: ArchiveRun) -> None:
+    """How many of the elites there are now each emitter made."""
+    elites, names = latest(run), run.emitters()
+    plain(axes)
+    axes.grid(visible=False)
+    if elites is None or not len(elites):
+        return sentence(axes, "No elites yet.")
+    counts = np.bincount(np.asarray(elites.columns["emitter"]) + 1, minlength=len(names) + 1)
+    bars = list(zip(names, counts[1:], _cycle(len(names)), strict=False))
+    bars = bars[::-1] + ([("start", counts[0], GREY)] if counts[0] else [])
+    made = axes.barh(range(len(bars)), [count for _, count, _ in bars], color=[c for *_, c in bars], height=0.6)
+    axes.bar_label(made, [f"{count / len(elites):.0%}" for _, count, _ in bars], padding=3, fontsize=9, color=INK)
+    axes.set_yticks(range(len(bars)), [name for name, *_ in bars])
+    axes.margins(x=0.15)
+    axes.set_xlabel("elites in the archive, by who made them")
+    axes.tick_params(axis="y", length=0)
+    return None
+
+
+def origins(run: ArchiveRun) -> Figure:
+    """When each elite was made, by whom, and where its parents stand."""
+    elites, names = latest(run), run.emitters()
+    made = figure(16, 5.2)
+    if elites is None or not len(elites):
+        sentence(made.subplots(), "No elites yet, so nothing to trace back.")
+        return made
+    when, who, whence = made.subfigures(1, 3, squeeze=False)[0]
+    ages = np.asarray(elites.columns["id"], float)[:, 0]
+    unit = "generation" if "generations" in run.options.get("search", {}) else "iteration"
+    maps.draw(when, elites, maps.Paint(ages, f"{unit} in which it was made", 0, max(float(ages.max()), 1)))
+    makers = np.asarray(elites.columns["emitter"], float)
+    known = tuple(names) or tuple(f"emitter {k}" for k in range(int(makers.max()) + 1))
+    if (makers < 0).any():
+        makers, known = makers + 1, ("start", *known)
+    maps.draw(who, elites, maps.Paint(makers, "", 0, len(known), known))
+    draw_descent(whence.subplots(), elites)
+    for part, title in ((when, "when"), (who, "by whom"), (whence, "where parents stand")):
+        part.suptitle(title, fontsize=11, color=INK)
+    return made
+
+
+def draw_descent(axes: Axes, elites: Elites) -> None:
+    """A line from each elite's parents, where these are elites themselves, to it: grey at the parent, blue at it."""
+    from matplotlib.collections import LineCollection
+
+    rows = elites.rows()
+    pairs = [(rows[parent], row) for row in range(len(elites)) for parent in elites.parents(row) if parent in rows]
+    points = np.asarray(elites.columns["descriptor"], float)
+    if points.shape[1] == 1:
+        points = np.stack([points[:, 0], np.asarray(elites.columns["fitness"], float)], axis=1)
+    if pairs:
+        start, end = points[np.array(pairs)[:, 0], :2], points[np.array(pairs)[:, 1], :2]
+        middle = start + 0.6 * (end - start)
+        alpha = float(np.clip(150 / len(pairs), 0.05, 0.6))
+        axes.add_collection(LineCollection(list(np.stack([start, middle], 1)), colors=GREY, lw=0.8, alpha=alpha))
+        axes.add_collection(LineCollection(list(np.stack([middle, end], 1)), colors=BLUE, lw=1.2, alpha=alpha))
+    axes.scatter(points[:, 0], points[:, 1], s=4, color=INK, lw=0, alpha=0.6, zorder=3)
+    axes.set_xlabel(elites.names[0])
+    axes.set_ylabel(elites.names[1] if len(elites.names) > 1 else "fitness")
+    orphans = len(elites) - len({row for _, row in pairs})
+    axes.set_title(
+        f"of {len(elites)} elites, {orphans} have no parent that is still one", fontsize=8.5, color=GREY, loc="left"
+    )
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return None
+
+
+def snapshots(run: ArchiveRun) -> Figure:
+    """The archive over time: its snapshots side by side, on one scale of colours."""
+    times = run.snapshots()
+    if not times:
+        made = figure(8, 4)
+        sentence(made.subplots(), "No snapshot of the archive yet: the first comes with the first checkpoint.")
+        return made
+    shown = [times[k] for k in np.unique(np.linspace(0, len(times) - 1, min(len(times), MAX_SNAPSHOTS)).astype(int))]
+    columns = min(len(shown), 4)
+    rows = -(-len(shown) // columns)
+    width = 4.2 * columns
+    made = figure(width + 0.9, 3.9 * rows + 0.4)
+    paint = maps.fitness(run.archive(shown[-1]))
+    all_maps, beside = made.subfigures(1, 2, squeeze=False, width_ratios=[width, 0.9])[0]
+    parts = all_maps.subfigures(rows, columns, squeeze=False)
+    for part, time in zip(parts.flat, shown, strict=False):
+        elites = run.archive(time)
+        maps.draw(part, elites, maps.fitness(elites)._replace(low=paint.low, high=paint.high), beside=False)
+        part.suptitle(_when(elites), fontsize=10, color=INK)
+    maps.bar(beside.subplots(), paint)
+    made.suptitle(f"{run.name} over time", color=INK)
+    return made
+
+
+def _when(elites: Elites) -> str:
+    done = elites.meta.get("evaluations")
+    return f"iteration {elites.meta['iteration']}" + (f", {quantity(done)} evaluations" if done else "")
+
+
+def overview(run: ArchiveRun) -> Figure:
+    """The run in one picture: its archive, and how it came about."""
+    elites = latest(run)
+    made = figure(14, 7)
+    made.suptitle(headline(run), color=INK, fontsize=13)
+    left, right = made.subfigures(1, 2, squeeze=False, width_ratios=[1.5, 1])[0]
+    if elites is None:
+        sentence(left.subplots(), "No snapshot of the archive yet:\nthe first comes with the first checkpoint.")
+    else:
+        maps.draw(left, elites)
+    for axes, name in zip(right.subplots(3, 1, sharex=True), CURVES, strict=True):
+        draw_curve(axes, run, name)
+        if name != "best":
+            axes.set_xlabel("")
+    return made
+
+
+def headline(run: ArchiveRun) -> str:
+    """The run's state in one line for a title."""
+    table = run.table("progress")
+    done = [f"{quantity(table['evaluations'][-1])} evaluations"] if len(table["iteration"]) else []
+    return f"{run.name}:  " + ",  ".join([f"iteration {run.iteration}", *done, *run.standing()])
+
+
+PLOTS: dict[str, Callable[[ArchiveRun], Figure]] = {
+    "overview": overview,
+    "heatmap": heatmap,
+    "curves": curves,
+    "emitters": emitters,
+    "origins": origins,
+    "snapshots": snapshots,
+    "gallery": gallery.gallery,
+}
