@@ -105,7 +105,7 @@ class Elites:
 
     def spread(self, count: int) -> list[int]:
         """Rows of so many elites that lie far apart in the archive, the fittest first; all if there are fewer."""
-        if not len(self):
+        if not len(self) or count < 1:
             return []
         low, high = np.transpose(self.spec["bounds"])
         places = (np.asarray(self.columns["descriptor"]) - low) / (high - low)
