@@ -1,7 +1,7 @@
-"""The kit for authors of plug-ins: does an environment or a generator keep what its protocol promises?
+"""The kit for authors of plug-ins: does an environment, a generator or a problem keep what its protocol promises?
 
-Call `check_environment` or `check_generator` in a test. Each returns nothing, or raises `ContractError` naming the
-part, what was expected, what came, and what to do.
+Call `check_environment`, `check_generator` or `check_problem` in a test. Each returns nothing, or raises
+`ContractError` naming the part, what was expected, what came, and what to do.
 """
 
 import json
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from envs.base import Box, Discrete, Environment, Generator, Interface, MultiDiscrete, Step
+from envs.base import Box, Discrete, Environment, Generator, Interface, MultiDiscrete, Problem, Step
 from poet.errors import ConfigError, ContractError
 from poet.types import Genome, PyTree
 
@@ -64,6 +64,8 @@ def check_environment(environment: Environment, genomes: Sequence[Genome], deter
         _fail("an episode's result depends on its place in a batch; each instance must be computed on its own")
     if deterministic and not _same(seen, episodes(keys, chance[::-1], which)):
         _fail("deterministic is declared, but another key gives another level or episode; declare False")
+    if not np.isfinite(seen["descriptor"]).all():
+        _fail("`descriptor` is not finite under random actions; say what a world is like at any time, its start too")
     success = seen["success"]
     if not ((success >= 0) & (success <= 1)).all():
         _fail(f"`success` must lie in [0, 1], got {success.min()} to {success.max()}")
@@ -105,6 +107,49 @@ def check_generator(generator: Generator) -> None:
     if repair := getattr(generator, "repair", None):
         alike("repair(genome)", _trace("repair", "", repair, simplest))
     check_environment(generator.environment, picked, generator.deterministic)
+
+
+def check_problem(problem: Problem) -> None:
+    """Check a problem on samples of its own. Raises `ContractError`."""
+    protocol = ("id", "num_params", "descriptor_names", "descriptor_bounds", "fitness_bounds", "deterministic")
+    for name in (*protocol, "sample", "evaluate"):
+        _require(hasattr(problem, name), f"problem has no `{name}`; see envs.base.Problem")
+    _hashable("problem", problem)
+    _require(isinstance(problem.id, str) and problem.id != "", f"id must be a name, got {problem.id!r}")
+    size = problem.num_params
+    _require(isinstance(size, int) and size >= 1, f"num_params must be an int of at least 1, got {size!r}")
+    num = _coordinates("descriptor", problem.descriptor_names, problem.descriptor_bounds)
+    _coordinates("fitness", ("fitness",), (problem.fitness_bounds,))
+    _require(isinstance(problem.deterministic, bool), f"deterministic must be a bool, got {problem.deterministic!r}")
+
+    key = jax.random.key(0)
+    params = _trace("sample", "", problem.sample, key)
+    _require(_is(params, (size,), jnp.float32), f"sample(key) must be f32[{size}] as declared, got {params}")
+    said = _trace("evaluate", "", problem.evaluate, key, params)
+    _require(isinstance(said, tuple) and len(said) == 2, f"evaluate must give (fitness, descriptor), got {said!r:.100}")
+    _scalar("fitness", said[0], jnp.float32)
+    _require(_is(said[1], (num,), jnp.float32), f"descriptor must be f32[{num}] as declared, got {said[1]!r:.100}")
+
+    sample, evaluate = jax.jit(jax.vmap(problem.sample)), jax.jit(jax.vmap(problem.evaluate))
+    keys, chance = jax.random.split(key, LANES), jax.random.split(jax.random.key(1), LANES)
+    params = sample(keys)
+    if (params == params[:1]).all():
+        _fail(f"sample gave the same solution for {LANES} keys; it must use its key")
+    seen = fitness, descriptor = jax.device_get(evaluate(chance, params))
+    bounds = (problem.fitness_bounds, *problem.descriptor_bounds)
+    names = ("fitness", *(f"descriptor {name!r}" for name in problem.descriptor_names))
+    for name, (low, high), column in zip(names, bounds, (fitness, *descriptor.T)):
+        _within(f"{name} of samples", low, high, column)
+    if not _same((params, seen), (sample(keys), evaluate(chance, params))):
+        _fail("the same inputs gave two results; sample and evaluate must be pure functions")
+    if not _same(seen, jax.tree.map(lambda leaf: leaf[::-1], evaluate(chance[::-1], params[::-1]))):
+        _fail("a solution's result depends on its place in a batch; each must be evaluated on its own")
+    if problem.deterministic and not _same(seen, evaluate(chance[::-1], params)):
+        _fail("deterministic is declared, but another key gives another result; declare False")
+    if draw := getattr(problem, "draw", None):
+        picture = _call("draw", "it must draw every solution", draw, params[0])
+        if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape[2:] != (3,):
+            _fail(f"draw(params) must be u8[H, W, 3], got {picture!r:.100}")
 
 
 def _fail(message: str) -> NoReturn:
@@ -231,8 +276,9 @@ def _shapes(environment: Environment, interface: Interface, genome: Genome) -> N
         _scalar("success(level, world)", _trace("success", "", success, level, world), jnp.float32)
     if describe := getattr(environment, "descriptor", None):
         descriptor = _trace("descriptor", "", describe, level, world)
-        if not _is(descriptor, (getattr(descriptor, "size", 0) or 1,), jnp.float32):
-            _fail(f"descriptor(level, world) must be f32[D] with D of at least 1, got {descriptor}")
+        declared = (getattr(environment, name, None) for name in ("descriptor_names", "descriptor_bounds"))
+        num = _coordinates("descriptor", *declared)
+        _require(_is(descriptor, (num,), jnp.float32), f"descriptor must be f32[{num}] as declared, got {descriptor}")
 
 
 def _action(key: jax.Array, interface: Interface) -> jax.Array:
@@ -243,6 +289,28 @@ def _action(key: jax.Array, interface: Interface) -> jax.Array:
             return jax.random.randint(key, (), 0, num)
         case MultiDiscrete(nums):
             return jax.random.randint(key, (len(nums),), 0, jnp.array(nums))
+
+
+def _names(what: str, names: Any) -> None:
+    if not isinstance(names, tuple) or not names or not all(isinstance(each, str) and each for each in names):
+        _fail(f"{what} must be a tuple of non-empty strings, got {names!r}")
+
+
+def _coordinates(what: str, names: Any, bounds: Any) -> int:
+    """How many there are; names are a tuple of different words, and each has a finite low and high."""
+    _names(f"{what}_names", names)
+    _require(len(set(names)) == len(names), f"{what}_names must differ, got {names}")
+    advice = f"{what}_bounds must be a finite (low, high) with low < high for each of {names}, got {bounds!r}"
+    pairs = _call(f"{what}_bounds", advice, lambda: [(float(low), float(high)) for low, high in bounds])
+    if len(pairs) != len(names) or not all(-math.inf < low < high < math.inf for low, high in pairs):
+        _fail(advice)
+    return len(names)
+
+
+def _within(name: str, low: float, high: float, values: np.ndarray) -> None:
+    slack = 1e-5 * (high - low)
+    if not ((values >= low - slack) & (values <= high + slack)).all():
+        _fail(f"{name} must lie in {low} to {high}, got {values.min()} to {values.max()}")
 
 
 def _finite(tree: PyTree) -> jax.Array:
@@ -272,7 +340,8 @@ def _episode(environment: Environment, interface: Interface) -> Callable[[jax.Ar
         start = (world, obs, jnp.float32(0), jnp.bool_(True), jnp.full(3, -1), jnp.bool_(False))
         (world, obs, total, _, broken, went_on), _ = lax.scan(tick, start, jnp.arange(interface.horizon + 1))
         success = getattr(environment, "success", lambda level, world: jnp.float32(1))(level, world)
-        outcome = {"world": world, "obs": obs, "total": total, "success": success}
+        descriptor = getattr(environment, "descriptor", lambda level, world: jnp.zeros(0))(level, world)
+        outcome = {"world": world, "obs": obs, "total": total, "success": success, "descriptor": descriptor}
         return {**outcome, "broken": broken, "went_on": went_on}
 
     return episode
@@ -285,14 +354,8 @@ def _declarations(generator: Generator) -> None:
     _require(isinstance(generator.id, str) and generator.id != "", f"id must be a name, got {generator.id!r}")
     version = generator.version
     _require(isinstance(version, int) and version >= 1, f"version must be an int of at least 1, got {version!r}")
-    for name in ("reasons", "feature_names"):
-        names = getattr(generator, name)
-        if not isinstance(names, tuple) or not names or not all(isinstance(each, str) and each for each in names):
-            _fail(f"{name} must be a tuple of non-empty strings, got {names!r}")
-    names, bounds = generator.feature_names, generator.feature_bounds
-    _require(len(set(names)) == len(names), f"feature_names must differ, got {names}")
-    if len(bounds) != len(names) or not all(-math.inf < low < high < math.inf for low, high in bounds):
-        _fail(f"feature_bounds must be a finite (low, high) with low < high for each of {names}, got {bounds}")
+    _names("reasons", generator.reasons)
+    _coordinates("feature", generator.feature_names, generator.feature_bounds)
     _require(
         isinstance(generator.deterministic, bool), f"deterministic must be a bool, got {generator.deterministic!r}"
     )
@@ -335,11 +398,7 @@ def _population(generator: Generator, simplest: Genome) -> Genome:
     _require(bool(valid[1 : 1 + BROOD].any()), f"none of {BROOD} samples is valid by `check`")
     _require(bool(valid[1 + BROOD :].any()), f"none of {2 * BROOD} mutants of simplest() is valid by `check`")
     for name, (low, high), column in zip(generator.feature_names, generator.feature_bounds, features[valid].T):
-        slack = 1e-5 * (high - low)
-        if not ((column >= low - slack) & (column <= high + slack)).all():
-            _fail(
-                f"feature {name!r} of valid genomes must lie in {low} to {high}, got {column.min()} to {column.max()}"
-            )
+        _within(f"feature {name!r} of valid genomes", low, high, column)
     return everyone
 
 

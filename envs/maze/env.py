@@ -19,6 +19,7 @@ from envs.maze.geometry import Walls, lay, nearest, sight
 from envs.turns import cos_sin
 from poet.types import Key
 
+OVERLAP = 0.1 * RADIUS  # how far each bumper reaches over the middle
 EFFORT = 10.0  # fitness that an episode to the horizon costs at full speed
 _AHEAD, _ASIDE = np.array([[1], [1], [1]], np.float32), np.array([[1], [0], [-1]], np.float32)
 _RAYS = (_AHEAD / np.hypot(_AHEAD, _ASIDE), _ASIDE / np.hypot(_AHEAD, _ASIDE))  # left, straight ahead, right
@@ -89,7 +90,7 @@ class Maze:
         touching = off_x * off_x + off_y * off_y < RADIUS * RADIUS
         ahead, aside = cos * off_x + sin * off_y, cos * off_y - sin * off_x
         front = touching & (ahead >= 0)
-        bumps = jnp.stack([(front & (aside >= 0)).any(), (front & (aside <= 0)).any()])
+        bumps = jnp.stack([(front & (aside >= -OVERLAP)).any(), (front & (aside <= OVERLAP)).any()])
         stuck = touching.any()
         x, y = jnp.where(stuck, world.x, x), jnp.where(stuck, world.y, y)
 

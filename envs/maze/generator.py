@@ -15,7 +15,7 @@ from envs.maze.paths import CLEARANCE, ways
 from poet.errors import ConfigError
 from poet.types import Key, PyTree
 
-SHIFT = 0.1  # spread of how far a wall is moved at strength 1
+SHIFT = 0.15  # how far a wall is moved at most in x and in y, at strength 1
 SHORT, LONG = 0.1, 0.5  # of a new wall
 FAR = 8.0  # longest way that features tell apart
 ROOMIEST = 0.17  # mean distance to the sides of a room without walls: 1/6
@@ -52,14 +52,12 @@ class MazeGenerator:
 
     def sample(self, key: Key) -> MazeGenome:
         """Any number of walls, start and goal anywhere; not every one is valid."""
-        few, wall, start, goal = jax.random.split(key, 4)
         size = self.config.max_walls
-        num = jax.random.randint(few, (), 0, size + 1)
-        walls = jax.vmap(_new_wall)(jax.random.split(wall, size))
+        u = jax.random.uniform(key, (4 * size + 6,))  # one draw for all: random bits are most of what is to compile
+        walls = _new_wall(u[: 4 * size].reshape(4, size)).T
+        num = jnp.floor(u[-1] * (size + 1))
         return MazeGenome(
-            jnp.where(jnp.arange(size)[:, None] < num, walls, 0),
-            jax.random.uniform(start, (3,)),
-            jax.random.uniform(goal, (2,)),
+            jnp.where(jnp.arange(size)[:, None] < num, walls, 0), u[4 * size : 4 * size + 3], u[4 * size + 3 : -1]
         )
 
     def mutate(self, key: Key, genome: MazeGenome, strength: Float[Array, ""] | float) -> MazeGenome:
@@ -67,19 +65,17 @@ class MazeGenerator:
 
         `strength` scales how far walls are moved. What cannot be done is replaced by what can.
         """
-        which, what, end, push, fresh = jax.random.split(key, 5)
+        u = jax.random.uniform(key, (9,))
         walls, size = genome.walls, self.config.max_walls
         num = _present(walls).sum()
-        pick = jax.random.randint(which, (), 0, jnp.maximum(num, 1))
-        deed = jax.random.randint(what, (), 0, 4)
+        pick = jnp.minimum(jnp.floor(u[0] * num).astype(jnp.int32), size - 1)
+        deed = jnp.floor(u[1] * 4).astype(jnp.int32)
         deed = jnp.where(num == 0, 2, jnp.where((deed == 2) & (num == size), 1, deed))
-        moved = SHIFT * strength * jnp.tile(jax.random.normal(push, (2,)), 2)
-        one_end = jnp.repeat(jax.random.bernoulli(end) ^ jnp.array([False, True]), 2)
 
-        wall = walls[pick]
-        new = jnp.stack([wall + jnp.where(one_end, moved, 0), wall + moved, _new_wall(fresh), jnp.zeros(4)])[deed]
-        at = jnp.where(deed == 2, num, pick)
-        walls = walls.at[at].set(jnp.clip(new, 0, 1))
+        wall, moved = walls[pick], SHIFT * strength * jnp.tile(2 * u[2:4] - 1, 2)
+        one_end = (jnp.arange(4) < 2) == (u[4] < 0.5)
+        new = jnp.stack([wall + jnp.where(one_end, moved, 0), wall + moved, _new_wall(u[5:]), jnp.zeros(4)])[deed]
+        walls = walls.at[jnp.where(deed == 2, num, pick)].set(jnp.clip(new, 0, 1))
         return genome._replace(walls=walls[jnp.argsort(~_present(walls), stable=True)])
 
     def check(self, genome: MazeGenome) -> tuple[Bool[Array, ""], Int[Array, ""]]:
@@ -168,14 +164,11 @@ def _present(walls: Float[Array, "W 4"] | np.ndarray) -> Any:
     return (walls != 0).any(axis=1)
 
 
-def _new_wall(key: Key) -> Float[Array, "4"]:
-    """Somewhere in the room, in any direction."""
-    middle, shape = jax.random.split(key)
-    x, y = jax.random.uniform(middle, (2,))
-    turn, size = jax.random.uniform(shape, (2,))
-    half = (SHORT + (LONG - SHORT) * size) / 2
-    dx, dy = half * jnp.cos(np.pi * turn), half * jnp.sin(np.pi * turn)
-    return jnp.clip(jnp.stack([x - dx, y - dy, x + dx, y + dy]), 0, 1)
+def _new_wall(u: Float[Array, "4 *N"]) -> Float[Array, "4 *N"]:
+    """Somewhere in the room, in any direction, from uniform numbers."""
+    half = (SHORT + (LONG - SHORT) * u[2]) / 2
+    dx, dy = half * jnp.cos(np.pi * u[3]), half * jnp.sin(np.pi * u[3])
+    return jnp.clip(jnp.stack([u[0] - dx, u[1] - dy, u[0] + dx, u[1] + dy]), 0, 1)
 
 
 def _decimals(values: Any) -> list[float]:

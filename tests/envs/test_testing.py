@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from envs.base import Box, Step
-from envs.registry import make
-from envs.testing import check_environment, check_generator
+from envs.registry import make, problems
+from envs.testing import check_environment, check_generator, check_problem
 from poet.errors import ConfigError, ContractError
 from tests.envs.toy import Corridor, CorridorGenerator, CorridorWorld, Point
 
@@ -53,6 +53,12 @@ def interface(**changes) -> CorridorWorld:
             return super().interface._replace(**changes)
 
     return Declared(12)
+
+
+def described(descriptor: Callable = lambda level, world: world.place, **parts) -> Changed:
+    """A corridor that tells where its point ends."""
+    declared = {"descriptor_names": ("x", "y"), "descriptor_bounds": ((0.0, 9.0), (-1.0, 1.0))}
+    return Changed(descriptor=descriptor, **{**declared, **parts})
 
 
 class NoStep:
@@ -133,8 +139,31 @@ ENVIRONMENTS = {
     "mixes lanes": (Changed(lambda step, _: step._replace(reward=mixed(step.reward))), "its place in a batch"),
     "success above 1": (Changed(success=lambda level, world: 2 + world.place[0]), "`success` must lie in"),
     "success of a shape": (Changed(success=lambda level, world: world.place), "success.* must be float32"),
-    "descriptor without axis": (Changed(descriptor=lambda level, world: world.place[0]), "descriptor.* must be f32"),
+    "descriptor without axis": (
+        described(lambda level, world: world.place[0]),
+        r"descriptor must be f32\[2\] as declared",
+    ),
+    "descriptor of another size": (
+        described(lambda level, world: jnp.zeros(3)),
+        r"descriptor must be f32\[2\] as declared",
+    ),
+    "descriptor of integers": (
+        described(lambda level, world: jnp.arange(2)),
+        r"descriptor must be f32\[2\] as declared",
+    ),
+    "descriptor not finite": (described(lambda level, world: world.place / 0), "`descriptor` is not finite"),
+    "descriptor without names": (
+        Changed(descriptor=lambda level, world: world.place),
+        "descriptor_names must be a tuple",
+    ),
+    "descriptor without bounds": (described(descriptor_bounds=None), "descriptor_bounds must be a finite"),
+    "descriptor with a bound too few": (described(descriptor_bounds=((0.0, 9.0),)), "descriptor_bounds must be"),
+    "descriptor with names alike": (described(descriptor_names=("x", "x")), "descriptor_names must differ"),
 }
+
+
+def test_an_environment_with_descriptor_passes() -> None:
+    check_environment(described(), [GENERATOR.simplest()], deterministic=True)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -264,3 +293,107 @@ def test_toy_reads_what_it_writes() -> None:
     assert GENERATOR.from_json(json.loads(json.dumps(GENERATOR.to_json(genome)))) == genome
     with pytest.raises(ConfigError):
         GENERATOR.from_json({})
+
+
+@dataclasses.dataclass(frozen=True)
+class Hill:
+    """A problem as short as it can be, of which tests break one part."""
+
+    id: str = "hill"
+    num_params: int = 2
+    descriptor_names: tuple[str, ...] = ("x", "y")
+    descriptor_bounds: tuple[tuple[float, float], ...] = ((-1.0, 1.0), (-1.0, 1.0))
+    fitness_bounds: tuple[float, float] = (-2.0, 0.0)
+    deterministic: bool = True
+
+    def sample(self, key):
+        return jax.random.uniform(key, (2,), minval=-1.0)
+
+    def evaluate(self, key, params):
+        return -(params**2).sum(), params
+
+
+def hill(**parts) -> Hill:
+    """The hill with these attributes or methods."""
+    changed = type("Broken", (Hill,), {})()
+    for name, part in parts.items():
+        object.__setattr__(changed, name, part)
+    return changed
+
+
+class NoSample:
+    def __getattr__(self, name):
+        if name == "sample":
+            raise AttributeError(name)
+        return getattr(Hill(), name)
+
+
+class Loose(Hill):
+    __hash__ = None  # type: ignore
+
+
+def noisy(key, params):
+    return -(params**2).sum() * jax.random.uniform(key), params
+
+
+PROBLEMS = {
+    "no sample": (NoSample(), "has no `sample`"),
+    "not hashable": (Loose(), "must be hashable"),
+    "no name": (hill(id=""), "id must be a name"),
+    "no parameters": (hill(num_params=0), "num_params must be an int of at least 1"),
+    "a name left empty": (hill(descriptor_names=("x", "")), "descriptor_names must be a tuple"),
+    "a bound too few": (hill(descriptor_bounds=((-1.0, 1.0),)), "descriptor_bounds must be a finite"),
+    "bounds that are no pairs": (hill(descriptor_bounds=(-1.0, 1.0)), "descriptor_bounds must be a finite"),
+    "unbounded fitness": (hill(fitness_bounds=(-float("inf"), 0.0)), "fitness_bounds must be a finite"),
+    "deterministic as a word": (hill(deterministic="yes"), "deterministic must be a bool"),
+    "samples of another size": (hill(sample=lambda key: jax.random.uniform(key, (3,))), r"sample.* must be f32\[2\]"),
+    "fitness alone": (hill(evaluate=lambda key, params: params.sum()), r"must give \(fitness, descriptor\)"),
+    "fitness of a shape": (hill(evaluate=lambda key, params: (params, params)), "fitness must be float32"),
+    "a coordinate too many": (hill(evaluate=lambda key, params: (-params.sum(), jnp.zeros(3))), r"must be f32\[2\]"),
+    "sample without key": (hill(sample=lambda key: jnp.ones(2)), "the same solution for 128 keys"),
+    "fitness not finite": (
+        hill(evaluate=lambda key, params: (params.sum() / 0, params)),
+        "fitness of samples must lie",
+    ),
+    "fitness out of bounds": (hill(fitness_bounds=(-1.0, 0.0)), "fitness of samples must lie in -1.0 to 0.0"),
+    "descriptor out of bounds": (
+        hill(evaluate=lambda key, params: (-(params**2).sum(), 2 * params)),
+        "descriptor 'x' of samples must lie",
+    ),
+    "hidden state": (
+        hill(evaluate=lambda key, params: (-(params**2).sum() - next(COUNTER) * 1e-9, params)),
+        "evaluate is another program each time",
+    ),
+    "mixes the batch": (
+        hill(evaluate=lambda key, params: (-mixed(params[0] ** 2 / 128), params)),
+        "its place in a batch",
+    ),
+    "noise": (hill(evaluate=noisy), "deterministic is declared, but another key"),
+    "draws a list": (hill(draw=lambda params: [[0]]), r"draw\(params\) must be u8\[H, W, 3\]"),
+}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_broken_problem(name: str) -> None:
+    broken, words = PROBLEMS[name]
+    with pytest.raises(ContractError, match=words):
+        check_problem(broken)
+
+
+def test_sound_problems_pass() -> None:
+    check_problem(Hill())
+    check_problem(hill(evaluate=noisy, deterministic=False))
+
+
+@pytest.mark.parametrize("name", ["sphere", "rastrigin", "arm"])
+def test_our_problems_pass(name: str) -> None:
+    check_problem(problems.make(name))
+
+
+def test_maze_passes() -> None:
+    check_generator(make("maze", horizon=60))
+
+
+@pytest.mark.slow
+def test_gaits_pass() -> None:
+    check_generator(make("walker-gaits", horizon=60))
