@@ -13,10 +13,11 @@ from poet.errors import ContractError
 from poet.executors.local import local
 from poet.learners.config import ESConfig
 from poet.learners.es import es
-from poet.runs.config import Config, MapElitesRun, PoetRun
+from poet.runs.config import Config, MapElitesRun, PairsRun, PoetRun
 from poet.search.base import Search
 from poet.search.map_elites.scoring import Scoring, of_agents, of_problem
 from poet.search.map_elites.search import map_elites
+from poet.search.pairs.search import feature_places, pairs
 from poet.search.poet.search import poet
 from poet.types import Genome, Params
 
@@ -61,6 +62,17 @@ def map_elites_run(config: MapElitesRun, *, scoring: Scoring | None = None, arch
     if config.offset is not None:
         scoring = scoring._replace(offset=config.offset)
     return map_elites(config.search, archive, scoring, config.execution.devices)
+
+
+@build.register
+def pairs_run(config: PairsRun, *, generator: Generator | None = None) -> Search:
+    """MAP-Elites over pairs; `generator` instead of the config's own."""
+    generator = generator or config.generator.make()
+    policy = mlp(generator.environment.interface, config.policy)
+    learner = es(config.es, policy.num_params)
+    executor = local(generator.environment, policy, learner, config.execution)
+    bounds = [generator.feature_bounds[place] for place in feature_places(generator, config.search.features)]
+    return pairs(config.search, generator, policy, learner, executor, make(config.archive.spec(bounds)))
 
 
 def _scoring(config: MapElitesRun) -> tuple[Scoring, Sequence[Sequence[float]]]:

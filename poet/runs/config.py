@@ -17,6 +17,7 @@ from poet.errors import ConfigError, ContractError, unknown
 from poet.executors.config import ExecutionConfig
 from poet.learners.config import ESConfig
 from poet.search.map_elites.config import MapElitesConfig
+from poet.search.pairs.config import PairsConfig
 from poet.search.poet.config import PoetConfig
 
 # What may change when a run goes on: how long, where and how often it is saved. All else is the run's identity.
@@ -117,7 +118,24 @@ class MapElitesRun(Config):
         return f"{self.problem.id}, {emitters} in batches of {self.search.batch}, {self.archive.kind} archive"
 
 
-KINDS: dict[str, type[Config]] = {kind.kind: kind for kind in (PoetRun, MapElitesRun)}
+@dataclasses.dataclass(frozen=True)
+class PairsRun(Config):
+    """Solved environments of every kind, each with the agent that solves it."""
+
+    kind: ClassVar[str] = "map-elites-pairs"
+
+    generator: GeneratorConfig = dataclasses.field(default_factory=WalkerConfig)
+    policy: PolicyConfig = dataclasses.field(default_factory=PolicyConfig)
+    es: ESConfig = dataclasses.field(default_factory=ESConfig)
+    archive: ArchiveConfig = dataclasses.field(default_factory=ArchiveConfig)
+    search: PairsConfig = dataclasses.field(default_factory=PairsConfig)
+
+    def describe(self) -> str:
+        """Generator, and the coordinates of the archive."""
+        return f"pairs of {self.generator.id}, by {', '.join(self.search.features) or 'all features'}"
+
+
+KINDS: dict[str, type[Config]] = {kind.kind: kind for kind in (PoetRun, MapElitesRun, PairsRun)}
 
 
 def _encode(value: Any) -> Any:

@@ -4,8 +4,9 @@ from archives.config import ArchiveConfig
 from envs.arm.config import ArmConfig
 from envs.walker.config import WalkerConfig, WalkerGaitConfig
 from poet.learners.config import ESConfig
-from poet.runs.config import Config, MapElitesRun, PoetRun
+from poet.runs.config import Config, MapElitesRun, PairsRun, PoetRun
 from poet.search.map_elites.config import MapElitesConfig
+from poet.search.pairs.config import PairsConfig
 from poet.search.poet.config import PoetConfig
 
 PRESETS: dict[str, Config] = {
@@ -63,5 +64,13 @@ PRESETS: dict[str, Config] = {
         archive=ArchiveConfig(shape=(20, 20)),
         search=MapElitesConfig(batch=1024, generations=1, initial=2048, iso_sigma=0.03, line_sigma=0.2),
         offset=-150.0,
+    ),
+    # Solved courses by their hardest obstacles. Agents learn as in `laptop`, on the flat course first.
+    "map-elites-pairs": PairsRun(
+        iterations=200,
+        generator=WalkerConfig(horizon=1600),
+        es=ESConfig(population=256, learning_rate=0.05, learning_rate_decay=0.99, learning_rate_floor=0.01),
+        archive=ArchiveConfig(shape=(10, 10)),
+        search=PairsConfig(features=("roughness", "stump_hi")),
     ),
 }

@@ -1,0 +1,1 @@
+"""MAP-Elites over pairs of environments and agents."""
