@@ -1,5 +1,5 @@
 """Elites from all over the archive as pictures: environments where elites are pairs, solutions where their problem can
-draw them, last frames of their episodes for agents."""
+draw them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,13 @@ def gallery(run: ArchiveRun) -> Figure:
     """Up to 24 elites that lie far apart in the archive, in the order of their first coordinate."""
     try:
         elites = run.archive()
-        rows = sorted(elites.spread(SHOWN), key=lambda row: tuple(elites.columns["descriptor"][row]))
-        paint = painter(run)
-        pictures = [np.asarray(paint(row)) for row in rows] if paint is not None else []
-    except PoetError as error:
-        return _nothing(str(error))
-    if not len(elites):
+    except PoetError:
+        return _nothing("No snapshot of the archive yet: the first comes with the first checkpoint.")
+    paint = painter(run)
+    if not len(elites) or paint is None:
         return _nothing("The archive is empty: no elite was found yet.")
-    if not pictures:
-        return _nothing("The solutions of this run have no pictures.")
+    rows = sorted(elites.spread(SHOWN), key=lambda row: tuple(elites.columns["descriptor"][row]))
+    pictures = [np.asarray(paint(row)) for row in rows]
     height, width = np.mean([picture.shape[:2] for picture in pictures], axis=0)
     columns = int(np.clip(round(np.sqrt(len(rows) * 1.5 * height / width)), 1, 6))
     lines = -(-len(rows) // columns)
@@ -52,10 +50,12 @@ def painter(run: ArchiveRun) -> Callable[[int], np.ndarray] | None:
     draw = getattr(run.problem(), "draw", None)
     if draw is not None:
         return lambda row: draw(run.weights(row, "best"))
-    if not any(name.startswith(GENOME) for name in run.archive().columns):
+    try:
+        pairs = any(name.startswith(GENOME) for name in run.archive().columns)
+        course = getattr(run.generator(), "draw_course", None)
+    except PoetError:
         return None
-    course = getattr(run.generator(), "draw_course", None)
-    return None if course is None else lambda row: course(run.genome(row))
+    return (lambda row: course(run.genome(row))) if pairs and course is not None else None
 
 
 def caption(run: ArchiveRun, row: int, width: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,18 +42,18 @@ def progress_table(run: ArchiveRun, last: int) -> Table:
     return table
 
 
-def elite_table(elites: Elites, top: int) -> Table:
+def elite_table(elites: Elites, top: int, emitters: Sequence[str] = ()) -> Table:
     """The fittest elites: number, fitness, coordinates, when and by which emitter they were made."""
     from rich.table import Table
 
     table = Table(title=f"the fittest of {len(elites)} elites", title_justify="left", title_style="bold")
-    for name in ("elite", "cell", "fitness", *elites.names, "made", "emitter"):
+    for name in ("elite", "cell", "fitness", *elites.names, "id", "emitter"):
         table.add_column(name, justify="right")
     for row in np.argsort(-np.asarray(elites.columns["fitness"], float), kind="stable")[:top]:
         one = {name: elites.columns[name][row] for name in ("cell", "fitness", "descriptor", "emitter")}
         place = [f"{value:.3g}" for value in one["descriptor"]]
-        made, emitter = _name(elites.id(row)), str(one["emitter"]) if one["emitter"] >= 0 else "-"
-        table.add_row(str(row), str(one["cell"]), f"{one['fitness']:.4g}", *place, made, emitter)
+        maker = _maker(emitters, int(one["emitter"]))
+        table.add_row(str(row), str(one["cell"]), f"{one['fitness']:.4g}", *place, _name(elites.id(row)), maker)
     return table
 
 
@@ -60,8 +61,7 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
     """All that is known of one elite: fitness, place, environment, who made it of whom, and its line of descent."""
     elites, names = run.archive(), run.emitters()
     elites.check(row)
-    emitter = int(elites.columns["emitter"][row])
-    maker = names[emitter] if 0 <= emitter < len(names) else "the start" if emitter < 0 else f"emitter {emitter}"
+    maker = _maker(names, int(elites.columns["emitter"][row]))
     world = run.about(row)[1]
     line = run.lineage(row)
     children = [other for other in range(len(elites)) if elites.id(row) in elites.parents(other)]
@@ -71,12 +71,16 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
         f"elite {row}: fitness {elites.columns['fitness'][row]:.6g}, {elites.words(row)}",
         *([f"  environment {world}"] if world else []),
         f"  cell        {elites.columns['cell'][row]}",
-        f"  made        {_name(elites.id(row))}, by {maker}",
+        f"  id          {_name(elites.id(row))}, made by {maker}",
         f"  parents     {', '.join(_name(parent) for parent in elites.parents(row)) or 'none'}",
         f"  children    {', '.join(map(str, children[:LINE])) or 'none'}"
         + (f" and {len(children) - LINE} more" if len(children) > LINE else ""),
         f"  ancestors   {len(known)} in snapshots" + (f": {', '.join(told[:LINE])}" if told else ""),
     ]
+
+
+def _maker(emitters: Sequence[str], number: int) -> str:
+    return "the start" if number < 0 else emitters[number] if number < len(emitters) else f"emitter {number}"
 
 
 def _fitness(run: ArchiveRun, time: int, row: int) -> str:
@@ -106,4 +110,4 @@ def show(run: ArchiveRun, elite: int | None, last: int, top: int) -> None:
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return
     if top:
-        console.print(elite_table(elites, top) if len(elites) else "the archive is empty")
+        console.print(elite_table(elites, top, run.emitters()) if len(elites) else "the archive is empty")

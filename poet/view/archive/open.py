@@ -90,10 +90,11 @@ class ArchiveRun(Run):
     # --- pictures ---
 
     def plots(self) -> Mapping[str, Callable[..., Figure]]:
-        """Overview, heat map, curves, emitters, origins, snapshots, gallery."""
+        """Overview, heat map, curves, emitters, origins, snapshots; a gallery where elites can be drawn as they are."""
+        from poet.view.archive.gallery import painter
         from poet.view.archive.plots import PLOTS
 
-        return PLOTS
+        return PLOTS if painter(self) else {name: made for name, made in PLOTS.items() if name != "gallery"}
 
     def heatmap(self, iteration: int | None = None) -> Figure:
         """Fitness by cell, of the newest snapshot or of the one after so many iterations."""
