@@ -48,7 +48,7 @@ class _Canvas:
         for aside, length in zip((0.125, 0, -0.125), far):
             way = 2 * np.pi * (heading + aside)
             tip = np.array([x, y]) + length * np.array([np.cos(way), np.sin(way)])
-            self.line(np.array([[x, y], tip]), BEAM, 0.004)
+            self.line(np.array([[x, y], tip]), BEAM, 0.006)
 
 
 def draw_course(genome: MazeGenome, width: int) -> UInt8[np.ndarray, "H W 3"]:

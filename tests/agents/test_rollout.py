@@ -102,6 +102,30 @@ def test_one_program_for_any_amount_of_work() -> None:
     assert program._cache_size() == 1
 
 
+class Told(Drift):
+    """A drifting point that says where it ended, and how that compares with the wind."""
+
+    def descriptor(self, level, world):  # type: ignore[no-untyped-def]
+        return jnp.stack([world, level["wind"]])
+
+
+def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
+    params, grounds, ground, num, num_grounds = args = work()
+    silent, told = run(*args), jax.jit(rollout(Told(), POLICY, LANES, 7))(*args)
+    assert silent.descriptor.shape == (QUEUE, 0)
+    assert told.descriptor.shape == (QUEUE, 2)
+    for name in ("fitness", "length", "success", "lane_steps"):
+        np.testing.assert_array_equal(getattr(silent, name), getattr(told, name))
+    for q in (0, 37, 69):
+        at = int(ground[q])
+        seen = record(ENV, POLICY, params[q], grounds.key[at], {"wind": grounds.genome["wind"][at]}, lanes=LANES)
+        assert float(told.descriptor[q, 0]) == pytest.approx(float(seen.worlds[-1]), abs=1e-5)
+    same_wind = np.asarray(told.descriptor[: int(num), 1]).reshape(-1, 5)
+    assert (same_wind == same_wind[0]).all()
+    assert len(set(same_wind[0])) == 5
+    assert not np.asarray(told.descriptor[int(num) :]).any()
+
+
 def test_record_shows_the_same_episode() -> None:
     params, grounds, ground, num, num_grounds = work()
     outcome = run(params, grounds, ground, num, num_grounds)

@@ -17,6 +17,8 @@ SPECS = {
     "grid-soft": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS, "soft": SOFT},
     "cvt": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300},
     "cvt-soft": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300, "soft": SOFT},
+    "unstructured": {"kind": "unstructured", "capacity": 12, "bounds": BOUNDS, "threshold": 0.4},
+    "unstructured-roomy": {"kind": "unstructured", "capacity": 80, "bounds": BOUNDS, "threshold": 0.2},
 }
 EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
 

@@ -26,16 +26,25 @@ class Config(GeneratorConfig):
 """
 
 
+PROBLEM = PLUGIN.replace("GeneratorConfig", "ProblemConfig").replace("caves", "hills")
+
+
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two installed packages that plug in a generator each; one explodes on import."""
+    """Installed packages that plug in a generator or a problem each; two explode on import."""
     (tmp_path / "good_plugin.py").write_text(PLUGIN)
+    (tmp_path / "hill_plugin.py").write_text(PROBLEM)
     (tmp_path / "bad_plugin.py").write_text("raise RuntimeError('no licence for the simulator')\n")
-    for name, entry in (("good", "caves = good_plugin:Config"), ("bad", "moons = bad_plugin:Config")):
+    for name, kind, entry in (
+        ("good", "generators", "caves = good_plugin:Config"),
+        ("bad", "generators", "moons = bad_plugin:Config"),
+        ("hill", "problems", "hills = hill_plugin:Config"),
+        ("broken", "problems", "craters = bad_plugin:Config"),
+    ):
         folder = tmp_path / f"{name}_plugin-1.0.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-plugin\nVersion: 1.0\n")
-        (folder / "entry_points.txt").write_text(f"[poet.generators]\n{entry}\n")
+        (folder / "entry_points.txt").write_text(f"[poet.{kind}]\n{entry}\n")
     monkeypatch.syspath_prepend(tmp_path)
 
 
@@ -95,7 +104,49 @@ def test_a_config_without_make_says_so() -> None:
         Idle().make()
 
 
+def test_problems_have_a_list_of_their_own() -> None:
+    assert {"arm", "sphere", "rastrigin"} <= set(registry.problems.names())
+    assert not set(registry.problems.names()) & set(registry.names())
+    assert {"walker", "walker-gaits", "maze"} <= set(registry.generators.names())
+    assert registry.problems.make("sphere", num_params=8).num_params == 8
+    with pytest.raises(ConfigError, match="unknown problem 'shpere'. Did you mean 'sphere'?"):
+        registry.problems.make("shpere")
+    with pytest.raises(ConfigError, match="unknown option of problem 'arm': 'joints'. Did you mean 'num_joints'"):
+        registry.problems.make("arm", joints=3)
+    assert {state for _, state in registry.problems.status() + registry.status()} == {"ok"}
+
+
+@pytest.mark.usefixtures("plugins")
+def test_plugged_in_problems() -> None:
+    assert registry.problems.make("hills", depth=4) == "hills of depth 4"
+    assert not {"hills", "craters"} & set(registry.names())
+    rows = dict(registry.problems.status())
+    assert rows["hills"] == rows["sphere"] == "ok"
+    assert "no licence for the simulator" in rows["craters"]
+    with pytest.raises(ConfigError, match="problem 'craters' failed to load"):
+        registry.problems.make("craters")
+
+
+def test_a_problem_is_registered_as_one() -> None:
+    @registry.register
+    @dataclasses.dataclass(frozen=True)
+    class Idle(registry.ProblemConfig):
+        id: ClassVar[str] = "idle-problem"
+
+    try:
+        assert registry.problems.config_class("idle-problem") is Idle
+        assert "idle-problem" not in registry.names()
+        with pytest.raises(ContractError, match="Idle must define make.* -> Problem"):
+            registry.problems.make("idle-problem")
+    finally:
+        del registry.problems.known["idle-problem"]
+
+
 def test_listing_and_configuring_start_no_jax() -> None:
-    code = "import sys; from envs import registry; registry.config_class('walker')(); print('jax' in sys.modules)"
+    code = (
+        "import sys; from envs import registry; "
+        "[kind.config_class(name)() for kind in (registry.generators, registry.problems) for name in kind.names()]; "
+        "print('jax' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -67,6 +67,26 @@ def test_devices_and_queue_change_no_bit(devices: int, queue: int) -> None:
     same(one.optimise(tasks(3)), other.optimise(tasks(3)))
 
 
+class Told(Drift):
+    def descriptor(self, level, world):  # type: ignore[no-untyped-def]
+        return jnp.stack([world, jnp.abs(world)])
+
+
+def test_descriptors_come_back_in_order() -> None:
+    def told(devices: int, queue: int):  # type: ignore[no-untyped-def]
+        return local(Told(), POLICY, LEARNER, ExecutionConfig(lanes=8, devices=devices, queue=queue, chunk=7))
+
+    silent, result = evaluated(executor()), evaluated(told(1, 64))
+    same(result, evaluated(told(3, 8)))
+    assert silent.descriptor.shape == (len(PAIRS), 0)
+    assert result.descriptor.shape == (len(PAIRS), 2)
+    np.testing.assert_array_equal(result.descriptor[:, 1], np.abs(result.descriptor[:, 0]))
+    np.testing.assert_array_equal(result.success, result.descriptor[:, 0] > 1)
+    assert 0 < result.success.mean() < 1
+    same(silent[:3], result[:3])
+    assert told(1, 64).optimise(tasks(2, scored=3))[1].score.descriptor.shape == (3, 2)
+
+
 def test_a_task_is_not_touched_by_its_neighbours() -> None:
     runner = executor()
     together = runner.optimise(tasks(4))
