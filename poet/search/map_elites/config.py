@@ -18,6 +18,9 @@ class MapElitesConfig:
     islands: int = 1  # archives that advance apart, each on a device, and are merged after each iteration
     # What makes solutions: of each name as many as it is listed times, side by side.
     emitters: tuple[str, ...] = ("iso_line",)
+    # So many of them act in a generation and share the batch: those that a bandit expects most of (Cully 2021,
+    # arXiv 2007.05352). None for all.
+    active: int | None = None
 
     iso_sigma: float = 0.01  # iso_line (Vassiliades and Mouret 2018, arXiv 1804.03906): noise on every parameter
     line_sigma: float = 0.2  # iso_line: noise along the line to another elite
@@ -47,10 +50,16 @@ class MapElitesConfig:
         for name in self.emitters:
             if name not in EMITTERS:
                 raise unknown("emitter", name, EMITTERS)
-        if not self.emitters or self.batch % len(self.emitters):
+        if not self.emitters:
+            raise ConfigError("search.emitters expects at least one")
+        if self.active is not None and not 1 <= self.active < len(self.emitters):
             raise ConfigError(
-                f"search.batch {self.batch} expects to be shared equally by search.emitters, got {len(self.emitters)}"
+                f"search.active expects fewer than the {len(self.emitters)} of search.emitters and at least 1, "
+                f"got {self.active}"
             )
+        sharers = self.active or len(self.emitters)
+        if self.batch % sharers:
+            raise ConfigError(f"search.batch {self.batch} expects to be shared equally by {sharers} emitters")
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise ConfigError(f"search.bounds expects a low and a higher high, got {self.bounds}")
         if "polynomial" in self.emitters and self.bounds is None:
@@ -62,5 +71,10 @@ class MapElitesConfig:
         for name, choices in (("climb", ("improvement", "gain", "fitness")), ("restart", ("stalled", "collapsed"))):
             if getattr(self, name) not in choices:
                 raise ConfigError(f"search.{name} expects one of {choices}, got {getattr(self, name)!r}")
-        if "es" in self.emitters and (self.batch // len(self.emitters)) % 2:
+        if "es" in self.emitters and self.share % 2:
             raise ConfigError("an es emitter needs an even share of search.batch")
+
+    @property
+    def share(self) -> int:
+        """Solutions that each acting emitter makes in a generation."""
+        return self.batch // (self.active or len(self.emitters))

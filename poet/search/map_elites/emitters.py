@@ -1,12 +1,12 @@
 """Emitters: what makes the next solutions out of an archive. Here those that vary elites and remember nothing."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, UInt32
+from jaxtyping import Array, Float, Int, UInt32
 
 from archives.base import NOBODY, AddInfo, Archive
 from poet.search.map_elites import noise
@@ -15,22 +15,24 @@ from poet.types import Key, Params, PyTree
 
 
 class Offspring(NamedTuple):
-    """Solutions to be evaluated, and from which elites they come."""
+    """Solutions to be evaluated, from which elites they come, and which of an emitter's `names` made them."""
 
     params: Float[Array, "B G"]
     parents: UInt32[Array, "B 2 2"]
+    emitter: Int[Array, "B"]
 
 
 def orphans(params: Params) -> Offspring:
-    """Solutions f32[B, G] that come from no elite."""
-    return Offspring(jnp.asarray(params), jnp.full((len(params), 2, 2), NOBODY))
+    """Solutions f32[B, G] that come from no elite and no emitter."""
+    size = len(params)
+    return Offspring(jnp.asarray(params), jnp.full((size, 2, 2), NOBODY), jnp.full(size, -1))
 
 
 class Emitter(NamedTuple):
     """Pure functions; `archive` is the archive's state throughout.
 
     Attributes:
-      name: for journals and pictures.
+      names: of those who make solutions in it, for journals and pictures.
       batch: solutions that it emits each time.
       init: key -> state.
       emit: (key, state, archive) -> (state, Offspring).
@@ -38,11 +40,16 @@ class Emitter(NamedTuple):
         offered to the archive.
     """
 
-    name: str
+    names: tuple[str, ...]
     batch: int
     init: Callable[[Key], PyTree]
     emit: Callable[[Key, PyTree, PyTree], tuple[PyTree, Offspring]]
     tell: Callable[[Key, PyTree, PyTree, Float[Array, "B G"], Float[Array, "B"], AddInfo], PyTree]
+
+
+def part(info: AddInfo, rows: Any) -> AddInfo:
+    """What it tells of some entries of the batch; the counts stay those of the whole."""
+    return AddInfo._make([*(each[rows] for each in info[:-1]), info.counts])
 
 
 Prior = Callable[[Key], Params]  # draws one solution to begin with
@@ -58,9 +65,9 @@ def variation(name: str, config: MapElitesConfig, archive: Archive, prior: Prior
         from_prior = jax.random.split(jax.random.fold_in(key, 3), batch)
         params = lax.cond(one.valid[0], lambda: children, lambda: jax.vmap(prior)(from_prior))
         parents = jnp.stack([one.id, two.id if name in TWO_PARENTS else jnp.full_like(two.id, NOBODY)], axis=1)
-        return state, Offspring(params, parents)
+        return state, Offspring(params, parents, jnp.zeros(batch, jnp.int32))
 
-    return Emitter(name, batch, lambda key: (), emit, lambda key, state, *_: state)
+    return Emitter((name,), batch, lambda key: (), emit, lambda key, state, *_: state)
 
 
 def clip(config: MapElitesConfig, params: Float[Array, "B G"]) -> Float[Array, "B G"]:

@@ -55,7 +55,8 @@ def es_emitter(
         # The strategy learns from what was evaluated, so it is told the candidates as clipped here.
         params = clip(config, candidates.reshape(count * population, num_params))
         origin = jnp.repeat(state.origin, population, axis=0)
-        return state._replace(learner=asked), Offspring(params, jnp.stack([origin, jnp.full_like(origin, NOBODY)], 1))
+        parents = jnp.stack([origin, jnp.full_like(origin, NOBODY)], axis=1)
+        return state._replace(learner=asked), Offspring(params, parents, jnp.zeros(len(params), jnp.int32))
 
     def tell(
         key: Key,
@@ -90,7 +91,7 @@ def es_emitter(
 
         return lax.cond(over.any(), restart, lambda: going_on)
 
-    return Emitter("es", count * population, init, emit, tell)
+    return Emitter(("es",), count * population, init, emit, tell)
 
 
 def standing(status: Int[Array, "P"], gain: Float[Array, "P"]) -> Float[Array, "P"]:

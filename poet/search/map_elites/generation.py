@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, Float, UInt32
 
 from archives.base import AddInfo, Archive, Counts, entries
+from archives.stats import Sources, sources
+from poet.search.map_elites.bandit import bandit
 from poet.search.map_elites.config import MapElitesConfig
-from poet.search.map_elites.emitters import Emitter, Offspring, Prior, variation
+from poet.search.map_elites.emitters import Emitter, Offspring, Prior, part, variation
 from poet.search.map_elites.es_emitter import es_emitter
 from poet.types import Key, PyTree
 
@@ -23,26 +25,23 @@ class Island(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What became of offspring: the archive's counts, and added and improved by emitter, i32[K]."""
+    """What became of offspring: the archive's counts, and the same by emitter."""
 
     counts: Counts
-    added: Int[Array, "K"]
-    improved: Int[Array, "K"]
+    sources: Sources
 
 
 class Generation(NamedTuple):
     """Pure functions on one island.
 
     Attributes:
-      names: of the K emitters, in the order of the batch.
-      batches: what each of them emits.
+      names: of the K emitters.
       init: (key, example of a solution) -> Island, nothing evaluated yet.
       emit: (key, island) -> (island, Offspring).
       absorb: (key, island, id of the first u32[2], offspring, fitness, descriptor) -> (island, Tally, AddInfo).
     """
 
     names: tuple[str, ...]
-    batches: tuple[int, ...]
     init: Callable[[Key], Island]
     emit: Callable[[Key, Island], tuple[Island, Offspring]]
     absorb: Callable[
@@ -53,16 +52,21 @@ class Generation(NamedTuple):
 
 def generation(config: MapElitesConfig, archive: Archive, prior: Prior, num_params: int) -> Generation:
     """What the config's emitters do together: equal ones act as one, strategies side by side under `vmap`."""
-    share = config.batch // len(config.emitters)
-    emitters: list[Emitter] = [
-        es_emitter(config, archive, prior, num_params, count, share)
-        if name == "es"
-        else variation(name, config, archive, prior, count * share)
-        for name, count in Counter(config.emitters).items()
-    ]
+
+    def emitter(name: str, count: int) -> Emitter:
+        if name == "es":
+            return es_emitter(config, archive, prior, num_params, count, config.share)
+        return variation(name, config, archive, prior, count * config.share)
+
+    counts = Counter(config.emitters)
+    if config.active is None:
+        emitters = [emitter(name, count) for name, count in counts.items()]
+    else:
+        emitters = [bandit([emitter(name, 1) for name in counts], list(counts.values()), config.active)]
+    names = [emitter.names for emitter in emitters]
+    offsets = [sum(map(len, names[:k])) for k in range(len(names))]
     starts = [sum(emitter.batch for emitter in emitters[:k]) for k in range(len(emitters))]
     mine = [slice(start, start + emitter.batch) for start, emitter in zip(starts, emitters)]
-    maker = jnp.concatenate([jnp.full(emitter.batch, k, jnp.int32) for k, emitter in enumerate(emitters)])
 
     def init(key: Key) -> Island:
         states = tuple(emitter.init(jax.random.fold_in(key, k)) for k, emitter in enumerate(emitters))
@@ -73,13 +77,13 @@ def generation(config: MapElitesConfig, archive: Archive, prior: Prior, num_para
         for k, emitter in enumerate(emitters):
             state, made = emitter.emit(jax.random.fold_in(key, k), island.emitters[k], island.archive)
             states.append(state)
-            offspring.append(made)
+            offspring.append(made._replace(emitter=made.emitter + offsets[k]))
         return island._replace(emitters=tuple(states)), jax.tree.map(lambda *parts: jnp.concatenate(parts), *offspring)
 
     def absorb(
         key: Key, island: Island, first: UInt32[Array, "2"], offspring: Offspring, fitness: Array, descriptor: Array
     ) -> tuple[Island, Tally, AddInfo]:
-        batch = entries(offspring.params, fitness, descriptor, parents=offspring.parents, emitter=maker)
+        batch = entries(offspring.params, fitness, descriptor, parents=offspring.parents, emitter=offspring.emitter)
         batch = batch._replace(id=batch.id + first)
         kept, info = archive.add(island.archive, batch)
         states = tuple(
@@ -89,18 +93,11 @@ def generation(config: MapElitesConfig, archive: Archive, prior: Prior, num_para
                 kept,
                 offspring.params[mine[k]],
                 fitness[mine[k]],
-                info._replace(
-                    **{name: getattr(info, name)[mine[k]] for name in ("status", "improvement", "stored", "cell")}
-                ),
+                part(info, mine[k]),
             )
             for k, emitter in enumerate(emitters)
         )
-        new = info.status == 2
-        added, improved = (
-            jnp.stack([jnp.sum(which[own]) for own in mine]) for which in (info.stored & new, info.stored & ~new)
-        )
-        return Island(kept, states), Tally(info.counts, added, improved), info
+        tally = Tally(info.counts, sources(batch, info, sum(map(len, names))))
+        return Island(kept, states), tally, info
 
-    return Generation(
-        tuple(emitter.name for emitter in emitters), tuple(emitter.batch for emitter in emitters), init, emit, absorb
-    )
+    return Generation(sum(names, ()), init, emit, absorb)

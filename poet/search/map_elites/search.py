@@ -18,8 +18,9 @@ from jax import lax
 from jaxtyping import Array
 
 from archives.base import Archive
+from archives.layout import num_rows
 from archives.stats import summary
-from archives.table import columns, num_rows
+from archives.table import columns
 from poet.errors import ConfigError
 from poet.search.base import Info, Search, Snapshot
 from poet.search.map_elites.config import MapElitesConfig
@@ -183,8 +184,8 @@ def _row(state: State, archive: Archive, scoring: Scoring, elites: Any, tally: T
         **{name: float(getattr(whole, name)) for name in ("coverage", "qd_score", "best", "mean")},
         **{name: int(count) for name, count in tally.counts._asdict().items() if name != "seen"},
         "emitters": {
-            name: {"added": int(added), "improved": int(improved)}
-            for name, added, improved in zip(names, tally.added, tally.improved)
+            name: {part: int(count[k]) for part, count in tally.sources._asdict().items()}
+            for k, name in enumerate(names)
         },
     }
 

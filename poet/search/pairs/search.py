@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from archives.base import NOBODY, Archive, entries
+from archives.layout import num_rows
 from archives.stats import summary
-from archives.table import columns, num_rows
+from archives.table import columns
 from envs.base import Generator
 from poet.agents.policy import Policy
 from poet.errors import unknown

@@ -98,6 +98,7 @@ def test_islands_share_what_they_found() -> None:
         (SPEC, {"emitters": ("gaussian",), "sigma": 0.5}),
         (SPEC, {"emitters": ("polynomial", "crossover"), "bounds": (-5.12, 5.12)}),
         (SPEC, {"emitters": ("iso_line", "iso_line", "gaussian", "es"), "sigma": 0.5}),
+        (SPEC, {"emitters": ("iso_line", "gaussian", "es", "es"), "sigma": 0.5, "active": 2}),
     ],
 )
 def test_every_emitter_fills_the_archive(spec: dict, options: dict) -> None:
@@ -106,6 +107,7 @@ def test_every_emitter_fills_the_archive(spec: dict, options: dict) -> None:
     assert rows[1]["qd_score"] > rows[0]["qd_score"] > 0
     assert set(rows[1]["emitters"]) == set(config.emitters)
     assert all(made["improved"] + made["added"] > 0 for made in rows[0]["emitters"].values())
+    assert sum(made["evaluations"] for made in rows[1]["emitters"].values()) == 20 * 32
     if config.bounds:
         assert np.abs(info.elites().columns["params"]).max() <= 5.12
 
