@@ -3,7 +3,7 @@
 An archive keeps the best of what was found, by what it is like. It is a triple of pure functions over a state that is
 allocated at capacity and never grows, so a batch of one shape compiles once.
 
-Axes: B batch, R rows (places for elites), C cells, D descriptor.
+Axes: B batch, R rows (places for elites), C cells, D descriptor, M objectives.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ class Entries(NamedTuple):
 
     Attributes:
       payload: what an elite is: an agent, a genome, a pair of both; any pytree of arrays [B, ...].
-      fitness: bigger is better.
+      fitness: bigger is better; f32[B, M] where an archive keeps trade-offs between M > 1 objectives (`pareto`).
       descriptor: what it is like, coordinates of the archive.
       id: (iteration, number), unique within a run; it travels with an elite and decides ties: the smaller one wins.
       parents: ids of up to two parents, `NOBODY` where there is none.
@@ -34,7 +34,7 @@ class Entries(NamedTuple):
     """
 
     payload: PyTree
-    fitness: Float[Array, "B"]
+    fitness: Float[Array, "B"] | Float[Array, "B M"]
     descriptor: Float[Array, "B D"]
     id: UInt32[Array, "B 2"]
     parents: UInt32[Array, "B 2 2"]
@@ -61,6 +61,7 @@ class AddInfo(NamedTuple):
       status: 2 if its place was free, 1 if it beats what stood there (the threshold, under the soft rule), else 0.
       improvement: by how much, also where negative; its fitness where the place was free; -inf if it was rejected.
       stored: whether it is in the archive now: of several in one place the best is.
+      added: whether it is stored, and in a place that was free.
       cell: i32, where it belongs; -1 if it was rejected or has no cell.
       counts: sums over the batch.
     """
@@ -68,6 +69,7 @@ class AddInfo(NamedTuple):
     status: Int[Array, "B"]
     improvement: Float[Array, "B"]
     stored: Bool[Array, "B"]
+    added: Bool[Array, "B"]
     cell: Int[Array, "B"]
     counts: Counts
 
@@ -92,7 +94,7 @@ class Archive(NamedTuple):
 
 def entries(
     payload: PyTree,
-    fitness: Float[Array, "B"],
+    fitness: Float[Array, "B"] | Float[Array, "B M"],
     descriptor: Float[Array, "B D"],
     *,
     iteration: int | Int[Array, ""] = 0,
@@ -102,9 +104,11 @@ def entries(
 ) -> Entries:
     """A batch from what an evaluation gives: number b of `iteration` is entry b.
 
-    Raises `ShapeError` where batch sizes differ.
+    Raises `ShapeError` where batch sizes differ, or something is no array.
     """
-    size = fitness.shape[0]
+    for name, array in (("fitness", fitness), ("descriptor", descriptor)):
+        _check_array(name, array)
+    size = fitness.shape[0] if fitness.ndim else 0
     number = jnp.arange(size, dtype=jnp.uint32)
     made = Entries(
         payload,
@@ -115,7 +119,7 @@ def entries(
         jnp.full(size, emitter, jnp.int32) if isinstance(emitter, int) else emitter,
         jnp.ones(size, bool) if valid is None else valid,
     )
-    sizes = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(made)}
+    sizes = {np.shape(leaf)[0] if np.ndim(leaf) else None for leaf in jax.tree.leaves(made)}
     if sizes != {size}:
         raise ShapeError(
             f"expected {size} of everything, as of fitness f32[{size}]; got leading axes of {sorted(map(str, sizes))}"
@@ -123,16 +127,20 @@ def entries(
     return made
 
 
-def check_entries(batch: Entries, example: PyTree, num_descriptors: int) -> None:
+def check_entries(batch: Entries, example: PyTree, num_descriptors: int, num_objectives: int = 1) -> None:
     """Raises `ShapeError` unless a batch fits the archive: shapes and dtypes, known before anything is traced.
 
     `example` is the archive's payload with one more leading axis of any size.
     """
-    size = np.shape(batch.fitness)
-    if len(size) != 1:
-        raise ShapeError(f"expected fitness f32[B], got shape {size}: one number for each entry")
+    _check_array("fitness", batch.fitness)
+    objectives = () if num_objectives == 1 else (num_objectives,)
+    size = np.shape(batch.fitness)[:1]
+    if not size or np.shape(batch.fitness)[1:] != objectives:
+        wanted = ", ".join(["B", *map(str, objectives)])
+        each = "one number" if num_objectives == 1 else f"{num_objectives} objectives"
+        raise ShapeError(f"expected fitness f32[{wanted}], got shape {np.shape(batch.fitness)}: {each} for each entry")
     fixed = (
-        ("fitness", batch.fitness, (), jnp.float32),
+        ("fitness", batch.fitness, objectives, jnp.float32),
         ("descriptor", batch.descriptor, (num_descriptors,), jnp.float32),
         ("id", batch.id, (2,), jnp.uint32),
         ("parents", batch.parents, (2, 2), jnp.uint32),
@@ -148,7 +156,13 @@ def check_entries(batch: Entries, example: PyTree, num_descriptors: int) -> None
         _check(f"payload{jax.tree_util.keystr(path)}", leaf, (*size, *like.shape[1:]), like.dtype)
 
 
+def _check_array(name: str, array: Any) -> None:
+    if not (hasattr(array, "shape") and hasattr(array, "dtype")):
+        raise ShapeError(f"expected {name} as an array, got {type(array).__name__}: give jnp.asarray({name}, dtype)")
+
+
 def _check(name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> None:
+    _check_array(name, array)
     if np.shape(array) != shape or array.dtype != dtype:
         raise ShapeError(
             f"expected {name} {np.dtype(dtype).name}{list(shape)}, got {array.dtype}{list(np.shape(array))}: "

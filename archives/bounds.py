@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from archives.base import Entries
+from archives.layout import total
 from poet.errors import ConfigError
 
 OutOfBounds = Literal["clip", "reject"]
@@ -20,8 +21,8 @@ def sift(
 
     Returns the batch and the counts seen, not_finite, outside and clipped.
     """
-    finite = jnp.isfinite(batch.fitness.reshape(batch.fitness.shape[0], -1)).all(1)
-    finite &= jnp.isfinite(batch.descriptor).all(1)
+    # A sum of objectives is finite where they all are, unless it overflows: then they cannot be ranked by it.
+    finite = jnp.isfinite(total(batch.fitness)) & jnp.isfinite(batch.descriptor).all(1)
     strays = ((batch.descriptor < low) | (batch.descriptor > high)).any(1)
     rejects = out_of_bounds == "reject"
     num_strays = jnp.sum(batch.valid & finite & strays)

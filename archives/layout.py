@@ -3,7 +3,9 @@
 Axes: R rows, C cells, M occupied rows.
 """
 
+import functools
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,11 +41,26 @@ def row_cells(spec: Spec) -> np.ndarray:
     return np.repeat(np.arange(num_cells(spec), dtype=np.int32), spec.get("front", 1))
 
 
+def num_objectives(spec: Spec) -> int:
+    """M: above 1 a fitness is f32[M], and where one number is asked for it is their sum."""
+    return spec.get("num_objectives", 1)
+
+
+def total(fitness: Any) -> Any:
+    """The sum of the objectives, [B] from [B, M]; a fitness that is one number is itself.
+
+    Added from the left, so that NumPy and every device give the same.
+    """
+    if fitness.ndim == 1:
+        return fitness
+    return functools.reduce(operator.add, (fitness[:, m] for m in range(fitness.shape[1])))
+
+
 def best_of_cells(spec: Spec, elites: Any) -> tuple[Any, Any]:
     """The best fitness of each cell, [C], and whether there is one, bool[C]; 0 and False where there is none.
 
     `elites` are rows (`Archive.elites(state)`), of jax arrays or NumPy's, or columns (`table.columns`).
-    A fitness that is not finite counts as none. NumPy gives float64.
+    A fitness that is not finite counts as none, one of several objectives is their sum. NumPy gives float64.
     """
     if isinstance(elites, Mapping):
         known = np.isfinite(elites["fitness"])
@@ -51,8 +68,9 @@ def best_of_cells(spec: Spec, elites: Any) -> tuple[Any, Any]:
         np.maximum.at(best, elites["cell"][known], elites["fitness"][known])
     else:
         xp = elites.fitness.__array_namespace__()
-        known = elites.valid & xp.isfinite(elites.fitness)
-        fitness = elites.fitness.astype(xp.result_type(float))
+        fitness = total(elites.fitness)
+        known = elites.valid & xp.isfinite(fitness)
+        fitness = fitness.astype(xp.result_type(float))
         best = xp.where(known, fitness, -xp.inf).reshape(num_cells(spec), -1).max(axis=1)
     there = best > -np.inf
     return best.__array_namespace__().where(there, best, 0), there

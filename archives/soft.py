@@ -44,6 +44,8 @@ def raise_thresholds(
     """
     num_cells = threshold.shape[0]
     cell, fitness = jax.lax.sort((jnp.where(accepted, cell, num_cells), fitness), num_keys=2)
+    if not cell.size:
+        return threshold
     starts = jnp.concatenate([jnp.ones(1, bool), cell[1:] != cell[:-1]])
     fitness = jnp.where(cell < num_cells, fitness, 0.0)  # what is not accepted may be NaN
     _, total, count = jax.lax.associative_scan(_segmented_sum, (starts, fitness, jnp.ones_like(fitness)))

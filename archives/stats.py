@@ -104,8 +104,8 @@ def sources(batch: Any, info: Any, num_emitters: int) -> Sources:
     """What became of `batch` (`Entries`) according to the `AddInfo` of its insertion, by emitter; exact."""
     return Sources(
         _count(batch.emitter, batch.valid, num_emitters),
-        _count(batch.emitter, info.stored & (info.status == 2), num_emitters),
-        _count(batch.emitter, info.stored & (info.status != 2), num_emitters),
+        _count(batch.emitter, info.added, num_emitters),
+        _count(batch.emitter, info.stored & ~info.added, num_emitters),
     )
 
 

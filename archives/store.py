@@ -89,6 +89,7 @@ def put(
         status=jnp.where(beats, jnp.where(free, 2, 1), 0),
         improvement=jnp.where(placed, batch.fitness - jnp.where(jnp.isfinite(bar), bar, 0.0), -jnp.inf),
         stored=wins,
+        added=wins & free,
         cell=jnp.where(placed, row, -1),
         counts=Counts(none, jnp.sum(wins & free), jnp.sum(wins & ~free), jnp.sum(placed & ~wins), none, none, none),
     )

@@ -110,6 +110,7 @@ def unstructured(
             status=jnp.where(beats, jnp.where(free, 2, 1), 0),
             improvement=jnp.where(batch.valid, batch.fitness - bar, -jnp.inf),
             stored=stored,
+            added=new,
             cell=jnp.full(at.shape, -1),
             counts=Counts(
                 none, jnp.sum(new), jnp.sum(stored & ~new), jnp.sum(batch.valid & ~stored), none, none, none
@@ -197,6 +198,9 @@ def _one_by_one(
     """
     capacity, size = elites.fitness.shape[0], hopeful.shape[0]
     order = jnp.lexsort((batch.id[:, 1], batch.id[:, 0], jnp.where(hopeful, -batch.fitness, jnp.inf)))
+
+    if not size:
+        return elites, order, jnp.full(capacity, -1)
 
     def next_one(carry: tuple) -> tuple:
         i, elites, at, owner = carry

@@ -83,6 +83,18 @@ def test_shapes_and_dtypes_raise_before_tracing_and_leave_the_state(made: Archiv
     same(state, before)
 
 
+def test_lists_raise_with_advice(made: Archive) -> None:
+    plain = make(made.spec)
+    with pytest.raises(ShapeError, match="fitness as an array, got list: give jnp.asarray"):
+        plain.add(made.init(EXAMPLE), GOOD._replace(fitness=GOOD.fitness.tolist()))
+    with pytest.raises(ShapeError, match="descriptor as an array, got list"):
+        plain.add(made.init(EXAMPLE), GOOD._replace(descriptor=GOOD.descriptor.tolist()))
+    with pytest.raises(ShapeError, match="fitness as an array, got list"):
+        entries(floats(2, 3), [1.0, 2.0], floats(2, 2))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ShapeError, match="descriptor as an array, got list"):
+        entries(floats(2, 3), floats(2), [[0.0, 1.0]] * 2)  # pyright: ignore[reportArgumentType]
+
+
 def test_float64_raises_unless_compiled_code_rounds_it_first(made: Archive) -> None:
     plain = make(made.spec)
     with pytest.raises(ShapeError, match=r"fitness float32\[32\], got float64"):

@@ -115,6 +115,14 @@ def test_padding_is_neither_stored_nor_counted(made: Archive) -> None:
     same(info.counts, told.counts)
 
 
+def test_a_batch_of_nothing_changes_nothing(made: Archive) -> None:
+    state, _ = filled(made, 1)
+    after, info = made.add(state, take(batch(1), np.arange(0)))
+    same(after, state)
+    assert not any(map(int, info.counts))
+    assert all(each.shape == (0,) for each in info[:-1])
+
+
 def test_all_elites_can_be_sampled_and_nothing_else(made: Archive) -> None:
     state, _ = filled(made)
     elites = made.elites(state)

@@ -100,6 +100,7 @@ def test_sources_add_up():
         status=np.array([2, 1, 2, 2, 0, 2, 0, 0]),
         improvement=np.zeros(8),
         stored=np.array([1, 1, 0, 1, 0, 1, 0, 0], bool),
+        added=np.array([1, 0, 0, 1, 0, 1, 0, 0], bool),
         cell=np.arange(8),
         counts=Counts(*[np.int32(0)] * 7),
     )
@@ -107,6 +108,16 @@ def test_sources_add_up():
     assert [part.tolist() for part in found] == [[2, 3], [1, 1], [1, 0]]
     compiled = jax.jit(lambda batch, info: stats.sources(batch, info, 2))(batch, info)
     assert [part.tolist() for part in compiled] == [[2, 3], [1, 1], [1, 0]]
+
+
+def test_a_free_place_below_the_threshold_is_added_everywhere():
+    made = archive("grid-soft")
+    low = batch(0)._replace(fitness=np.full(32, -3.0, np.float32))  # thresholds start at -2
+    _, info = made.add(made.init(EXAMPLE), low)
+    assert not info.status.any()
+    found = stats.sources(low, jax.device_get(info), 1)
+    assert found.added == info.counts.added == info.stored.sum() > 0
+    assert found.improved == info.counts.improved == 0
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))

@@ -280,7 +280,7 @@ def pairs(
                 self.counts[name] += int(getattr(info.counts, name))
             for row, (genome, fitness, candidate) in enumerate(offers):
                 if info.stored[row]:
-                    became = "added" if info.status[row] == 2 else "improved"
+                    became = "added" if info.added[row] else "improved"
                     self.made[SOURCES[candidate.source]][became] += 1
                     self.events.append(
                         {
