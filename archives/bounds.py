@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from archives.base import Entries
 from archives.layout import total
+from archives.once import once
 from poet.errors import ConfigError
 
 OutOfBounds = Literal["clip", "reject"]
@@ -21,6 +22,7 @@ def sift(
 
     Returns the batch and the counts seen, not_finite, outside and clipped.
     """
+    batch = batch._replace(fitness=once(batch.fitness), descriptor=once(batch.descriptor))
     # A sum of objectives is finite where they all are, unless it overflows: then they cannot be ranked by it.
     finite = jnp.isfinite(total(batch.fitness)) & jnp.isfinite(batch.descriptor).all(1)
     strays = ((batch.descriptor < low) | (batch.descriptor > high)).any(1)

@@ -13,6 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, UInt32
 
 from archives.base import NOBODY, AddInfo, Archive
+from archives.once import once
 from poet.learners.config import ESConfig
 from poet.learners.es import es
 from poet.search.map_elites.config import MapElitesConfig
@@ -53,7 +54,7 @@ def es_emitter(
     def emit(key: Key, state: Strategies, kept: PyTree) -> tuple[Strategies, Offspring]:
         asked, candidates = jax.vmap(learner.ask)(jax.random.split(key, count), state.learner)
         # The strategy learns from what was evaluated, so it is told the candidates as clipped here.
-        params = clip(config, candidates.reshape(count * population, num_params))
+        params = once(clip(config, candidates.reshape(count * population, num_params)))
         origin = jnp.repeat(state.origin, population, axis=0)
         parents = jnp.stack([origin, jnp.full_like(origin, NOBODY)], axis=1)
         return state._replace(learner=asked), Offspring(params, parents, jnp.zeros(len(params), jnp.int32))

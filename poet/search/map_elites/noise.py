@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
+from archives.once import once
 from poet.types import Key
 
 # sin(2 pi x) on [-1/4, 1/4] as an odd polynomial: Taylor's, off by less than 2e-6.
@@ -43,9 +44,8 @@ def normal(key: Key, shape: tuple[int, ...]) -> Float[Array, "..."]:
 
 def column(key: Key, size: int) -> Float[Array, "size 1"]:
     """Standard normals to be broadcast along rows."""
-    drawn = normal(key, (size, 2))[:, 0]
-    # Written out by a scatter, since XLA:CPU would draw a number anew for each place that it is broadcast to.
-    return jnp.zeros(size).at[jnp.arange(size)].set(drawn, unique_indices=True)[:, None]
+    # Else XLA:CPU would draw a number anew for each place that it is broadcast to.
+    return once(normal(key, (size, 2))[:, 0])[:, None]
 
 
 def _mix(word: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
