@@ -64,7 +64,7 @@ def fake_archive(
     spec = spec or spec_of("grid")
     rng = np.random.default_rng(seed)
     low, high = np.transpose(spec["bounds"])
-    names = ["left foot", "right foot", "height", "speed", "effort"][: len(low)]
+    names = ["left foot", "right foot", "height", "speed", "effort", "tilt"][: len(low)]
     folder.mkdir(parents=True)
     options = {
         "kind": "map-elites",
@@ -81,7 +81,7 @@ def fake_archive(
         "payload": {"params": {"shape": [params], "dtype": "float32"}},
         "descriptor_names": names,
         "fitness_bounds": [-10.0, 0.0],
-        "problem": {"id": "bowl"},
+        "problem": {"id": "arm-v1"},
         "rows": num_cells(spec),
     }
     held: dict[int, dict[str, np.ndarray]] = {}

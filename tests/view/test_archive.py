@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archives.base import entries
+from poet.cli import _pictures
 from poet.errors import ConfigError, RunError
 from poet.runs.config import MapElitesRun
 from poet.view.archive import cells, commands, maps
@@ -24,12 +26,14 @@ KINDS = {
     "grid 3": spec_of("grid", 3, 7),
     "grid 4": spec_of("grid", 4, 4),
     "grid 5": spec_of("grid", 5, 3),
+    "grid 6": {**spec_of("grid", 5, 3), "shape": [3] * 6, "bounds": [[0.0, 1.0]] * 6},
     "cvt 1": spec_of("cvt", 1, 5),
     "cvt 2": spec_of("cvt", 2, 6),
     "cvt 3": spec_of("cvt", 3, 6),
     "unstructured 1": spec_of("unstructured", 1, 6),
     "unstructured 2": spec_of("unstructured", 2, 6),
     "unstructured 4": spec_of("unstructured", 4, 6),
+    "unstructured 6": {**spec_of("unstructured", 5, 6), "bounds": [[0.0, 1.0]] * 6},
 }
 
 
@@ -209,6 +213,51 @@ def test_cells_of_a_cvt_fill_the_bounds():
     assert area == pytest.approx(4.0)
 
 
+def test_cells_of_a_cvt_are_those_of_its_spec():
+    import jax
+    import jax.numpy as jnp
+
+    from archives.cvt import cvt
+
+    lattice = [[x, y] for x in (-1.0, 0.0, 1.0) for y in (0.0, 1.5, 2.0)]  # some on the border
+    places = np.random.default_rng(0).uniform([-1, 0], [1, 2], (500, 2)).astype(np.float32)
+    for options in ({"num_cells": 9, "centroids": lattice}, {"num_cells": 20, "samples": 200}):
+        archive = cvt(bounds=[[-1, 1], [0, 2]], **options)
+        batch = entries(jnp.zeros((500, 1)), jnp.zeros(500), jnp.asarray(places))
+        found = np.asarray(jax.jit(archive.add)(archive.init(jnp.zeros(1)), batch)[1].cell)
+        shapes = cells.voronoi(json.loads(json.dumps(archive.spec)))
+        assert len(shapes) == options["num_cells"]
+        for place, cell in zip(places, found, strict=True):
+            corners = shapes[cell]
+            along, across = np.roll(corners, -1, axis=0) - corners, place - corners
+            side = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
+            assert (side > -1e-5).all() or (side < 1e-5).all(), "within: on the same side of all edges"
+
+
+def test_what_lies_far_within_its_bounds_is_seen_near(tmp_path):
+    spec = spec_of("unstructured", 2, 6)
+    elites = open_run(fake_archive(tmp_path / "run", spec, iterations=4, snapshots=(4,))).archive()
+    np.testing.assert_array_equal(maps.window(elites), spec["bounds"])
+    elites.spec["bounds"] = [[-1e6, 1e6], [0.0, 2.0]]
+    (low, high), whole = maps.window(elites)
+    assert -1.3 < low < elites.columns["descriptor"][:, 0].min()
+    assert elites.columns["descriptor"][:, 0].max() < high < 1.3
+    assert whole.tolist() == [0.0, 2.0]
+    elites.spec["kind"] = "grid"
+    np.testing.assert_array_equal(maps.window(elites), [[-1e6, 1e6], [0.0, 2.0]])
+
+
+def test_titles_of_slices_say_what_is_in_them():
+    assert maps._span([0.0, 7.0], 7, 0, 6) == "0 to 2"
+    assert [maps._span([-1.0, 1.0], 4, panel, 4) for panel in (0, 3)] == ["-1 to -0.5", "0.5 to 1"]
+
+
+def test_an_emitter_has_one_colour_in_all_pictures():
+    alone, all_of_them = maps.named(["iso_line", "es"]), maps.named([maps.START, "iso_line", "es"])
+    assert alone == all_of_them
+    assert len(set(alone.values())) == 3
+
+
 def test_cells_of_a_grid_hold_their_elites(archive):
     elites = open_run(archive).archive()
     for polygon, place in zip(
@@ -301,6 +350,8 @@ def test_inspect_prints_tables_and_one_elite(archive, empty, new, capsys):
     assert capsys.readouterr().out.startswith("elite 9: ")
     commands.inspect(str(empty))
     assert "empty" in capsys.readouterr().out
+    with pytest.raises(RunError, match="no elite yet"):
+        commands.inspect(str(empty), elite=0)
     commands.inspect(str(new))
     assert "just started" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="not both"):
@@ -315,7 +366,7 @@ def test_an_elite_in_lines(archive):
     row = next(row for row in range(len(elites)) if elites.parents(row))
     words = "\n".join(elite_lines(run, row))
     (parent,) = elites.parents(row)
-    assert f"parents     {parent[0]}.{parent[1]}" in words
+    assert f"parents     {parent[0]}:{parent[1]}" in words
     assert run.emitters()[int(elites.columns["emitter"][row])] in words
     assert "left foot" in words
     with pytest.raises(RunError, match="no elite 9999"):
@@ -327,6 +378,15 @@ def test_solutions_that_live_in_no_world_cannot_be_filmed(archive):
     for command in (commands.video, commands.evaluate, commands.export):
         with pytest.raises(ConfigError, match="'arm', which live in no world"):
             command(archive)
+
+
+def test_elites_that_no_problem_scored_are_not_drawn_as_its_solutions(tmp_path):
+    options = {**ARM, "iterations": 4, "problem": {"id": "sphere"}}
+    run = open_run(fake_archive(tmp_path / "own", snapshots=(4,), **options))
+    assert run.problem() is None
+    assert "gallery" not in run.plots()
+    _pictures(run.path, "end")
+    assert {file.stem for file in (run.path / "media").glob("*.*")} == set(run.plots())
 
 
 def test_tables_need_neither_jax_nor_search(archive):

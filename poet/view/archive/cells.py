@@ -1,4 +1,4 @@
-"""Where the cells of an archive lie. Knows no jax but for a cvt's centroids.
+"""Where the cells of an archive lie. Knows no jax but for centroids that have to be worked out.
 
 Axes: C cells, M elites, D descriptor.
 """
@@ -30,22 +30,28 @@ def grid(spec: Spec, columns: Mapping[str, np.ndarray], values: np.ndarray) -> n
 
 
 def centroids(spec: Spec) -> np.ndarray:
-    """Centroids f32[C, D] of a cvt."""
+    """Centroids f32[C, D] of a cvt: somebody's own, or those that its options make."""
+    if spec.get("centroids") is not None:
+        return np.asarray(spec["centroids"], np.float32)
     from archives.centroids import cvt_centroids  # imports jax
 
-    return cvt_centroids(spec["num_cells"], [tuple(pair) for pair in spec["bounds"]], seed=spec["seed"])
+    options = {name: spec[name] for name in ("seed", "samples") if name in spec}
+    return cvt_centroids(spec["num_cells"], [tuple(pair) for pair in spec["bounds"]], **options)
 
 
 def voronoi(spec: Spec) -> list[np.ndarray]:
     """The cells of a cvt in the plane as polygons f64[corners, 2], clipped to the bounds."""
-    return _voronoi(spec["num_cells"], tuple(tuple(map(float, pair)) for pair in spec["bounds"]), spec["seed"])
+    points = np.asarray(centroids(spec), np.float64)
+    return _voronoi(points.tobytes(), tuple(tuple(map(float, pair)) for pair in spec["bounds"]))
 
 
 @lru_cache(maxsize=4)
-def _voronoi(num_cells: int, bounds: tuple[tuple[float, float], ...], seed: int) -> list[np.ndarray]:
+def _voronoi(centroids: bytes, bounds: tuple[tuple[float, float], ...]) -> list[np.ndarray]:
     from scipy.spatial import Voronoi
 
-    points = np.asarray(centroids({"num_cells": num_cells, "bounds": bounds, "seed": seed}), float)
+    low, high = np.transpose(bounds)
+    points, edge = np.frombuffer(centroids).reshape(-1, 2), 1e-6 * (high - low)
+    points = np.clip(points, low + edge, high - edge)  # one on a border would be its own mirror image
     # Every point has a mirror image beyond each border: the border then lies half-way, and all cells are closed.
     images = [points]
     for axis, pair in enumerate(bounds):
@@ -54,8 +60,7 @@ def _voronoi(num_cells: int, bounds: tuple[tuple[float, float], ...], seed: int)
             image[:, axis] = 2 * border - image[:, axis]
             images.append(image)
     diagram = Voronoi(np.concatenate(images))
-    low, high = np.transpose(bounds)
-    regions = (diagram.regions[diagram.point_region[cell]] for cell in range(num_cells))
+    regions = (diagram.regions[diagram.point_region[cell]] for cell in range(len(points)))
     return [np.clip(diagram.vertices[region], low, high) for region in regions]
 
 

@@ -118,8 +118,9 @@ class Elites:
         return chosen
 
     def check(self, row: int) -> int:
-        """The row itself. Raises `RunError` if there is no such elite."""
+        """The row itself. Raises `RunError` if there is no such elite, or none at all."""
         if not 0 <= row < len(self):
+            self.best()
             raise RunError(f"there is no elite {row}: the archive has {len(self)}, from 0 to {len(self) - 1}")
         return row
 

@@ -95,7 +95,7 @@ def _shapes(elites: Elites) -> tuple[list[list[int]], dict[str, Any]]:
         raise ConfigError(f"a page holds {MAX_SHAPES} elites, the archive has {len(elites)}: use its heat map")
     flat = len(elites.names) == 1
     points = np.asarray(elites.columns["descriptor"], float)[:, :2]
-    bounds = np.asarray(elites.spec["bounds"], float)[:2]
+    bounds = maps.window(elites)[:2]
     if flat:
         values = np.asarray(elites.columns["fitness"], float)
         points = np.stack([points[:, 0], values], axis=1)

@@ -33,7 +33,7 @@ def gallery(run: ArchiveRun) -> Figure:
     height, width = np.mean([picture.shape[:2] for picture in pictures], axis=0)
     columns = int(np.clip(round(np.sqrt(len(rows) * 1.5 * height / width)), 1, 6))
     lines = -(-len(rows) // columns)
-    size = min(15 / columns, 9)
+    size = min(15 / columns, 6)
     made = figure(size * columns, (size * height / width + 0.45) * lines + 0.6)
     places = made.subplots(lines, columns, squeeze=False)
     for axes in places.flat:

@@ -88,7 +88,7 @@ def _fitness(run: ArchiveRun, time: int, row: int) -> str:
 
 
 def _name(id: Id) -> str:
-    return f"{id[0]}.{id[1]}"
+    return f"{id[0]}:{id[1]}"
 
 
 def show(run: ArchiveRun, elite: int | None, last: int, top: int) -> None:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from poet.view.archive import cells
 from poet.view.archive.elites import Elites
-from poet.view.style import GREY, INK, sentence
+from poet.view.style import BLUE, GREEN, GREY, INK, ORANGE, RED, SKY, sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 EMPTY = "#eef1f4"
+COLOURS = (BLUE, ORANGE, GREEN, RED, SKY, "#CC79A7", "#F0E442", "#000000")
+START = "start"  # whose elites came from the problem's prior
 MAX_PANELS = 6  # along each side
 MAX_EDGES = 3000  # cells; of more, borders would hide the colours
 
@@ -51,20 +54,42 @@ def fitness(elites: Elites) -> Paint:
     return Paint(values, "fitness", low, high if high > low else low + 1)
 
 
-def draw(part: Figure | SubFigure, elites: Elites, paint: Paint | None = None, *, beside: bool = True) -> None:
-    """A map of elites in a figure or a part of one, with a colour bar `beside` it."""
+def window(elites: Elites) -> np.ndarray:
+    """What of the descriptor space is shown, f64[D, 2]: the bounds; without cells, which may lie far within them,
+    what the elites take up."""
+    bounds = np.asarray(elites.spec["bounds"], float)
+    places = np.asarray(elites.columns["descriptor"], float)
+    if elites.spec["kind"] != "unstructured" or len(places) < 2:
+        return bounds
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = 0.05 * (high - low)
+    taken = np.stack([np.maximum(low - margin, bounds[:, 0]), np.minimum(high + margin, bounds[:, 1])], axis=1)
+    narrow = (high > low) & (high - low < 0.5 * (bounds[:, 1] - bounds[:, 0]))
+    return np.where(narrow[:, None], taken, bounds)
+
+
+def draw(
+    part: Figure | SubFigure,
+    elites: Elites,
+    paint: Paint | None = None,
+    *,
+    beside: bool = True,
+    shown: np.ndarray | None = None,
+) -> None:
+    """A map of elites in a figure or a part of one, with a colour bar `beside` it, of what `window` says or `shown`."""
     if not len(elites):
         return sentence(part.subplots(), "The archive is empty: no elite was found yet.")
     paint = paint or fitness(elites)
+    shown = window(elites) if shown is None else shown
     dimensions, kind = len(elites.names), elites.spec["kind"]
     if dimensions == 1:
-        made = _strip(part, elites, paint)
+        made = _strip(part, elites, paint, shown[0])
     elif kind == "unstructured" or (kind == "cvt" and dimensions > 2):
-        made = _scatter(part, elites, paint)
+        made = _scatter(part, elites, paint, shown)
     elif dimensions == 2:
         axes = part.subplots()
         (_plane if kind == "cvt" else _grid)(axes, elites, paint)
-        _frame(axes, elites, 0, 1)
+        _frame(axes, elites, 0, 1, shown)
         made = [axes]
     else:
         made = _panels(part, elites, paint)
@@ -75,14 +100,19 @@ def draw(part: Figure | SubFigure, elites: Elites, paint: Paint | None = None, *
 
 def colours(paint: Paint) -> Any:
     """Map and scale of colours, as matplotlib's plotting functions take them."""
-    import matplotlib
-    from matplotlib.colors import BoundaryNorm, Normalize
+    from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize
 
     if paint.names:
-        count = len(paint.names)
-        scale = matplotlib.colormaps["tab10" if count <= 10 else "tab20"]
-        return {"cmap": scale.resampled(count), "norm": BoundaryNorm(np.arange(count + 1) - 0.5, count)}
+        count, own = len(paint.names), named(paint.names)
+        shown = [own[name] for name in paint.names]
+        return {"cmap": ListedColormap(shown), "norm": BoundaryNorm(np.arange(count + 1) - 0.5, count)}
     return {"cmap": "viridis", "norm": Normalize(paint.low, paint.high)}
+
+
+def named(names: Iterable[str]) -> dict[str, str]:
+    """The colour of each name, the same in every picture; grey is what nobody made."""
+    own = [name for name in dict.fromkeys(names) if name != START]
+    return {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(own)} | {START: GREY}
 
 
 def _grid(axes: Axes, elites: Elites, paint: Paint) -> None:
@@ -107,7 +137,7 @@ def _plane(axes: Axes, elites: Elites, paint: Paint) -> None:
     axes.add_collection(made)
 
 
-def _strip(part: Figure | SubFigure, elites: Elites, paint: Paint) -> list[Axes]:
+def _strip(part: Figure | SubFigure, elites: Elites, paint: Paint, shown: np.ndarray) -> list[Axes]:
     """Fitness over the one coordinate, above the cells in a row."""
     curve, strip = part.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     places, values = np.asarray(elites.columns["descriptor"], float)[:, 0], np.asarray(elites.columns["fitness"])
@@ -133,7 +163,7 @@ def _strip(part: Figure | SubFigure, elites: Elites, paint: Paint) -> list[Axes]
     strip.pcolormesh(edges, [0, 1], np.ma.masked_invalid(values)[None], **colours(paint))
     strip.set_facecolor(EMPTY)
     strip.set_yticks([])
-    strip.set_xlim(*bounds)
+    strip.set_xlim(*shown)
     strip.set_xlabel(elites.names[0])
     for axes in (curve, strip):
         for side in ("top", "right"):
@@ -148,8 +178,10 @@ def shades(paint: Paint) -> np.ndarray:
     return np.asarray(ScalarMappable(**colours(paint)).to_rgba(paint.values))
 
 
-def _scatter(part: Figure | SubFigure, elites: Elites, paint: Paint) -> list[Axes]:
+def _scatter(part: Figure | SubFigure, elites: Elites, paint: Paint, shown: np.ndarray) -> list[Axes]:
     """A point for each elite, the fittest on top; of more than two coordinates every pair of the first four."""
+    if len(elites.names) > 4:
+        part.supxlabel(f"not shown: {', '.join(elites.names[4:])}", fontsize=9)
     pairs = list(itertools.combinations(range(min(len(elites.names), 4)), 2))
     columns = min(len(pairs), 3)
     places = part.subplots(math.ceil(len(pairs) / columns), columns, squeeze=False)
@@ -158,7 +190,7 @@ def _scatter(part: Figure | SubFigure, elites: Elites, paint: Paint) -> list[Axe
     size = float(np.clip(30_000 / len(order) / len(pairs), 3, 40))
     for axes, (x, y) in zip(places.flat, pairs, strict=True):
         axes.scatter(points[:, x], points[:, y], c=values, s=size, lw=0, **colours(paint))
-        _frame(axes, elites, x, y)
+        _frame(axes, elites, x, y, shown)
         if len(pairs) > 1:
             axes.set_aspect("auto")
     return list(places.flat)
@@ -189,9 +221,9 @@ def _panels(part: Figure | SubFigure, elites: Elites, paint: Paint) -> list[Axes
         for side in axes.spines.values():
             side.set_color(GREY)
         if flat or i == down - 1:
-            axes.set_title(f"{names[2]}\n{_span(bounds[2], j, across)}", fontsize=7.5, color=INK)
+            axes.set_title(f"{names[2]}\n{_span(bounds[2], shape[2], j, across)}", fontsize=7.5, color=INK)
         if not flat and j == 0:
-            axes.set_ylabel(f"{names[3]}\n{_span(bounds[3], i, down)}", fontsize=7.5, color=INK)
+            axes.set_ylabel(f"{names[3]}\n{_span(bounds[3], shape[3], i, down)}", fontsize=7.5, color=INK)
     for axes in made.flat[across:] if flat else ():
         axes.set_axis_off()
     beyond = f"; the fittest over {', '.join(names[4:])}" if len(shape) > 4 else ""
@@ -203,19 +235,20 @@ def _wide(count: int) -> int:
     return count if count <= 3 else math.ceil(count / 2)
 
 
-def _span(bounds: list[float], index: int, count: int) -> str:
+def _span(bounds: list[float], cells: int, panel: int, panels: int) -> str:
+    """What the cells of a panel cover together."""
     low, high = bounds
-    step = (high - low) / count
-    return f"{low + index * step:.3g} to {low + (index + 1) * step:.3g}"
+    begin, end = (low + math.ceil(edge * cells / panels) * (high - low) / cells for edge in (panel, panel + 1))
+    return f"{begin:.3g} to {end:.3g}"
 
 
-def _frame(axes: Axes, elites: Elites, x: int, y: int) -> None:
+def _frame(axes: Axes, elites: Elites, x: int, y: int, shown: np.ndarray) -> None:
     axes.set_facecolor(EMPTY)
-    axes.set_xlim(*elites.spec["bounds"][x])
-    axes.set_ylim(*elites.spec["bounds"][y])
+    (x0, x1), (y0, y1) = shown[x], shown[y]
+    axes.set_xlim(x0, x1)
+    axes.set_ylim(y0, y1)
     axes.set_xlabel(elites.names[x])
     axes.set_ylabel(elites.names[y])
-    (x0, x1), (y0, y1) = elites.spec["bounds"][x], elites.spec["bounds"][y]
     if 0.5 <= (y1 - y0) / (x1 - x0) <= 2:
         axes.set_aspect("equal")
     for side in axes.spines.values():

@@ -131,12 +131,14 @@ class ArchiveRun(Run):
         return self._generator  # pyright: ignore[reportReturnType]
 
     def problem(self) -> Problem | None:
-        """The problem whose solutions the elites are; None where they are agents, or it is not installed."""
+        """The problem whose solutions the elites are; None where they are something else, or it is not installed."""
         try:
-            made = self.config.problem.make()  # pyright: ignore[reportAttributeAccessIssue]
+            made: Any = self.config.problem.make()  # pyright: ignore[reportAttributeAccessIssue]
         except (ConfigError, AttributeError):
             return None
-        return made if hasattr(made, "num_params") else None
+        # A run with a scoring of one's own leaves the problem of its config aside.
+        solved = (self.archive().meta.get("problem") or {}).get("id") if self.snapshots() else made.id
+        return made if hasattr(made, "num_params") and solved == made.id else None
 
     def champion(self) -> int:
         """The fittest elite."""

@@ -12,14 +12,13 @@ from poet.runs.read import quantity
 from poet.view.archive import gallery, maps
 from poet.view.archive.elites import Elites
 from poet.view.archive.open import ArchiveRun
-from poet.view.style import BLUE, GREEN, GREY, INK, ORANGE, RED, SKY, figure, plain, sentence
+from poet.view.style import BLUE, GREY, INK, ORANGE, figure, plain, sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MAX_SNAPSHOTS = 8
-COLOURS = (BLUE, ORANGE, GREEN, RED, SKY, "#CC79A7", "#F0E442", GREY)
 CURVES = {
     "qd_score": ("QD score", "corrected_qd_score"),
     "coverage": ("coverage", "corrected_coverage"),
@@ -78,7 +77,7 @@ def draw_curve(axes: Axes, run: ArchiveRun, name: str) -> None:
     plain(axes)
     if not np.isfinite(table.get(name, np.zeros(0))).any():
         return sentence(axes, f"No {label} yet: wait for the run's first iteration.")
-    times, unit = _clock(run)
+    times = _clock(run)[0]
     marker = "o" if len(times) < 3 else ""
     axes.plot(times, table[name], color=BLUE, lw=1.6, marker=marker, label=name.replace("qd_score", "as found"))
     if second in table:
@@ -86,9 +85,9 @@ def draw_curve(axes: Axes, run: ArchiveRun, name: str) -> None:
         axes.plot(times, table[second], color=ORANGE, lw=1.4, ls="--", marker=marker, label=said)
         axes.legend(fontsize=8, frameon=False)
     axes.set_ylabel(label)
-    axes.set_xlabel(unit)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    _time_axis(axes, run)
     if name == "coverage":
+        axes.set_ylim(max(axes.get_ylim()[0], 0), min(axes.get_ylim()[1], 1.02))
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     elif name == "qd_score":
         axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
@@ -98,6 +97,16 @@ def draw_curve(axes: Axes, run: ArchiveRun, name: str) -> None:
 def _clock(run: ArchiveRun) -> tuple[np.ndarray, str]:
     table = run.table("progress")
     return (table["evaluations"], "evaluations") if table["evaluations"].any() else (table["iteration"], "iteration")
+
+
+def _time_axis(axes: Axes, run: ArchiveRun) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    times, unit = _clock(run)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    if len(times) == 1:
+        axes.set_xticks(times)
+    axes.set_xlabel(unit)
 
 
 def emitters(run: ArchiveRun) -> Figure:
@@ -112,15 +121,14 @@ def emitters(run: ArchiveRun) -> Figure:
 
 def draw_sources(axes: Axes, run: ArchiveRun) -> None:
     """Added and improved elites in each iteration, by emitter."""
-    from matplotlib.ticker import EngFormatter
 
     table, names = run.table("emitters"), run.emitters()
     plain(axes)
     if not names:
         return sentence(axes, "No emitter has told anything yet.")
     clock = dict(zip(run.table("progress")["iteration"], _clock(run)[0], strict=True))
-    for name, colour in zip(names, _cycle(len(names)), strict=True):
-        own = table["emitter"] == name
+    for name in names:
+        own, colour = table["emitter"] == name, maps.named(names)[name]
         times = [clock[iteration] for iteration in table["iteration"][own]]
         for what, style in (("added", "-"), ("improved", ":")):
             axes.plot(times, table[what][own], color=colour, ls=style, lw=1.6, marker="o" if len(times) < 3 else "")
@@ -128,16 +136,11 @@ def draw_sources(axes: Axes, run: ArchiveRun) -> None:
     for what, style in (("took a free place", "-"), ("improved an elite", ":")):
         axes.plot([], [], color=GREY, ls=style, label=what)
     axes.set_yscale("symlog", linthresh=1)
-    axes.set_ylim(0)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
-    axes.set_xlabel(_clock(run)[1])
+    axes.set_ylim(0, max(axes.get_ylim()[1], 2))
+    _time_axis(axes, run)
     axes.set_ylabel("elites in an iteration")
     axes.legend(fontsize=8, frameon=False, ncols=2)
     return None
-
-
-def _cycle(count: int) -> list[str]:
-    return [COLOURS[place % len(COLOURS)] for place in range(count)]
 
 
 def draw_shares(axes: Axes, run: ArchiveRun) -> None:
@@ -148,11 +151,11 @@ def draw_shares(axes: Axes, run: ArchiveRun) -> None:
     if elites is None or not len(elites):
         return sentence(axes, "No elites yet.")
     counts = np.bincount(np.asarray(elites.columns["emitter"]) + 1, minlength=len(names) + 1)
-    bars = list(zip(names, counts[1:], _cycle(len(names)), strict=False))
-    bars = bars[::-1] + ([("start", counts[0], GREY)] if counts[0] else [])
-    made = axes.barh(range(len(bars)), [count for _, count, _ in bars], color=[c for *_, c in bars], height=0.6)
-    axes.bar_label(made, [f"{count / len(elites):.0%}" for _, count, _ in bars], padding=3, fontsize=9, color=INK)
-    axes.set_yticks(range(len(bars)), [name for name, *_ in bars])
+    bars = list(zip(names, counts[1:], strict=False))[::-1] + ([(maps.START, counts[0])] if counts[0] else [])
+    shown = [maps.named(names)[name] for name, _ in bars]
+    made = axes.barh(range(len(bars)), [count for _, count in bars], color=shown, height=0.6)
+    axes.bar_label(made, [f"{count / len(elites):.0%}" for _, count in bars], padding=3, fontsize=9, color=INK)
+    axes.set_yticks(range(len(bars)), [name for name, _ in bars])
     axes.margins(x=0.15)
     axes.set_xlabel("elites in the archive, by who made them")
     axes.tick_params(axis="y", length=0)
@@ -173,7 +176,7 @@ def origins(run: ArchiveRun) -> Figure:
     makers = np.asarray(elites.columns["emitter"], float)
     known = tuple(names) or tuple(f"emitter {k}" for k in range(int(makers.max()) + 1))
     if (makers < 0).any():
-        makers, known = makers + 1, ("start", *known)
+        makers, known = makers + 1, (maps.START, *known)
     maps.draw(who, elites, maps.Paint(makers, "", 0, len(known), known))
     draw_descent(whence.subplots(), elites)
     for part, title in ((when, "when"), (who, "by whom"), (whence, "where parents stand")):
@@ -197,6 +200,10 @@ def draw_descent(axes: Axes, elites: Elites) -> None:
         axes.add_collection(LineCollection(list(np.stack([start, middle], 1)), colors=GREY, lw=0.8, alpha=alpha))
         axes.add_collection(LineCollection(list(np.stack([middle, end], 1)), colors=BLUE, lw=1.2, alpha=alpha))
     axes.scatter(points[:, 0], points[:, 1], s=4, color=INK, lw=0, alpha=0.6, zorder=3)
+    shown = maps.window(elites)
+    axes.set_xlim(*shown[0])
+    if len(shown) > 1:
+        axes.set_ylim(*shown[1])
     axes.set_xlabel(elites.names[0])
     axes.set_ylabel(elites.names[1] if len(elites.names) > 1 else "fitness")
     orphans = len(elites) - len({row for _, row in pairs})
@@ -216,16 +223,18 @@ def snapshots(run: ArchiveRun) -> Figure:
         sentence(made.subplots(), "No snapshot of the archive yet: the first comes with the first checkpoint.")
         return made
     shown = [times[k] for k in np.unique(np.linspace(0, len(times) - 1, min(len(times), MAX_SNAPSHOTS)).astype(int))]
-    columns = min(len(shown), 4)
+    columns, size = (4, 4.2) if len(run.archive(shown[-1]).names) < 3 else (2, 8.4)  # panels within need room
+    columns = min(len(shown), columns)
     rows = -(-len(shown) // columns)
-    width = 4.2 * columns
-    made = figure(width + 0.9, 3.9 * rows + 0.4)
-    paint = maps.fitness(run.archive(shown[-1]))
+    width = size * columns
+    made = figure(width + 0.9, (3.9 if size < 5 else 5.5) * rows + 0.4)
+    paint, whole = maps.fitness(run.archive(shown[-1])), maps.window(run.archive(shown[-1]))
     all_maps, beside = made.subfigures(1, 2, squeeze=False, width_ratios=[width, 0.9])[0]
     parts = all_maps.subfigures(rows, columns, squeeze=False)
     for part, time in zip(parts.flat, shown, strict=False):
         elites = run.archive(time)
-        maps.draw(part, elites, maps.fitness(elites)._replace(low=paint.low, high=paint.high), beside=False)
+        scaled = maps.fitness(elites)._replace(low=paint.low, high=paint.high)
+        maps.draw(part, elites, scaled, beside=False, shown=whole)
         part.suptitle(_when(elites), fontsize=10, color=INK)
     maps.bar(beside.subplots(), paint)
     made.suptitle(f"{run.name} over time", color=INK)
@@ -234,7 +243,8 @@ def snapshots(run: ArchiveRun) -> Figure:
 
 def _when(elites: Elites) -> str:
     done = elites.meta.get("evaluations")
-    return f"iteration {elites.meta['iteration']}" + (f", {quantity(done)} evaluations" if done else "")
+    said = f", {quantity(done)} evaluation{'s' * (done > 1)}" if done else ""
+    return f"iteration {elites.meta['iteration']}{said}"
 
 
 def overview(run: ArchiveRun) -> Figure:
