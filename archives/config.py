@@ -15,7 +15,7 @@ KINDS = {
     "grid": ("shape", "out_of_bounds", "soft"),
     "cvt": ("num_cells", "seed", "out_of_bounds", "soft"),
     "unstructured": ("capacity", "threshold", "out_of_bounds"),
-    "pareto": ("shape", "front", "out_of_bounds"),
+    "pareto": ("shape", "front", "num_objectives", "out_of_bounds"),
 }
 
 
@@ -30,6 +30,7 @@ class ArchiveConfig:
     capacity: int = 10_000  # unstructured
     threshold: float = 0.05  # unstructured: elites lie at least this far apart
     front: int = 8  # pareto: elites in a cell at most
+    num_objectives: int = 2  # pareto: as many as the problem has
     out_of_bounds: Literal["clip", "reject"] = "clip"
     learning_rate: float | None = None  # grid, cvt: of the soft acceptance rule; None for the plain one
     threshold_min: float = 0.0  # where the soft rule's thresholds start
@@ -39,7 +40,7 @@ class ArchiveConfig:
             raise unknown("archive.kind", self.kind, KINDS)
         if not self.shape or min(self.shape) < 1:
             raise ConfigError(f"archive.shape expects at least one number of cells, each at least 1, got {self.shape}")
-        for name in ("num_cells", "capacity", "front"):
+        for name in ("num_cells", "capacity", "front", "num_objectives"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"archive.{name} expects at least 1, got {getattr(self, name)}")
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archives.layout import Spec, best_of_cells
+from archives.layout import Spec, best_of_cells, num_cells, row_cells
+from poet.errors import ConfigError
 
 Number = Any  # f32[] or i32[] of jax, or a NumPy scalar
 
@@ -80,6 +81,37 @@ def solved(spec: Spec, elites: Any, threshold: float) -> Number:
     """
     fitness, there = best_of_cells(spec, elites)
     return (there & (fitness >= threshold)).sum()
+
+
+def hypervolume(spec: Spec, elites: Any, reference: tuple[float, float]) -> np.ndarray:
+    """Area that the front of each cell dominates beyond `reference`, f64[C], of two objectives; 0 for an empty cell.
+
+    Its sum is the MOQD score (Pierrot et al. 2022, arXiv 2202.03057). On the host.
+    Raises `ConfigError` for an archive of more or fewer objectives.
+    """
+    if isinstance(elites, Mapping):
+        cell, objectives = elites["cell"], elites.get("objectives", elites["fitness"])
+    else:
+        valid = np.asarray(elites.valid)
+        cell, objectives = row_cells(spec)[valid], np.asarray(elites.fitness)[valid]
+    if objectives.shape[1:] != (2,):
+        raise ConfigError(
+            f"hypervolume expects elites of 2 objectives, got fitness of shape {objectives.shape}: "
+            "take a pareto archive with num_objectives 2"
+        )
+    beyond = np.maximum(objectives.astype(np.float64) - reference, 0)
+    area, top = np.zeros((2, num_cells(spec)))
+    # Along the first objective, falling, each adds what it has more of the second one than all before it.
+    for row in np.lexsort((-beyond[:, 1], -beyond[:, 0])):
+        width, height = beyond[row]
+        area[cell[row]] += width * max(height - top[cell[row]], 0)
+        top[cell[row]] = max(height, top[cell[row]])
+    return area
+
+
+def moqd_score(spec: Spec, elites: Any, reference: tuple[float, float]) -> np.float64:
+    """Sum of the `hypervolume` of all cells, exact and rounded once."""
+    return _total(hypervolume(spec, elites, reference))
 
 
 def made_by(elites: Any, num_emitters: int) -> Any:

@@ -8,11 +8,12 @@ import numpy as np
 
 from archives.base import NOBODY, Entries
 from archives.files import Columns
-from archives.layout import Spec, num_rows, row_cells
+from archives.layout import Spec, num_rows, row_cells, total
 from poet.errors import ConfigError, ShapeError
 from poet.types import PyTree
 
-OWN = ("cell", "fitness", "descriptor", "id", "parents", "emitter")
+ALWAYS = ("cell", "fitness", "descriptor", "id", "parents", "emitter")
+OWN = (*ALWAYS, "objectives")
 
 
 def columns(spec: Spec, elites: Entries) -> dict[str, np.ndarray]:
@@ -20,12 +21,16 @@ def columns(spec: Spec, elites: Entries) -> dict[str, np.ndarray]:
 
     "cell" i32[M], "fitness" f32[M], "descriptor" f32[M, D], "id" u32[M, 2], "parents" u32[M, 2, 2], "emitter" i32[M],
     and one for each leaf of the payload: "params" for a payload that is one array, else the path of the leaf
-    ("genome.pit"), after "payload." where a column of that name exists already. Copies, never views.
+    ("genome.pit"), after "payload." where a column of that name exists already. Of several objectives "fitness" is the
+    sum, and "objectives" f32[M, objectives] stands beside it. Copies, never views.
     """
     elites = jax.device_get(elites)
     valid = np.asarray(elites.valid)
-    leaves = (row_cells(spec), *elites[1:-1], *jax.tree.leaves(elites.payload))
-    return dict(zip((*OWN, *payload_names(elites.payload)), (np.asarray(leaf)[valid] for leaf in leaves)))
+    leaves = dict(zip(ALWAYS, (row_cells(spec), *elites[1:-1])))
+    if elites.fitness.ndim > 1:
+        leaves |= {"fitness": total(elites.fitness), "objectives": elites.fitness}
+    leaves |= zip(payload_names(elites.payload), jax.tree.leaves(elites.payload))
+    return {name: np.asarray(leaf)[valid] for name, leaf in leaves.items()}
 
 
 def payload_names(payload: PyTree) -> list[str]:
@@ -57,7 +62,8 @@ def unpack(columns: Columns, example: PyTree) -> Entries:
             )
         leaves.append(columns[name])
     payload = jax.tree.unflatten(jax.tree.structure(example), leaves)
-    return Entries._make([payload, *(columns[name] for name in OWN[1:]), np.ones(num, bool)])
+    fitness = columns.get("objectives", columns["fitness"])
+    return Entries._make([payload, fitness, *(columns[name] for name in ALWAYS[2:]), np.ones(num, bool)])
 
 
 def rows(spec: Spec, columns: Columns, example: PyTree) -> Entries:

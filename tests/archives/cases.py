@@ -8,6 +8,7 @@ import numpy as np
 
 from archives import make
 from archives.base import Archive, Entries
+from archives.layout import num_objectives
 
 BOUNDS = [[-1.0, 1.0], [0.0, 4.0]]
 SOFT = {"threshold_min": -2.0, "learning_rate": 0.3}
@@ -18,6 +19,8 @@ SPECS = {
     "cvt": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300},
     "cvt-soft": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300, "soft": SOFT},
     "unstructured": {"kind": "unstructured", "capacity": 12, "bounds": BOUNDS, "threshold": 0.4},
+    "pareto": {"kind": "pareto", "shape": [5, 3], "bounds": BOUNDS, "front": 4, "num_objectives": 2},
+    "pareto-one": {"kind": "pareto", "shape": [5, 3], "bounds": BOUNDS, "front": 3, "num_objectives": 1},
     "unstructured-roomy": {"kind": "unstructured", "capacity": 80, "bounds": BOUNDS, "threshold": 0.2},
 }
 EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
@@ -35,17 +38,22 @@ def compiled(made: Archive) -> Archive:
     )
 
 
-def batch(seed: int, size: int = 32, iteration: int = 0, levels: int = 5) -> Entries:
-    """Random entries with few levels of fitness, so that ties are common; payloads tell who they are."""
+def batch(seed: int, size: int = 32, iteration: int = 0, levels: int = 5, made: Archive | None = None) -> Entries:
+    """Random entries with few levels of fitness, so that ties are common; payloads tell who they are.
+
+    One number each is their fitness, or as many as the archive that was `made` has objectives.
+    """
     rng = np.random.default_rng([seed, iteration])
     low, high = np.array(BOUNDS).T
     number = np.arange(size)
+    objectives = 1 if made is None else num_objectives(made.spec)
+    fitness = rng.integers(0, levels, (size, objectives) if objectives > 1 else size)
     return Entries(
         payload={
             "x": np.asarray(np.stack([number, number + 1000 * iteration, number * 0], 1), np.float32),
             "n": np.asarray(number + 1000 * iteration, np.int32),
         },
-        fitness=np.asarray(rng.integers(0, levels, size), np.float32),
+        fitness=np.asarray(fitness, np.float32),
         descriptor=np.asarray(low + (high - low) * rng.uniform(size=(size, 2)), np.float32),
         id=np.asarray(np.stack([np.full(size, iteration), number], 1), np.uint32),
         parents=np.full((size, 2, 2), 0xFFFFFFFF, np.uint32),

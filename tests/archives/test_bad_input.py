@@ -9,6 +9,7 @@ import pytest
 
 from archives import ArchiveConfig, entries, make
 from archives.base import Archive, Entries
+from archives.layout import num_objectives
 from poet.errors import ConfigError, ShapeError
 from tests.archives.cases import BOUNDS, EXAMPLE, SPECS, archive, batch, take
 
@@ -25,15 +26,15 @@ def same(a, b) -> None:
     jax.tree.map(lambda x, y: np.testing.assert_array_equal(np.asarray(x), np.asarray(y)), a, b)
 
 
-def few(rows, entries: Entries | None = None) -> Entries:
+def few(made: Archive, rows, entries: Entries | None = None) -> Entries:
     """Some entries first, then padding up to the batch that is compiled already; arrays of its own."""
-    padded = take(entries or batch(0), [*rows, *[0] * (32 - len(rows))])
+    padded = take(entries or batch(0, made=made), [*rows, *[0] * (32 - len(rows))])
     padded.valid[len(rows) :] = False
     return padded
 
 
-def with_payload(**leaves) -> Entries:
-    return batch(0)._replace(payload={**batch(0).payload, **leaves})
+def with_payload(made: Archive, **leaves) -> Entries:
+    return batch(0, made=made)._replace(payload={**GOOD.payload, **leaves})
 
 
 GOOD = batch(0)
@@ -73,10 +74,12 @@ WRONG_SHAPES = {
 @pytest.mark.parametrize("bad", sorted(WRONG_SHAPES))
 def test_shapes_and_dtypes_raise_before_tracing_and_leave_the_state(made: Archive, bad: str) -> None:
     change, message = WRONG_SHAPES[bad]
+    if "fitness" in change and num_objectives(made.spec) > 1:
+        pytest.skip("several objectives have a shape of their own: test_pareto.py")
     fields = {name: value for name, value in change.items() if name in Entries._fields}
     leaves = {name: value for name, value in change.items() if name not in Entries._fields}
-    entries = with_payload(**leaves)._replace(**fields)
-    state, _ = made.add(made.init(EXAMPLE), batch(1))
+    entries = with_payload(made, **leaves)._replace(**fields)
+    state, _ = made.add(made.init(EXAMPLE), batch(1, made=made))
     before = jax.device_get(state)
     with pytest.raises(ShapeError, match=message):
         jax.jit(made.add, donate_argnums=0)(state, entries)
@@ -84,11 +87,12 @@ def test_shapes_and_dtypes_raise_before_tracing_and_leave_the_state(made: Archiv
 
 
 def test_lists_raise_with_advice(made: Archive) -> None:
+    good = batch(0, made=made)
     plain = make(made.spec)
     with pytest.raises(ShapeError, match="fitness as an array, got list: give jnp.asarray"):
-        plain.add(made.init(EXAMPLE), GOOD._replace(fitness=GOOD.fitness.tolist()))
+        plain.add(made.init(EXAMPLE), good._replace(fitness=good.fitness.tolist()))
     with pytest.raises(ShapeError, match="descriptor as an array, got list"):
-        plain.add(made.init(EXAMPLE), GOOD._replace(descriptor=GOOD.descriptor.tolist()))
+        plain.add(made.init(EXAMPLE), good._replace(descriptor=good.descriptor.tolist()))
     with pytest.raises(ShapeError, match="fitness as an array, got list"):
         entries(floats(2, 3), [1.0, 2.0], floats(2, 2))  # pyright: ignore[reportArgumentType]
     with pytest.raises(ShapeError, match="descriptor as an array, got list"):
@@ -96,15 +100,16 @@ def test_lists_raise_with_advice(made: Archive) -> None:
 
 
 def test_float64_raises_unless_compiled_code_rounds_it_first(made: Archive) -> None:
+    good = batch(0, made=made)
     plain = make(made.spec)
-    with pytest.raises(ShapeError, match=r"fitness float32\[32\], got float64"):
-        plain.add(made.init(EXAMPLE), GOOD._replace(fitness=GOOD.fitness.astype(np.float64)))
+    with pytest.raises(ShapeError, match=r"fitness float32\[32.*\], got float64"):
+        plain.add(made.init(EXAMPLE), good._replace(fitness=good.fitness.astype(np.float64)))
     with pytest.raises(ShapeError, match=r"payload\['x'\] float32\[32, 3\], got float64"):
-        plain.add(made.init(EXAMPLE), with_payload(x=np.zeros((32, 3))))
-    huge = GOOD.fitness.astype(np.float64)
-    huge[0] = 1e300  # no float32: infinite once compiled code gets it
+        plain.add(made.init(EXAMPLE), with_payload(made, x=np.zeros((32, 3))))
+    huge = good.fitness.astype(np.float64)
+    huge.reshape(32, -1)[0] = 1e300  # no float32: infinite once compiled code gets it
     with np.errstate(over="ignore"):
-        _, info = made.add(made.init(EXAMPLE), GOOD._replace(fitness=huge))
+        _, info = made.add(made.init(EXAMPLE), good._replace(fitness=huge))
     assert int(info.counts.not_finite) == 1
 
 
@@ -132,11 +137,11 @@ BAD_DATA = {
 @pytest.mark.parametrize("first", [0, 1])
 def test_no_number_is_counted_and_its_neighbour_in_the_same_cell_stays(made: Archive, bad: str, first: int) -> None:
     field, value = BAD_DATA[bad]
-    twins = few([5, 5])
+    twins = few(made, [5, 5])
     twins.id[1 - first, 1] += 100
     getattr(twins, field)[1 - first] = value
     state, info = made.add(made.init(EXAMPLE), twins)
-    alone, _ = made.add(made.init(EXAMPLE), few([5]))
+    alone, _ = made.add(made.init(EXAMPLE), few(made, [5]))
     same(made.elites(state), made.elites(alone))
     assert (int(info.counts.seen), int(info.counts.not_finite), int(info.counts.added)) == (2, 1, 1)
     assert info.stored[:2].tolist() == [first == 0, first == 1]
@@ -144,19 +149,20 @@ def test_no_number_is_counted_and_its_neighbour_in_the_same_cell_stays(made: Arc
 
 
 def test_a_batch_without_a_single_number_changes_nothing(made: Archive) -> None:
-    state, _ = made.add(made.init(EXAMPLE), batch(1))
+    good = batch(0, made=made)
+    state, _ = made.add(made.init(EXAMPLE), batch(1, made=made))
     before = jax.device_get(made.elites(state))
-    state, info = made.add(state, GOOD._replace(fitness=np.full(32, np.nan, np.float32)))
+    state, info = made.add(state, good._replace(fitness=np.full_like(good.fitness, np.nan)))
     same(made.elites(state), before)
     assert int(info.counts.not_finite) == 32
-    state, info = made.add(state, GOOD._replace(valid=np.zeros(32, bool)))
+    state, info = made.add(state, good._replace(valid=np.zeros(32, bool)))
     same(made.elites(state), before)
     assert not any(map(int, info.counts))
 
 
 @pytest.mark.parametrize("value", [1e6, 1e12, -1e12, 3e38])
 def test_far_descriptors_are_moved_to_the_bound_or_rejected_and_counted(made: Archive, value: float) -> None:
-    far = few([5])
+    far = few(made, [5])
     far.descriptor[0, 1] = value
     state, info = made.add(made.init(EXAMPLE), far)
     elites = jax.device_get(made.elites(state))
@@ -169,7 +175,7 @@ def test_far_descriptors_are_moved_to_the_bound_or_rejected_and_counted(made: Ar
 
 
 def test_descriptors_on_the_bounds_are_inside(made: Archive) -> None:
-    edges = few(range(4))
+    edges = few(made, range(4))
     edges.descriptor[:4] = LOW, HIGH, (LOW[0], HIGH[1]), (HIGH[0], LOW[1])
     _, info = made.add(made.init(EXAMPLE), edges)
     assert (int(info.counts.outside), int(info.counts.clipped), int(info.counts.added)) == (0, 0, 4)
@@ -186,15 +192,15 @@ def test_sampling_from_an_empty_archive_says_so_and_nothing_of_it_can_be_put_bac
 
 
 def test_twice_the_same_entry_is_stored_once(made: Archive) -> None:
-    state, info = made.add(made.init(EXAMPLE), few([3, 3, 3]))
+    state, info = made.add(made.init(EXAMPLE), few(made, [3, 3, 3]))
     assert int(made.elites(state).valid.sum()) == 1
     assert int(info.counts.added) == int(info.stored.sum()) == 1
-    state, info = made.add(state, few([3]))
+    state, info = made.add(state, few(made, [3]))
     assert (int(info.counts.added), int(info.counts.beaten)) == (0, 1)
 
 
 def test_a_solution_that_is_nan_is_the_evaluators_business(made: Archive) -> None:
-    one = few([3], with_payload(x=np.full((32, 3), np.nan, np.float32)))
+    one = few(made, [3], with_payload(made, x=np.full((32, 3), np.nan, np.float32)))
     state, _ = made.add(made.init(EXAMPLE), one)
     elites = jax.device_get(made.elites(state))
     assert np.isnan(elites.payload["x"][elites.valid]).all()

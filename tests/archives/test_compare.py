@@ -17,7 +17,7 @@ def filled(name: str, seed: int, iterations: int = 2) -> Entries:
     made = archive(name)
     state = made.init(EXAMPLE)
     for iteration in range(iterations):
-        state, _ = made.add(state, batch(seed, iteration=iteration))
+        state, _ = made.add(state, batch(seed, iteration=iteration, made=made))
     return jax.device_get(made.elites(state))
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from archives import make
 from archives.base import AddInfo, Archive
+from archives.layout import best_of_cells, num_objectives
 from tests.archives.cases import EXAMPLE, SPECS, archive, batch, compiled, take
 
 pytestmark = pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")
@@ -26,7 +27,7 @@ def filled(made: Archive, count: int = 3):
     state = made.init(EXAMPLE)
     infos = []
     for iteration in range(count):
-        state, info = made.add(state, batch(0, iteration=iteration))
+        state, info = made.add(state, batch(0, iteration=iteration, made=made))
         infos.append(info)
     return state, infos
 
@@ -45,7 +46,7 @@ def test_an_empty_archive_has_no_elites(made: Archive) -> None:
 def test_what_is_kept_came_in(made: Archive) -> None:
     state, _ = filled(made)
     elites = take(made.elites(state), np.flatnonzero(made.elites(state).valid))
-    given = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(batch(0, iteration=i) for i in range(3)))
+    given = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(batch(0, iteration=i, made=made) for i in range(3)))
     assert len(elites.fitness) > 5
     for row in range(len(elites.fitness)):
         match = np.flatnonzero((given.id == elites.id[row]).all(1))
@@ -59,7 +60,13 @@ def test_counts_add_up(made: Archive) -> None:
         c = info.counts
         assert int(c.seen) == 32 == sum(map(int, (c.added, c.improved, c.beaten, c.not_finite, c.outside)))
         assert int(info.stored.sum()) == int(c.added + c.improved)
-    assert int(made.elites(state).valid.sum()) == sum(int(info.counts.added) for info in infos)
+        assert int(info.added.sum()) == int(c.added)
+        assert not (info.added & ~info.stored).any()
+    if num_objectives(made.spec) == 1:
+        assert int(made.elites(state).valid.sum()) == sum(int(info.counts.added) for info in infos)
+    else:  # a front grows and shrinks, and it is the cell that was free
+        cells = set(np.concatenate([np.asarray(info.cell)[np.asarray(info.added)] for info in infos]))
+        assert cells == set(np.flatnonzero(best_of_cells(made.spec, made.elites(state))[1]))
 
 
 @settings(max_examples=25, deadline=None)
@@ -67,8 +74,8 @@ def test_counts_add_up(made: Archive) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_a_batch_does_not_matter(name: str, order: list[int], seed: int) -> None:
     made = archive(name)
-    first, _ = made.add(made.init(EXAMPLE), batch(seed))
-    entries = batch(seed, iteration=1)
+    first, _ = made.add(made.init(EXAMPLE), batch(seed, made=made))
+    entries = batch(seed, iteration=1, made=made)
     plain, info = made.add(first, entries)
     shuffled, told = made.add(first, take(entries, order))
     same(plain, shuffled)
@@ -84,19 +91,20 @@ def test_the_best_of_a_cell_never_falls(made: Archive) -> None:
     state = made.init(EXAMPLE)
     best: dict[int, float] = {}
     for iteration in range(6):
-        entries = batch(1, iteration=iteration, levels=50)
+        entries = batch(1, iteration=iteration, levels=50, made=made)
         state, info = made.add(state, entries)
         now = made.elites(state)
-        fitness = np.where(now.valid, now.fitness, -np.inf)
+        fitness, there = best_of_cells(made.spec, now)
         for cell in set(np.asarray(info.cell)) - {-1}:
+            assert there[cell]
             assert fitness[cell] >= best.get(cell, -np.inf)
             best[cell] = fitness[cell]
 
 
 def test_nan_and_infinity_are_counted_and_kept_out(made: Archive) -> None:
-    entries = batch(2)
+    entries = batch(2, made=made)
     bad = jax.tree.map(np.copy, entries)
-    bad.fitness[:3] = np.nan, np.inf, -np.inf
+    bad.fitness.reshape(32, -1)[:3, 0] = np.nan, np.inf, -np.inf  # one objective is enough
     bad.descriptor[3, 0], bad.descriptor[4, 1] = np.nan, -np.inf
     state, info = made.add(made.init(EXAMPLE), bad)
     assert int(info.counts.not_finite) == 5
@@ -108,7 +116,7 @@ def test_nan_and_infinity_are_counted_and_kept_out(made: Archive) -> None:
 
 
 def test_padding_is_neither_stored_nor_counted(made: Archive) -> None:
-    entries = batch(3)
+    entries = batch(3, made=made)
     state, info = made.add(made.init(EXAMPLE), entries._replace(valid=np.arange(32) < 20))
     alone, told = made.add(made.init(EXAMPLE), take(entries, range(20)))
     same(made.elites(state), made.elites(alone))
@@ -117,7 +125,7 @@ def test_padding_is_neither_stored_nor_counted(made: Archive) -> None:
 
 def test_a_batch_of_nothing_changes_nothing(made: Archive) -> None:
     state, _ = filled(made, 1)
-    after, info = made.add(state, take(batch(1), np.arange(0)))
+    after, info = made.add(state, take(batch(1, made=made), np.arange(0)))
     same(after, state)
     assert not any(map(int, info.counts))
     assert all(each.shape == (0,) for each in info[:-1])
@@ -134,17 +142,17 @@ def test_all_elites_can_be_sampled_and_nothing_else(made: Archive) -> None:
 
 
 def test_vmap_scan_and_donation_change_nothing(made: Archive) -> None:
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *(batch(4, iteration=i) for i in range(3)))
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *(batch(4, iteration=i, made=made) for i in range(3)))
     one, _ = jax.lax.scan(made.add, made.init(EXAMPLE), stacked)
     donating = jax.jit(made.add, donate_argnums=0)
     other = made.init(EXAMPLE)
     for iteration in range(3):
-        other, _ = donating(other, batch(4, iteration=iteration))
+        other, _ = donating(other, batch(4, iteration=iteration, made=made))
     same(one, other)
     states = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), made.init(EXAMPLE))
     both, _ = jax.vmap(made.add)(states, jax.tree.map(lambda leaf: leaf[:2], stacked))
     for lane in range(2):
-        alone, _ = made.add(made.init(EXAMPLE), batch(4, iteration=lane))
+        alone, _ = made.add(made.init(EXAMPLE), batch(4, iteration=lane, made=made))
         same(jax.tree.map(lambda leaf, lane=lane: np.asarray(leaf)[lane], both), alone)
 
 
@@ -153,7 +161,7 @@ def test_every_device_gives_the_same(made: Archive) -> None:
     assert len(devices) > 1
     states = []
     for device in devices:
-        state, entries = jax.device_put((made.init(EXAMPLE), batch(5)), device)
+        state, entries = jax.device_put((made.init(EXAMPLE), batch(5, made=made)), device)
         states.append(made.add(state, entries)[0])
     for state in states[1:]:
         same(states[0], state)
@@ -168,7 +176,7 @@ def test_filling_up_compiles_once(made: Archive) -> None:
 
     compiled, state = jax.jit(add), made.init(EXAMPLE)
     for iteration in range(4):
-        state, _ = compiled(state, batch(6, iteration=iteration))
+        state, _ = compiled(state, batch(6, iteration=iteration, made=made))
     assert len(traces) == 1
 
 

@@ -123,8 +123,8 @@ def test_a_free_place_below_the_threshold_is_added_everywhere():
 @pytest.mark.parametrize("name", sorted(SPECS))
 def test_sources_of_a_real_batch_add_up_to_its_counts(name):
     made = archive(name)
-    state, _ = made.add(made.init(EXAMPLE), batch(0))
-    mixed = batch(0, iteration=1)._replace(emitter=np.arange(32, dtype=np.int32) % 3)
+    state, _ = made.add(made.init(EXAMPLE), batch(0, made=made))
+    mixed = batch(0, iteration=1, made=made)._replace(emitter=np.arange(32, dtype=np.int32) % 3)
     _, info = made.add(state, mixed)
     found = stats.sources(mixed, jax.device_get(info), 3)
     assert found.evaluations.tolist() == [11, 11, 10]
