@@ -200,8 +200,7 @@ def _most_crowded(fitness: Float[Array, "F M"]) -> Int[Array, ""]:
     here = jnp.arange(fitness.shape[0])
     closest = jnp.where(here[:, None] == here, jnp.inf, apart.max(2)).min(1)
     best = (here == 0) | (here[:, None] == fitness.argmax(0)).any(1)
-    closest = jnp.where(best, jnp.inf, closest)
-    return jnp.max(jnp.where(closest == closest.min(), here, 0))
+    return here[-1] - jnp.argmin(jnp.where(best, jnp.inf, closest)[::-1])
 
 
 def _dominates(

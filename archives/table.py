@@ -3,6 +3,8 @@
 Axes: M occupied rows, R rows, D descriptor.
 """
 
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -26,7 +28,7 @@ def columns(spec: Spec, elites: Entries) -> dict[str, np.ndarray]:
     """
     elites = jax.device_get(elites)
     valid = np.asarray(elites.valid)
-    leaves = dict(zip(ALWAYS, (row_cells(spec), *elites[1:-1])))
+    leaves: dict[str, Any] = dict(zip(ALWAYS, (row_cells(spec), *elites[1:-1])))
     if elites.fitness.ndim > 1:
         leaves |= {"fitness": total(elites.fitness), "objectives": elites.fitness}
     leaves |= zip(payload_names(elites.payload), jax.tree.leaves(elites.payload))

@@ -137,6 +137,15 @@ def test_who_leaves_a_full_front() -> None:
         assert [elite[0] for elite in fronts_of(made_for(2), state)[0]] == [*best, stays]
 
 
+def test_objectives_farther_apart_than_a_number_can_say() -> None:
+    far = [(3e38, -3e38), (-3e38, 3e38), (1e30, 0), (0, 1e30)]
+    state = filled(by_hand(*far), by_hand((1e29, 1e29), iteration=1))
+    kept = state.fitness[:FRONT].tolist()
+    assert len(kept) == 4
+    assert {(e[0] > 2e38, e[1] > 2e38) for e in kept} >= {(True, False), (False, True)}
+    assert sum(kept[0]) == max(map(sum, kept)) >= np.float32(1e30)
+
+
 def test_an_overflowing_sum_is_no_number() -> None:
     _, info = made_for(2).add(filled(), by_hand((3e38, 3e38), (3e38, -3e38), (1, 1)))
     assert info.stored.tolist() == [False, True, True, *[False] * 13]
