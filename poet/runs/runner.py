@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from poet.errors import ContractError
+from poet.errors import ContractError, RunError
 from poet.runs import checkpoint
 from poet.runs.config import Config
 from poet.runs.elites import keep_elites, write_elites
@@ -20,6 +20,7 @@ from poet.runs.folder import CHECKPOINTS, ELITES, JOURNAL, NICHES, RUN, processo
 from poet.runs.journal import Journal
 from poet.runs.niches import forget_from, write_niche
 from poet.runs.progress import Reporter
+from poet.runs.read import read_journal
 from poet.search.base import Info, NicheRecord, Search, Snapshot
 from poet.types import PyTree
 
@@ -54,7 +55,7 @@ def drive(
     """Start a search, or go on with it from its newest checkpoint, until it is done or told to stop.
 
     The folder must be claimed (`poet.runs.folder.claim`, which yields `run`). Raises `RunError` where the disk or
-    the checkpoints fail, `ContractError` where the search does not keep its promises.
+    the checkpoints fail or are gone, `ContractError` where the search does not keep its promises.
     """
     _note_devices(path, run, reporter)
     with contextlib.ExitStack() as stack:
@@ -66,6 +67,8 @@ def drive(
         state = search.init(jax.random.key(config.seed))
         checkpoint.check_state(state)
         saved = checkpoint.newest(path / CHECKPOINTS, state, journal.reaches, reporter.say)
+        if saved is None:
+            _check_none_was_lost(path)
         state, offset = saved or (state, 0)
         iteration = int(state.iteration)
         writer = _Writer(path, journal, config.keep_every, reporter, list(sinks), iteration if saved else -1)
@@ -107,6 +110,15 @@ def drive(
         if finished and media is not None:
             writer.show(media, "end", iteration)
         return Outcome(state, iteration, finished)
+
+
+def _check_none_was_lost(path: Path) -> None:
+    """Raise `RunError` if checkpoints were saved and are gone: to start afresh would throw the history away too."""
+    if any(row.get("wall", {}).get("event") == "checkpoint" for row in read_journal(path)):
+        raise RunError(
+            f"{path / CHECKPOINTS} has no checkpoint to go on from, but {path / JOURNAL} tells of some: "
+            "put one back, or start another run with --name"
+        )
 
 
 def _done(state: PyTree, config: Config) -> bool:

@@ -2,6 +2,7 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,27 @@ def test_a_broken_checkpoint_is_done_again_from_the_one_before(tmp_path: Path) -
     assert "going on from iteration 4" in text.getvalue()
     toy_run(tmp_path / "b", LONG)
     assert diff(tmp_path / "a", tmp_path / "b") == []
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_a_run_that_lost_its_checkpoints_is_not_started_afresh(tmp_path: Path, broken: bool) -> None:
+    toy_run(tmp_path, SHORT)
+    before = (tmp_path / JOURNAL).read_bytes()
+    for step in steps(tmp_path / CHECKPOINTS):
+        if broken:
+            (tmp_path / CHECKPOINTS / str(step) / "notes.json").write_bytes(b"")
+        else:
+            shutil.move(tmp_path / CHECKPOINTS / str(step), tmp_path / f"{step}.aside")
+    if broken:
+        with pytest.raises(RunError, match="none of the checkpoints"):
+            toy_run(tmp_path, LONG)
+    for _ in range(2):  # the same command again
+        with pytest.raises(RunError, match="no checkpoint to go on from, but .* tells of some: put one back"):
+            toy_run(tmp_path, LONG)
+    assert (tmp_path / JOURNAL).read_bytes() == before
+    if not broken:
+        shutil.move(tmp_path / "4.aside", tmp_path / CHECKPOINTS / "4")
+        assert toy_run(tmp_path, LONG).iteration == 11
 
 
 def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(
