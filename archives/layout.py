@@ -46,6 +46,19 @@ def num_objectives(spec: Spec) -> int:
     return spec.get("num_objectives", 1)
 
 
+def check_objectives(spec: Spec, wanted: int) -> None:
+    """Raises `ConfigError` unless an archive is for as many objectives as there are to search for."""
+    kept = num_objectives(spec)
+    if kept != wanted:
+        advice = "archive.kind grid, or another of one elite in a cell"
+        if wanted > 1:
+            advice = f"archive.kind pareto with archive.num_objectives {wanted}"
+        raise ConfigError(
+            f"expected an archive of as many objectives as there are to search for, {wanted}; "
+            f"got kind {spec['kind']!r} of {kept}: take {advice}"
+        )
+
+
 def total(fitness: Any) -> Any:
     """The sum of the objectives, [B] from [B, M]; a fitness that is one number is itself.
 

@@ -2,7 +2,7 @@
 the framework does the batching.
 
 Axes, one letter everywhere: N niches, P population, E episodes, T time, B batch (lanes), D descriptor,
-F genome features, G parameters.
+F genome features, G parameters, M objectives.
 """
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -168,7 +168,8 @@ class Problem(Protocol):
     """A search space with a score and no world inside: what quality-diversity is measured on. Hashable.
 
     `sample` and `evaluate` are pure and for one solution; the framework does the batching.
-    Optional: `draw(params) -> u8[H, W, 3]` on the host, a solution as a picture.
+    Optional: `num_objectives`, an int M above 1 if there are several to be traded off: `evaluate` then gives f32[M],
+    and `fitness_bounds` are those of their sum. `draw(params) -> u8[H, W, 3]` on the host, a solution as a picture.
     """
 
     @property
@@ -205,6 +206,8 @@ class Problem(Protocol):
         """Draw a solution to begin with."""
         ...
 
-    def evaluate(self, key: Key, params: Float[Array, "G"]) -> tuple[Float[Array, ""], Float[Array, "D"]]:
+    def evaluate(
+        self, key: Key, params: Float[Array, "G"]
+    ) -> tuple[Float[Array, ""] | Float[Array, "M"], Float[Array, "D"]]:
         """Fitness and descriptor; bigger fitness is better."""
         ...

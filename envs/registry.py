@@ -117,6 +117,7 @@ problems: Registry[ProblemConfig, Problem] = Registry(
         "arm": "envs.arm.config:ArmConfig",
         "sphere": "envs.functions.config:SphereConfig",
         "rastrigin": "envs.functions.config:RastriginConfig",
+        "rastrigin-multi": "envs.functions.config:RastriginMultiConfig",
     },
 )
 names, config_class, status, make = generators.names, generators.config_class, generators.status, generators.make

@@ -116,6 +116,8 @@ def check_problem(problem: Problem) -> None:
         _require(hasattr(problem, name), f"problem has no `{name}`; see envs.base.Problem")
     _hashable("problem", problem)
     _require(isinstance(problem.id, str) and problem.id != "", f"id must be a name, got {problem.id!r}")
+    objectives = getattr(problem, "num_objectives", 1)
+    _require(isinstance(objectives, int) and objectives >= 1, f"num_objectives must be at least 1, got {objectives!r}")
     size = problem.num_params
     _require(isinstance(size, int) and size >= 1, f"num_params must be an int of at least 1, got {size!r}")
     num = _coordinates("descriptor", problem.descriptor_names, problem.descriptor_bounds)
@@ -127,7 +129,10 @@ def check_problem(problem: Problem) -> None:
     _require(_is(params, (size,), jnp.float32), f"sample(key) must be f32[{size}] as declared, got {params}")
     said = _trace("evaluate", "", problem.evaluate, key, params)
     _require(isinstance(said, tuple) and len(said) == 2, f"evaluate must give (fitness, descriptor), got {said!r:.100}")
-    _scalar("fitness", said[0], jnp.float32)
+    if objectives == 1:
+        _scalar("fitness", said[0], jnp.float32)
+    else:
+        _require(_is(said[0], (objectives,), jnp.float32), f"fitness must be f32[{objectives}], got {said[0]!r:.100}")
     _require(_is(said[1], (num,), jnp.float32), f"descriptor must be f32[{num}] as declared, got {said[1]!r:.100}")
 
     sample, evaluate = jax.jit(jax.vmap(problem.sample)), jax.jit(jax.vmap(problem.evaluate))
@@ -138,7 +143,7 @@ def check_problem(problem: Problem) -> None:
     seen = fitness, descriptor = jax.device_get(evaluate(chance, params))
     bounds = (problem.fitness_bounds, *problem.descriptor_bounds)
     names = ("fitness", *(f"descriptor {name!r}" for name in problem.descriptor_names))
-    for name, (low, high), column in zip(names, bounds, (fitness, *descriptor.T)):
+    for name, (low, high), column in zip(names, bounds, (fitness.reshape(LANES, -1).sum(1), *descriptor.T)):
         _within(f"{name} of samples", low, high, column)
     if not _same((params, seen), (sample(keys), evaluate(chance, params))):
         _fail("the same inputs gave two results; sample and evaluate must be pure functions")

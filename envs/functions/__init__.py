@@ -1,1 +1,1 @@
-"""Test functions with descriptors that are sums of the solution's halves."""
+"""Test functions; descriptors are sums of the solution's halves, or of two objectives its first coordinates."""

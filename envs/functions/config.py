@@ -9,6 +9,7 @@ from envs.registry import ProblemConfig
 from poet.errors import ConfigError
 
 if TYPE_CHECKING:
+    from envs.functions.multi import TwoRastrigins
     from envs.functions.projection import LinearProjection
 
 
@@ -39,3 +40,22 @@ class RastriginConfig(_ProjectionConfig):
     """The shifted Rastrigin function, full of local optima, with linear-projection descriptors."""
 
     id: ClassVar[str] = "rastrigin"
+
+
+@dataclasses.dataclass(frozen=True)
+class RastriginMultiConfig(ProblemConfig):
+    """Two Rastrigin functions with optima apart, to be traded off; an archive of kind pareto keeps the fronts."""
+
+    id: ClassVar[str] = "rastrigin-multi"
+
+    num_params: int = 100
+
+    def __post_init__(self) -> None:
+        if self.num_params < 2:
+            raise ConfigError(f"{self.id}: num_params expects at least 2, got {self.num_params}")
+
+    def make(self) -> TwoRastrigins:
+        """Both functions of this many parameters."""
+        from envs.functions.multi import TwoRastrigins
+
+        return TwoRastrigins(self.num_params)

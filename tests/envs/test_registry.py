@@ -105,7 +105,7 @@ def test_a_config_without_make_says_so() -> None:
 
 
 def test_problems_have_a_list_of_their_own() -> None:
-    assert {"arm", "sphere", "rastrigin"} <= set(registry.problems.names())
+    assert {"arm", "sphere", "rastrigin", "rastrigin-multi"} <= set(registry.problems.names())
     assert not set(registry.problems.names()) & set(registry.names())
     assert {"walker", "walker-gaits", "maze"} <= set(registry.generators.names())
     assert registry.problems.make("sphere", num_params=8).num_params == 8

@@ -349,6 +349,8 @@ PROBLEMS = {
     "samples of another size": (hill(sample=lambda key: jax.random.uniform(key, (3,))), r"sample.* must be f32\[2\]"),
     "fitness alone": (hill(evaluate=lambda key, params: params.sum()), r"must give \(fitness, descriptor\)"),
     "fitness of a shape": (hill(evaluate=lambda key, params: (params, params)), "fitness must be float32"),
+    "no objective": (hill(num_objectives=0), "num_objectives must be at least 1"),
+    "an objective too few": (hill(num_objectives=2), r"fitness must be f32\[2\]"),
     "a coordinate too many": (hill(evaluate=lambda key, params: (-params.sum(), jnp.zeros(3))), r"must be f32\[2\]"),
     "sample without key": (hill(sample=lambda key: jnp.ones(2)), "the same solution for 128 keys"),
     "fitness not finite": (
@@ -385,7 +387,7 @@ def test_sound_problems_pass() -> None:
     check_problem(hill(evaluate=noisy, deterministic=False))
 
 
-@pytest.mark.parametrize("name", ["sphere", "rastrigin", "arm"])
+@pytest.mark.parametrize("name", ["sphere", "rastrigin", "rastrigin-multi", "arm"])
 def test_our_problems_pass(name: str) -> None:
     check_problem(problems.make(name))
 

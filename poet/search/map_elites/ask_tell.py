@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from archives.base import Archive, Entries
+from archives.layout import num_objectives
 from archives.stats import summary
 from archives.table import columns
 from poet.errors import ConfigError, PoetError, ShapeError
@@ -66,7 +67,7 @@ class AskTell:
         return np.array(asked.params)
 
     def tell(self, fitness: Sequence[float] | np.ndarray, descriptor: Any) -> dict[str, np.ndarray]:
-        """How they did: fitness [B], descriptors [B, D], in the order of `ask`.
+        """How they did: fitness [B] ([B, M] for an archive of M objectives), descriptors [B, D], in `ask`'s order.
 
         What could not be evaluated is told as NaN: it is counted and kept out. Returns "status" i32[B] (2 for a new
         cell, 1 for an improvement, else 0), "improvement" f32[B] and the archive's counts.
@@ -76,7 +77,8 @@ class AskTell:
         if self._asked is None:
             raise PoetError("tell() expects the scores of what ask() gave: call ask() first, and tell() once for it")
         batch = len(self._first)
-        scores = _numbers("fitness", fitness, (batch,))
+        objectives = num_objectives(self.archive.spec)
+        scores = _numbers("fitness", fitness, (batch,) if objectives == 1 else (batch, objectives))
         places = _numbers("descriptor", descriptor, (batch, self._num_descriptors))
         at = np.array([self._round, 0], np.uint32)
         self._island, _, info = self._absorb(

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt32
 
 from archives.base import AddInfo, Archive, Counts, entries
+from archives.layout import total
 from archives.stats import Sources, sources
 from poet.search.map_elites.bandit import bandit
 from poet.search.map_elites.config import MapElitesConfig
@@ -92,7 +93,7 @@ def generation(config: MapElitesConfig, archive: Archive, prior: Prior, num_para
                 island.emitters[k],
                 kept,
                 offspring.params[mine[k]],
-                fitness[mine[k]],
+                total(fitness)[mine[k]],
                 part(info, mine[k]),
             )
             for k, emitter in enumerate(emitters)

@@ -19,7 +19,7 @@ from poet.types import Genome, Key, Params
 class Scores(NamedTuple):
     """What a batch of solutions came to; what broke is not finite."""
 
-    fitness: Float[Array, "B"]
+    fitness: Float[Array, "B"] | Float[Array, "B M"]
     descriptor: Float[Array, "B D"]
     steps: int | Array = 0  # of the environment; a problem's evaluation counts as one each
 
@@ -34,6 +34,7 @@ class Scoring(NamedTuple):
       traced: whether `evaluate` is pure and can be compiled into the search's own loop; else it is called between.
       offset: the worst fitness that can be, from which QD scores count.
       meta: JSON-ready, for whoever looks at the archive later: descriptor_names, fitness_bounds, problem.
+      num_objectives: M; above 1 fitness is f32[B, M], for an archive that keeps trade-offs.
     """
 
     evaluate: Callable[[Key, Float[Array, "B G"]], Scores]
@@ -42,6 +43,7 @@ class Scoring(NamedTuple):
     traced: bool = True
     offset: float = 0.0
     meta: Mapping[str, Any] = MappingProxyType({})
+    num_objectives: int = 1
 
 
 def of_problem(problem: Problem) -> Scoring:
@@ -56,7 +58,8 @@ def of_problem(problem: Problem) -> Scoring:
         "fitness_bounds": list(problem.fitness_bounds),
         "problem": {"id": problem.id},
     }
-    return Scoring(evaluate, problem.sample, problem.num_params, True, problem.fitness_bounds[0], meta)
+    objectives = getattr(problem, "num_objectives", 1)
+    return Scoring(evaluate, problem.sample, problem.num_params, True, problem.fitness_bounds[0], meta, objectives)
 
 
 def of_agents(environment: Environment, genome: Genome, policy: Policy, executor: Executor, offset: float) -> Scoring:

@@ -18,7 +18,7 @@ from jax import lax
 from jaxtyping import Array
 
 from archives.base import Archive
-from archives.layout import num_rows
+from archives.layout import check_objectives, num_rows
 from archives.stats import summary
 from archives.table import columns
 from poet.errors import ConfigError
@@ -51,8 +51,10 @@ def map_elites(config: MapElitesConfig, archive: Archive, scoring: Scoring, devi
       scoring: what evaluates them.
       devices: local devices to use; by default all.
 
-    Raises `ConfigError` for islands of an archive with the soft rule, whose thresholds cannot be merged.
+    Raises `ConfigError` for islands of an archive with the soft rule, whose thresholds cannot be merged, and for an
+    archive of other objectives than `scoring` gives.
     """
+    check_objectives(archive.spec, scoring.num_objectives)
     if config.islands > 1 and archive.spec.get("soft"):
         raise ConfigError(
             "islands cannot share the soft rule's thresholds: search.islands 1, or no archive.learning_rate"

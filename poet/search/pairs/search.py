@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from archives.base import NOBODY, Archive, entries
-from archives.layout import num_rows
+from archives.layout import check_objectives, num_rows
 from archives.stats import summary
 from archives.table import columns
 from envs.base import Generator
@@ -75,10 +75,11 @@ def pairs(
 ) -> Search:
     """An archive of solved environments with their solvers; its descriptor is `config.features`.
 
-    Raises `ConfigError` for features that the generator does not have.
+    Raises `ConfigError` for features that the generator does not have, or an archive of several objectives.
     """
     places = feature_places(generator, config.features)
     episodes = 1 if generator.deterministic else config.eval_episodes
+    check_objectives(archive.spec, 1)
     add, elites_of = jax.jit(archive.add), jax.jit(archive.elites)
     mutate = jax.jit(jax.vmap(generator.mutate, in_axes=(0, 0, None)))
     check, features = jax.jit(jax.vmap(generator.check)), jax.jit(jax.vmap(generator.features))
