@@ -29,7 +29,7 @@ COMMANDS = {
     "eval": "run an agent on many episodes: mean, spread, share solved",
     "export": "an agent as weights and one NumPy file that runs it without JAX",
     "diff": "do two runs have the same history and state? poet diff RUN RUN",
-    "list": "presets, generators of environments, runs",
+    "list": "presets, generators of environments, problems, runs",
     "doctor": "is this machine ready, and what has it got?",
 }
 VIEWS = {"inspect": "inspect", "plot": "plot", "video": "video", "eval": "evaluate", "export": "export"}
@@ -256,7 +256,7 @@ def diff(a: Path, b: Path, root: Path = ROOT) -> int:
 
 
 def list_(root: Path = ROOT) -> int:
-    """Presets, generators of environments and whether they load, and the runs there are.
+    """Presets, generators of environments and problems and whether they load, and the runs there are.
 
     Args:
         root: Folder of all runs.
@@ -267,9 +267,10 @@ def list_(root: Path = ROOT) -> int:
     print("presets")
     for name, config in PRESETS.items():
         print(f"  {name:<18} {config.kind} on {config.describe()}, {config.iterations} iterations")
-    print("generators")
-    for name, state in registry.status():
-        print(f"  {name:<10} {state}")
+    for title, known in (("generators", registry.generators), ("problems", registry.problems)):
+        print(title)
+        for name, state in known.status():
+            print(f"  {name:<18} {state}")
     print(f"runs in {root}")
     for run in _runs(root):
         print(f"  {run}")

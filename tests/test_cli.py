@@ -246,7 +246,7 @@ def test_list_shows_presets_generators_and_runs(root: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert command("list") == 0
     said = capsys.readouterr().out
-    for name in (*PRESETS, "walker", "runs/tiny"):
+    for name in (*PRESETS, "walker", "sphere", "runs/tiny"):
         assert name in said
 
 

@@ -34,13 +34,13 @@ def gallery(run: ArchiveRun) -> Figure:
     columns = int(np.clip(round(np.sqrt(len(rows) * 1.5 * height / width)), 1, 6))
     lines = -(-len(rows) // columns)
     size = min(15 / columns, 6)
-    made = figure(size * columns, (size * height / width + 0.45) * lines + 0.6)
+    made = figure(size * columns, (size * height / width + 0.55) * lines + 0.6)
     places = made.subplots(lines, columns, squeeze=False)
     for axes in places.flat:
         axes.set_axis_off()
     for axes, row, picture in zip(places.flat, rows, pictures, strict=False):
         axes.imshow(picture, interpolation="antialiased")
-        axes.set_title(caption(run, row, int(10 * size) + 12), fontsize=7.5, color=INK, loc="left", pad=3)
+        axes.set_title(caption(run, row, int(14 * size) + 4), fontsize=7.5, color=INK, loc="left", pad=3)
     made.suptitle(f"Elites from all over the archive: {run.name}", color=INK)
     return made
 
@@ -59,11 +59,11 @@ def painter(run: ArchiveRun) -> Callable[[int], np.ndarray] | None:
 
 
 def caption(run: ArchiveRun, row: int, width: int) -> str:
-    """An elite in two lines: its number and fitness, and where it lies or what its environment is."""
+    """An elite in up to three lines: its number and fitness, and where it lies or what its environment is."""
     elites = run.archive()
     words, world = elites.words(row), run.about(row)[1]
     first = f"{row}   fitness {elites.columns['fitness'][row]:.4g}"
-    return f"{first}\n{textwrap.shorten(world or words, width, placeholder=' ...')}"
+    return "\n".join([first, *textwrap.wrap(world or words, width, max_lines=2, placeholder=" ...")])
 
 
 def _nothing(words: str) -> Figure:

@@ -62,7 +62,7 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
     elites, names = run.archive(), run.emitters()
     elites.check(row)
     maker = _maker(names, int(elites.columns["emitter"][row]))
-    world = run.about(row)[1]
+    world, trade = run.about(row)[1], elites.columns["objectives"][row] if "objectives" in elites.columns else None
     line = run.lineage(row)
     children = [other for other in range(len(elites)) if elites.id(row) in elites.parents(other)]
     known = [ancestor for ancestor in line[1:] if ancestor.found is not None]
@@ -70,6 +70,7 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
     return [
         f"elite {row}: fitness {elites.columns['fitness'][row]:.6g}, {elites.words(row)}",
         *([f"  environment {world}"] if world else []),
+        *([f"  objectives  {', '.join(f'{each:.6g}' for each in trade)}"] if trade is not None else []),
         f"  cell        {elites.columns['cell'][row]}",
         f"  id          {_name(elites.id(row))}, made by {maker}",
         f"  parents     {', '.join(_name(parent) for parent in elites.parents(row)) or 'none'}",
