@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from archives.config import ArchiveConfig
+from envs.functions.config import RastriginMultiConfig
 from poet.agents.config import PolicyConfig
 from poet.executors.config import ExecutionConfig
 from poet.learners.config import ESConfig
@@ -29,8 +30,7 @@ from poet.search.pairs.config import PairsConfig
 from tests.envs.toy import CorridorConfig
 
 ROOT = Path(__file__).parents[2]
-ENV = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
-ENV["PYTHONPATH"] = str(ROOT)
+ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def change(config: Config, **parts: object) -> Config:
@@ -68,7 +68,10 @@ RUNS = {
         archive={"kind": "cvt", "num_cells": 100, "learning_rate": 0.1},
     ),
     "arm without cells": change(ARM, archive={"kind": "unstructured", "capacity": 100}),
-    "arm with fronts": change(ARM, archive={"kind": "pareto", "front": 3}),
+    "fronts": change(
+        dataclasses.replace(ARM, problem=RastriginMultiConfig(8)),
+        archive={"kind": "pareto", "front": 3, "num_objectives": 2},
+    ),
     "gaits": change(
         PRESETS["map-elites-walker"],
         iterations=8,
@@ -94,7 +97,8 @@ LIBRARY = (
 def start(config: Config, path: Path, program: str = LIBRARY, **options: int) -> subprocess.Popen:
     config = dataclasses.replace(config, **options)
     words = [sys.executable, "-c", program, str(path), json.dumps(config.to_dict())]
-    return subprocess.Popen(words, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    env = {**ENV, "JAX_NUM_CPU_DEVICES": str(config.execution.devices or 2)}  # the toy wakes jax before the run could
+    return subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def finish(process: subprocess.Popen, code: int = 0) -> str:
@@ -176,7 +180,8 @@ def test_asked_to_stop_and_gone_on(whole: tuple[Config, Path]) -> None:
 def test_devices_do_not_matter(whole: tuple[Config, Path]) -> None:
     config, path = whole
     for devices in (1, 2):
-        finish(start(change(config, execution={"devices": devices}), path.with_name(f"devices{devices}")))
+        said = finish(start(change(config, execution={"devices": devices}), path.with_name(f"devices{devices}")))
+        assert f"on {devices} x cpu" in said
         assert_same(path.with_name(f"devices{devices}"), path)
 
 
