@@ -1,5 +1,14 @@
-"""Several devices in every test process, as on a real machine; must be set before jax wakes."""
+"""Several devices in every test process, as on a real machine, and what was compiled once is not compiled again."""
 
 import os
+import tempfile
 
-os.environ.setdefault("JAX_NUM_CPU_DEVICES", "4")
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "4")  # before jax wakes
+
+import jax
+
+# Of this process alone: what processes of tests write may be cut short by a kill.
+COMPILED = tempfile.TemporaryDirectory(prefix="compiled", ignore_cleanup_errors=True)
+jax.config.update("jax_compilation_cache_dir", COMPILED.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

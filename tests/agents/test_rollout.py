@@ -110,7 +110,7 @@ class Told(Drift):
 
 
 def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
-    params, grounds, ground, num, num_grounds = args = work()
+    params, grounds, ground, num, _ = args = work()
     silent, told = run(*args), jax.jit(rollout(Told(), POLICY, LANES, 7))(*args)
     assert silent.descriptor.shape == (QUEUE, 0)
     assert told.descriptor.shape == (QUEUE, 2)

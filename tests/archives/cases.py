@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from archives import make
 from archives.base import Archive, Entries
@@ -19,10 +20,13 @@ SPECS = {
     "cvt": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300},
     "cvt-soft": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300, "soft": SOFT},
     "unstructured": {"kind": "unstructured", "capacity": 12, "bounds": BOUNDS, "threshold": 0.4},
+    "unstructured-roomy": {"kind": "unstructured", "capacity": 80, "bounds": BOUNDS, "threshold": 0.2},
     "pareto": {"kind": "pareto", "shape": [5, 3], "bounds": BOUNDS, "front": 4, "num_objectives": 2},
     "pareto-one": {"kind": "pareto", "shape": [5, 3], "bounds": BOUNDS, "front": 3, "num_objectives": 1},
-    "unstructured-roomy": {"kind": "unstructured", "capacity": 80, "bounds": BOUNDS, "threshold": 0.2},
 }
+# One of each rule runs by default: every row compiles programs of its own.
+VARIANTS = ("grid-reject", "cvt-soft", "unstructured-roomy", "pareto-one")
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in VARIANTS else name for name in SPECS]
 EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
 
 

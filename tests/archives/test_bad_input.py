@@ -11,9 +11,8 @@ from archives import ArchiveConfig, entries, make
 from archives.base import Archive, Entries
 from archives.layout import num_objectives
 from poet.errors import ConfigError, ShapeError
-from tests.archives.cases import BOUNDS, EXAMPLE, SPECS, archive, batch, take
+from tests.archives.cases import BOUNDS, EXAMPLE, NAMES, SPECS, archive, batch, take
 
-NAMES = sorted(SPECS)
 LOW, HIGH = np.array(BOUNDS, np.float32).T
 
 

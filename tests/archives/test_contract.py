@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from archives import make
 from archives.base import AddInfo, Archive
 from archives.layout import best_of_cells, num_objectives
-from tests.archives.cases import EXAMPLE, SPECS, archive, batch, compiled, take
+from tests.archives.cases import EXAMPLE, NAMES, archive, batch, compiled, take
 
 pytestmark = pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")
-NAMES = sorted(SPECS)
 
 
 @pytest.fixture(params=NAMES)

@@ -12,7 +12,7 @@ from archives.base import AddInfo, Counts
 from archives.layout import num_cells, num_rows, row_cells
 from poet.errors import ConfigError
 from tests.archives.by_hand import GRID, rows
-from tests.archives.cases import EXAMPLE, SPECS, archive, batch
+from tests.archives.cases import EXAMPLE, NAMES, archive, batch
 
 SOME = {3: 1.0, 7: -2.0, 19: 4.5}
 
@@ -120,7 +120,7 @@ def test_a_free_place_below_the_threshold_is_added_everywhere():
     assert found.improved == info.counts.improved == 0
 
 
-@pytest.mark.parametrize("name", sorted(SPECS))
+@pytest.mark.parametrize("name", NAMES)
 def test_sources_of_a_real_batch_add_up_to_its_counts(name):
     made = archive(name)
     state, _ = made.add(made.init(EXAMPLE), batch(0, made=made))

@@ -89,17 +89,21 @@ def test_islands_share_what_they_found() -> None:
     assert {0, 1} <= set(islands)
 
 
+MIXTURES = [
+    (SPEC, {"emitters": ("es",) * 4, "sigma": 1.0}),
+    (SPEC, {"emitters": ("polynomial", "crossover"), "bounds": (-5.12, 5.12)}),
+    (SPEC, {"emitters": ("iso_line", "gaussian", "es", "es"), "sigma": 0.5, "active": 2}),
+]
+SIMILAR = [
+    (SOFT, {"emitters": ("es",) * 4, "sigma": 1.0, "climb": "gain", "restart": "collapsed"}),
+    (SPEC, {"emitters": ("es", "es"), "strategy": "Open_ES", "climb": "fitness", "patience": 10}),
+    (SPEC, {"emitters": ("gaussian",), "sigma": 0.5}),
+    (SPEC, {"emitters": ("iso_line", "iso_line", "gaussian", "es"), "sigma": 0.5}),
+]
+
+
 @pytest.mark.parametrize(
-    ("spec", "options"),
-    [
-        (SPEC, {"emitters": ("es",) * 4, "sigma": 1.0}),
-        (SOFT, {"emitters": ("es",) * 4, "sigma": 1.0, "climb": "gain", "restart": "collapsed"}),
-        (SPEC, {"emitters": ("es", "es"), "strategy": "Open_ES", "climb": "fitness", "patience": 10}),
-        (SPEC, {"emitters": ("gaussian",), "sigma": 0.5}),
-        (SPEC, {"emitters": ("polynomial", "crossover"), "bounds": (-5.12, 5.12)}),
-        (SPEC, {"emitters": ("iso_line", "iso_line", "gaussian", "es"), "sigma": 0.5}),
-        (SPEC, {"emitters": ("iso_line", "gaussian", "es", "es"), "sigma": 0.5, "active": 2}),
-    ],
+    ("spec", "options"), [*MIXTURES, *(pytest.param(*each, marks=pytest.mark.slow) for each in SIMILAR)]
 )
 def test_every_emitter_fills_the_archive(spec: dict, options: dict) -> None:
     config = dataclasses.replace(CONFIG, generations=20, **options)
