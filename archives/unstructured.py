@@ -87,9 +87,8 @@ def unstructured(
         raise ConfigError(f"unstructured.threshold expects a distance, finite and at least 0, got {threshold}")
 
     def init(example: PyTree) -> State:
-        return State(
-            store.empty(example, capacity, len(low)), jnp.full(capacity, jnp.inf), jnp.zeros(capacity, jnp.int32)
-        )
+        far = jnp.full(capacity, jnp.inf, jnp.float32)
+        return State(store.empty(example, capacity, len(low)), far, jnp.zeros(capacity, jnp.int32))
 
     def add(state: State, entries: Entries) -> tuple[State, AddInfo]:
         check_entries(entries, state.store.payload, len(low))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archives.config import ArchiveConfig as ArchiveConfig
     from envs.registry import GeneratorConfig as GeneratorConfig
+    from envs.registry import ProblemConfig as ProblemConfig
     from envs.registry import register as register
     from poet.agents.config import PolicyConfig as PolicyConfig
     from poet.agents.policy import mlp as mlp
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from poet.runs.build import build as build
     from poet.runs.config import Config as Config
     from poet.runs.config import MapElitesRun as MapElitesRun
+    from poet.runs.config import PairsRun as PairsRun
     from poet.runs.config import PoetRun as PoetRun
     from poet.runs.diff import diff as diff
     from poet.runs.launch import run as run
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from poet.search.map_elites.scoring import Scores as Scores
     from poet.search.map_elites.scoring import Scoring as Scoring
     from poet.search.map_elites.search import map_elites as map_elites
+    from poet.search.pairs.config import PairsConfig as PairsConfig
+    from poet.search.pairs.search import pairs as pairs
     from poet.search.poet.config import PoetConfig as PoetConfig
     from poet.search.poet.search import poet as poet
     from poet.types import derive as derive
@@ -50,7 +54,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "archives.config": ("ArchiveConfig",),
-    "envs.registry": ("GeneratorConfig", "register"),
+    "envs.registry": ("GeneratorConfig", "ProblemConfig", "register"),
     "poet.agents.config": ("PolicyConfig",),
     "poet.agents.policy": ("mlp",),
     "poet.agents.rollout": ("rollout",),
@@ -60,7 +64,7 @@ _WHERE = {
     "poet.learners.config": ("ESConfig",),
     "poet.learners.es": ("es",),
     "poet.runs.build": ("build",),
-    "poet.runs.config": ("Config", "MapElitesRun", "PoetRun"),
+    "poet.runs.config": ("Config", "MapElitesRun", "PairsRun", "PoetRun"),
     "poet.runs.diff": ("diff",),
     "poet.runs.launch": ("run",),
     "poet.runs.presets": ("PRESETS",),
@@ -71,6 +75,8 @@ _WHERE = {
     "poet.search.map_elites.config": ("MapElitesConfig",),
     "poet.search.map_elites.scoring": ("Scores", "Scoring"),
     "poet.search.map_elites.search": ("map_elites",),
+    "poet.search.pairs.config": ("PairsConfig",),
+    "poet.search.pairs.search": ("pairs",),
     "poet.search.poet.config": ("PoetConfig",),
     "poet.search.poet.search": ("poet",),
     "poet.types": ("derive",),

@@ -105,6 +105,10 @@ def _run(args: list[str]) -> int:
         """Folder of all runs and of the compilation cache."""
         source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
         """Fork this run: start from where it stands."""
+        problem: str | None = None
+        """Another problem than the preset's, by its name; generators are problems too (`poet list`)."""
+        generator: str | None = None
+        """Another generator than the preset's, by its name."""
 
     @dataclasses.dataclass(frozen=True)
     class Options:
@@ -131,6 +135,10 @@ def _run(args: list[str]) -> int:
     else:
         known = ", ".join([*PRESETS, *_runs(place.root)])
         raise ConfigError(f"expected what to run first: a preset or a run ({known}), or --from RUN --name NAME")
+
+    for field, chosen in (("problem", place.problem), ("generator", place.generator)):
+        if chosen is not None:
+            config = Config.from_dict({**config.to_dict(), field: {"id": chosen}})
 
     description = (
         f"Presets: {', '.join(PRESETS)}. The same command again goes on with the run, as does `poet run {path}`. "

@@ -77,6 +77,38 @@ def test_a_changed_identity_is_refused(root: Path, capsys: pytest.CaptureFixture
     assert (root / "tiny" / CONFIG).read_bytes() == before
 
 
+def test_what_was_refused_may_be_tried_again_with_better_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command("run", "map-elites-tiny", "--problem", "rastrigin-multi") == 2
+    assert "take archive.kind pareto" in capsys.readouterr().err
+    monkeypatch.setattr(build, "build", lambda config, **parts: walk(ToyConfig(seed=config.seed)))
+    monkeypatch.setattr(cli, "_pictures", lambda path, moment: None)
+    monkeypatch.setattr(cli, "_summary", lambda path: None)
+    better = ("--problem", "rastrigin-multi", "--archive.kind", "pareto", "--problem.num_params", "6")
+    assert command("run", "map-elites-tiny", *better, "--iterations", "2") == 0
+    assert "map-elites on rastrigin-multi, iso_line in batches of 64, pareto archive" in capsys.readouterr().out
+    assert command("run", "map-elites-tiny", "--iterations", "3") == 2
+    assert "problem.id: rastrigin-multi -> arm" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("preset", "option", "name", "says"),
+    [
+        ("map-elites-tiny", "--problem", "sphear", "Did you mean 'sphere'"),
+        ("map-elites-pairs", "--generator", "arm", "unknown generator 'arm'"),
+        ("tiny", "--problem", "sphere", "unknown config field 'problem'"),
+    ],
+)
+def test_a_problem_that_cannot_be(
+    root: Path, capsys: pytest.CaptureFixture[str], preset: str, option: str, name: str, says: str
+) -> None:
+    assert command("run", preset, option, name) == 2
+    assert says in capsys.readouterr().err
+    assert not root.exists()
+
+
 def test_a_fork(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("run", "tiny", "--iterations", "4") == 0
     assert command("run", "--from", "tiny", "--name", "twin", "--iterations", "6") == 0

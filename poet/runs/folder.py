@@ -220,10 +220,13 @@ def claim(path: Path, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     with lock(path):
+        own = {LOCK, CONFIG, RUN, f".{CONFIG}.tmp", f".{RUN}.tmp"}
+        others = sorted({entry.name for entry in path.iterdir()} - own)
         if is_run(path):
             run = read_run(path)
             changes = identity_changes(read_json(path / CONFIG), config)
-            if changes:
+            # With nothing else in it, it never began: its settings were refused, and better ones may follow.
+            if changes and others:
                 listed = "\n  ".join(changes)
                 raise RunError(
                     f"{path} was started with other settings:\n  {listed}\n"
@@ -231,11 +234,9 @@ def claim(path: Path, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
                     f"or go on with the run as it is: poet run {path}"
                 )
         else:
-            known = {LOCK, CONFIG, f".{CONFIG}.tmp", f".{RUN}.tmp"}
-            strangers = sorted({entry.name for entry in path.iterdir()} - known)
-            if strangers:
+            if others:
                 raise RunError(
-                    f"{path} is not a run folder and not empty (it holds {', '.join(strangers[:3])}): "
+                    f"{path} is not a run folder and not empty (it holds {', '.join(others[:3])}): "
                     "choose another --name or --root"
                 )
             run = {"format": FORMAT, "name": path.name, "sessions": []}

@@ -9,7 +9,7 @@ import pytest
 
 from poet.errors import RunError
 from poet.runs import folder
-from poet.runs.folder import CONFIG, LOCK, RUN, atomic_write, claim, is_alive, lock, read_run
+from poet.runs.folder import CONFIG, JOURNAL, LOCK, RUN, atomic_write, claim, is_alive, lock, read_run
 from tests.runs.toy import ToyConfig
 
 CONFIG_DATA = dataclasses.asdict(ToyConfig())
@@ -73,7 +73,7 @@ def test_the_format_error_names_both(tmp_path: Path) -> None:
 
 def test_a_changed_identity_is_refused_with_a_diff(tmp_path: Path) -> None:
     with claim(tmp_path, CONFIG_DATA):
-        pass
+        (tmp_path / JOURNAL).touch()
     with (
         pytest.raises(RunError, match=r"(?s)seed: 0 -> 1.*step_size: 0.5 -> 2.0"),
         claim(tmp_path, {**CONFIG_DATA, "seed": 1, "step_size": 2.0}),
