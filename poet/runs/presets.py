@@ -65,12 +65,13 @@ PRESETS: dict[str, Config] = {
         search=MapElitesConfig(batch=1024, generations=1, initial=2048, iso_sigma=0.03, line_sigma=0.2),
         offset=-150.0,
     ),
-    # Solved courses by their hardest obstacles. Agents learn as in `laptop`, on the flat course first.
+    # Solved courses by their hardest obstacles, in cells as small as a mutation: in larger ones the easiest course of a
+    # cell wins, and the search does not get on. Agents learn as in `laptop`, on the flat course first.
     "map-elites-pairs": PairsRun(
         iterations=200,
         generator=WalkerConfig(horizon=1600),
         es=ESConfig(population=256, learning_rate=0.05, learning_rate_decay=0.99, learning_rate_floor=0.01),
-        archive=ArchiveConfig(shape=(10, 10)),
-        search=PairsConfig(features=("roughness", "stump_hi")),
+        archive=ArchiveConfig(shape=(20, 25)),
+        search=PairsConfig(features=("roughness", "stump_hi"), solved=200.0),
     ),
 }

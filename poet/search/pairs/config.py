@@ -21,8 +21,8 @@ class PairsConfig:
     neighbours: int = 4  # nearest elites whose agents are tried in a child too, and in which a new agent is tried
 
     pupils: int = 4  # environments not solved yet in which an agent goes on learning, a step each iteration
-    pupil_score: float = 50.0  # a child is worth learning if the best of these scores at least this
-    patience: int = 40  # learner steps after which an unsolved environment is given up
+    pupil_score: float = 50.0  # a child in a free cell is worth learning if the best of these scores at least this
+    patience: int = 20  # learner steps after which an unsolved environment is given up
 
     def __post_init__(self) -> None:
         for name in ("eval_episodes", "children", "pupils", "patience"):

@@ -3,8 +3,8 @@
 Cells are environments by their features. Children come from mutating both: the environment of an elite by its
 generator, its agent by noise; agents of neighbouring cells are tried too (a transfer, as in Wang et al. 2019, arXiv
 1901.01753). Whoever solves a child takes its cell, if it scores better than the elite there. A child that nobody
-solves but somebody nearly does becomes a pupil: an agent goes on learning in it, by POET's learner, until it is
-solved or given up. The first pupil is the generator's simplest environment.
+solves but somebody nearly does, and that would open a cell, becomes a pupil: an agent goes on learning in it, by POET's
+learner, until it is solved or given up. The first pupil is the generator's simplest environment.
 """
 
 import time
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archives.base import NOBODY, Archive, entries
+from archives.base import NOBODY, Archive, Entries, entries
 from archives.layout import check_objectives, num_rows
 from archives.stats import summary
 from archives.table import columns
@@ -59,6 +59,9 @@ class Candidate(NamedTuple):
     params: np.ndarray
     source: int
     parents: np.ndarray  # u32[2, 2]
+
+
+Offer = tuple[Genome, float, Candidate]  # an environment, the score there, and whose it is
 
 
 def feature_places(generator: Generator, names: Sequence[str]) -> list[int]:
@@ -172,16 +175,17 @@ def pairs(
                 if sound[child]
             ]
             scores = self.scores([(_row(children, child), some, child) for child, some in tried])
-            offers = []
+            offers, prospects = [], []
             for (child, some), (fitness, reached) in zip(tried, scores):
                 best = int(np.argmax(np.where(np.isfinite(fitness), fitness, -np.inf)))
-                genome = _row(children, child)
+                found = (_row(children, child), float(fitness[best]), some[best])
                 if fitness[best] >= config.solved and reached[best]:
-                    offers.append((genome, float(fitness[best]), some[best]))
+                    offers.append(found)
                 elif fitness[best] >= config.pupil_score:
-                    self.enrol(genome, some[best], table["id"][parents[child]], child)
+                    prospects.append((found, table["id"][parents[child]], child))
             self.offer(offers)
             self.transfer(offers)
+            self.enrol(prospects)
 
         def candidates(self, table: dict, parent: int, where: np.ndarray, child: int) -> list[Candidate]:
             """Who is tried in a child."""
@@ -210,7 +214,7 @@ def pairs(
             apart = np.square((table["descriptor"] - where) / (high - low)).sum(1)
             return [int(row) for row in np.argsort(apart, kind="stable") if row != itself][: config.neighbours]
 
-        def transfer(self, offers: list) -> None:
+        def transfer(self, offers: list[Offer]) -> None:
             """Agents of new elites are tried in the environments of their neighbours."""
             table = self.table()
             genomes, tried = _genomes(table, simplest), []
@@ -248,22 +252,26 @@ def pairs(
             cuts = np.cumsum([len(some) for _, some, _ in tried])[:-1]
             return list(zip(np.split(fitness, cuts), np.split(reached, cuts)))
 
-        def enrol(self, genome: Genome, candidate: Candidate, parent: np.ndarray, child: int) -> None:
-            """Give a free place to a pupil, if there is one."""
+        def enrol(self, prospects: list[tuple[Offer, np.ndarray, int]]) -> None:
+            """Give free places to pupils: those who would open a cell, the nearest to solving their child first."""
             free = np.flatnonzero(self.pupils.age < 0)
-            if not len(free):
+            if not len(free) or not prospects:
                 return
-            slot = int(free[0])
-            _write(self.pupils.genome, slot, genome)
-            _write(self.pupils.learner, slot, begin(self.key(BEGIN, child), candidate.params))
-            self.pupils.age[slot], self.pupils.parent[slot] = 0, parent
+            opens = np.asarray(add(self.archive, self.entries([found for found, _, _ in prospects]))[1].status) == 2
+            promising = [prospect for prospect, new in zip(prospects, opens) if new]
+            promising.sort(key=lambda prospect: -prospect[0][1])
+            for slot, ((genome, _, candidate), parent, child) in zip(map(int, free), promising):
+                _write(self.pupils.genome, slot, genome)
+                _write(self.pupils.learner, slot, begin(self.key(BEGIN, child), candidate.params))
+                self.pupils.age[slot], self.pupils.parent[slot] = 0, parent
 
-        def offer(self, offers: list[tuple[Genome, float, Candidate]]) -> None:
+        def offer(self, offers: list[Offer]) -> None:
             """Hand solved pairs to the archive; in blocks of one size, so that nothing compiles anew."""
             for at in range(0, len(offers), config.children):
                 self._offer(offers[at : at + config.children])
 
-        def _offer(self, offers: list[tuple[Genome, float, Candidate]]) -> None:
+        def entries(self, offers: list[Offer]) -> Entries:
+            """Up to as many as there are children in an iteration, filled up to that size."""
             full = offers + [offers[0]] * (config.children - len(offers))
             genomes = jax.tree.map(lambda *leaves: np.stack(leaves), *(genome for genome, _, _ in full))
             batch = entries(
@@ -274,7 +282,10 @@ def pairs(
                 emitter=jnp.asarray([candidate.source for _, _, candidate in full], jnp.int32),
                 valid=jnp.arange(config.children) < len(offers),
             )
-            batch = batch._replace(id=batch.id + np.array([self.iteration, self.number], np.uint32))
+            return batch._replace(id=batch.id + np.array([self.iteration, self.number], np.uint32))
+
+        def _offer(self, offers: list[Offer]) -> None:
+            batch = self.entries(offers)
             self.number += len(offers)
             self.archive, info = add(self.archive, batch)
             for name in self.counts:
