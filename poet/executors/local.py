@@ -29,14 +29,7 @@ MANY_LANES, LONG_QUEUE = 8192, 32768
 
 def local(environment: Environment, policy: Policy, learner: Learner, config: ExecutionConfig) -> Executor:
     """An executor on the local devices. Raises `ConfigError` if more devices are asked for than there are."""
-    devices = jax.local_devices()
-    if config.devices is not None:
-        if config.devices > len(devices):
-            raise ConfigError(
-                f"execution.devices asks for {config.devices} devices, found {len(devices)} ({devices[0].platform}); "
-                "on CPU set JAX_NUM_CPU_DEVICES before jax starts, or leave it out to use all there are"
-            )
-        devices = devices[: config.devices]
+    devices = local_devices(config.devices)
     kind = devices[0].platform
     lanes = config.lanes or LANES.get(kind, MANY_LANES)
     queue = config.queue or QUEUE.get(kind, LONG_QUEUE)
@@ -151,3 +144,14 @@ def _pad(array: np.ndarray, size: int) -> np.ndarray:
 
 def _numpy(tree: PyTree) -> PyTree:
     return jax.tree.map(np.asarray, tree)
+
+
+def local_devices(count: int | None) -> list[Any]:
+    """The first `count` local devices, by default all. Raises `ConfigError` if there are fewer."""
+    devices = jax.local_devices()
+    if count is not None and count > len(devices):
+        raise ConfigError(
+            f"execution.devices asks for {count} devices, found {len(devices)} ({devices[0].platform}); "
+            "on CPU set JAX_NUM_CPU_DEVICES before jax starts, or leave it out to use all there are"
+        )
+    return devices[:count]

@@ -22,6 +22,7 @@ from archives.layout import check_objectives, num_rows
 from archives.stats import summary
 from archives.table import columns
 from poet.errors import ConfigError
+from poet.executors.local import local_devices
 from poet.search.base import Info, Search, Snapshot
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.emitters import orphans
@@ -51,8 +52,8 @@ def map_elites(config: MapElitesConfig, archive: Archive, scoring: Scoring, devi
       scoring: what evaluates them.
       devices: local devices to use; by default all.
 
-    Raises `ConfigError` for islands of an archive with the soft rule, whose thresholds cannot be merged, and for an
-    archive of other objectives than `scoring` gives.
+    Raises `ConfigError` for more devices than there are, for islands of an archive with the soft rule, whose thresholds
+    cannot be merged, and for an archive of other objectives than `scoring` gives.
     """
     check_objectives(archive.spec, scoring.num_objectives)
     if config.islands > 1 and archive.spec.get("soft"):
@@ -60,7 +61,7 @@ def map_elites(config: MapElitesConfig, archive: Archive, scoring: Scoring, devi
             "islands cannot share the soft rule's thresholds: search.islands 1, or no archive.learning_rate"
         )
     parts = generation(config, archive, scoring.sample, scoring.num_params)
-    where = jax.local_devices()[:devices]
+    where = local_devices(devices)
     run = _compiled(config, parts, scoring) if scoring.traced else _stepwise(config, parts, scoring)
     begin = jax.jit(parts.init)
     offer = jax.jit(parts.absorb)

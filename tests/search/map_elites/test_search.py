@@ -193,6 +193,11 @@ def test_corrected_scores_tell_luck_from_skill() -> None:
     assert rows[-1]["corrected_qd_score"] == pytest.approx(rows[-1]["qd_score"], rel=1e-5)
 
 
+def test_more_devices_than_there_are() -> None:
+    with pytest.raises(ConfigError, match="asks for 99 devices, found 4"):
+        map_elites(CONFIG, make(SPEC), of_problem(SPHERE), devices=99)
+
+
 def test_islands_refuse_the_soft_rule() -> None:
     with pytest.raises(ConfigError, match="islands"):
         map_elites(dataclasses.replace(CONFIG, islands=2), make(SOFT), of_problem(SPHERE))
