@@ -70,7 +70,7 @@ PRESETS: dict[str, Config] = {
     "map-elites-pairs": PairsRun(
         iterations=200,
         generator=WalkerConfig(horizon=1600),
-        es=ESConfig(population=256, learning_rate=0.05, learning_rate_decay=0.99, learning_rate_floor=0.01),
+        es=ESConfig(population=256, learning_rate=0.05, learning_rate_decay=0.98, learning_rate_floor=0.01),
         archive=ArchiveConfig(shape=(20, 25)),
         search=PairsConfig(features=("roughness", "stump_hi"), solved=200.0),
     ),

@@ -51,6 +51,7 @@ class State(NamedTuple):
     evaluations: np.ndarray  # i64[], of an agent in an environment
     archive: PyTree
     pupils: Pupils
+    graduate: PyTree  # learner of the last pupil that solved its environment: later ones go on with its optimiser
 
 
 class Candidate(NamedTuple):
@@ -86,7 +87,7 @@ def pairs(
     add, elites_of = jax.jit(archive.add), jax.jit(archive.elites)
     mutate = jax.jit(jax.vmap(generator.mutate, in_axes=(0, 0, None)))
     check, features = jax.jit(jax.vmap(generator.check)), jax.jit(jax.vmap(generator.features))
-    begin = jax.jit(learner.init)
+    begin, go_on = jax.jit(learner.init), jax.jit(learner.with_params)
     simplest = jax.tree.map(np.asarray, generator.simplest())
     example = {"genome": simplest, "params": jax.ShapeDtypeStruct((policy.num_params,), jnp.float32)}
 
@@ -97,7 +98,7 @@ def pairs(
         )
         pupils.age[0] = 0
         zero = np.array(0, np.int64)
-        return State(key, zero, zero, zero, archive.init(example), pupils)
+        return State(key, zero, zero, zero, archive.init(example), pupils, start)
 
     def step(state: State) -> tuple[State, Info]:
         tick = _Tick(state)
@@ -113,6 +114,7 @@ def pairs(
             self.state = state
             self.iteration = int(state.iteration)
             self.pupils = jax.tree.map(np.array, state.pupils)
+            self.graduate = state.graduate
             self.archive = state.archive
             self.events: list[dict[str, Any]] = []
             self.steps = self.evaluations = self.number = 0
@@ -148,6 +150,7 @@ def pairs(
                     parents = np.stack([self.pupils.parent[slot], np.full(2, NOBODY)])
                     offers.append((genome, score, Candidate(params, SOURCES.index("pupil"), parents)))
                     self.pupils.age[slot] = -1
+                    self.graduate = task.learner
                 elif self.pupils.age[slot] + 1 >= config.patience and self.table()["fitness"].size:
                     self.events.append({"event": "given_up", "iteration": self.iteration, "fitness": score})
                     self.pupils.age[slot] = -1
@@ -262,7 +265,8 @@ def pairs(
             promising.sort(key=lambda prospect: -prospect[0][1])
             for slot, ((genome, _, candidate), parent, child) in zip(map(int, free), promising):
                 _write(self.pupils.genome, slot, genome)
-                _write(self.pupils.learner, slot, begin(self.key(BEGIN, child), candidate.params))
+                # Steps as large as those that make a walker of a fresh agent would unmake it again.
+                _write(self.pupils.learner, slot, go_on(self.key(BEGIN, child), self.graduate, candidate.params))
                 self.pupils.age[slot], self.pupils.parent[slot] = 0, parent
 
         def offer(self, offers: list[Offer]) -> None:
@@ -315,6 +319,7 @@ def pairs(
                 np.array(self.state.evaluations + self.evaluations, np.int64),
                 self.archive,
                 self.pupils,
+                self.graduate,
             )
             elites = jax.tree.map(np.asarray, elites_of(state.archive))
             whole = summary(archive.spec, elites)
@@ -354,7 +359,7 @@ def pairs(
 
 
 def _row(tree: PyTree, index: int) -> PyTree:
-    return jax.tree.map(lambda leaf: leaf[index], tree)
+    return jax.tree.map(lambda leaf: np.asarray(leaf[index]), tree)
 
 
 def _write(tree: PyTree, index: int, item: PyTree) -> None:

@@ -61,6 +61,16 @@ def test_an_archive_of_solved_corridors_grows(played) -> None:
     assert int(state.env_steps) == rows[-1]["env_steps"] > 1000
 
 
+def test_pupils_go_on_with_the_optimiser_of_a_graduate(played) -> None:
+    state, infos, _ = played
+    steps = np.log(np.asarray(state.pupils.learner.learning_rate) / 0.1) / np.log(0.9999)
+    began = np.log(float(state.graduate.learning_rate) / 0.1) / np.log(0.9999)
+    assert began > 5, "the first one took some steps to solve its corridor"
+    young = (state.pupils.age >= 0) & (state.pupils.age < len(infos) // 4)
+    assert young.any()
+    assert (steps[young] > state.pupils.age[young] + 1).all()
+
+
 def test_every_elite_solves_the_environment_of_its_cell(played) -> None:
     from poet.executors.base import Ground
     from tests.envs.toy import Corridor
