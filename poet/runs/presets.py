@@ -69,9 +69,9 @@ PRESETS: dict[str, Config] = {
     # cell wins, and the search does not get on. Agents learn as in `laptop`, on the flat course first.
     "map-elites-pairs": PairsRun(
         iterations=200,
-        generator=WalkerConfig(horizon=1600),
+        generator=WalkerConfig(horizon=1600, max_roughness=6.0, max_stump=3.0),
         es=ESConfig(population=256, learning_rate=0.05, learning_rate_decay=0.98, learning_rate_floor=0.01),
-        archive=ArchiveConfig(shape=(20, 25)),
+        archive=ArchiveConfig(shape=(12, 15)),
         search=PairsConfig(features=("roughness", "stump_hi"), solved=200.0),
     ),
 }
