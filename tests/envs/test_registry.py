@@ -26,19 +26,19 @@ class Config(GeneratorConfig):
 """
 
 
-PROBLEM = PLUGIN.replace("GeneratorConfig", "ProblemConfig").replace("caves", "hills")
+PROBLEM = PLUGIN.replace("GeneratorConfig", "ProblemConfig").replace("caves", "ridges")
 
 
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Installed packages that plug in a generator or a problem each; two explode on import."""
     (tmp_path / "good_plugin.py").write_text(PLUGIN)
-    (tmp_path / "hill_plugin.py").write_text(PROBLEM)
+    (tmp_path / "ridge_plugin.py").write_text(PROBLEM)
     (tmp_path / "bad_plugin.py").write_text("raise RuntimeError('no licence for the simulator')\n")
     for name, kind, entry in (
         ("good", "generators", "caves = good_plugin:Config"),
         ("bad", "generators", "moons = bad_plugin:Config"),
-        ("hill", "problems", "hills = hill_plugin:Config"),
+        ("ridge", "problems", "ridges = ridge_plugin:Config"),
         ("broken", "problems", "craters = bad_plugin:Config"),
     ):
         folder = tmp_path / f"{name}_plugin-1.0.dist-info"
@@ -118,10 +118,10 @@ def test_problems_have_a_list_of_their_own() -> None:
 
 @pytest.mark.usefixtures("plugins")
 def test_plugged_in_problems() -> None:
-    assert registry.problems.make("hills", depth=4) == "hills of depth 4"
-    assert not {"hills", "craters"} & set(registry.names())
+    assert registry.problems.make("ridges", depth=4) == "ridges of depth 4"
+    assert not {"ridges", "craters"} & set(registry.names())
     rows = dict(registry.problems.status())
-    assert rows["hills"] == rows["sphere"] == "ok"
+    assert rows["ridges"] == rows["sphere"] == "ok"
     assert "no licence for the simulator" in rows["craters"]
     with pytest.raises(ConfigError, match="problem 'craters' failed to load"):
         registry.problems.make("craters")
