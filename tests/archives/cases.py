@@ -24,9 +24,14 @@ SPECS = {
     "pareto": {"kind": "pareto", "shape": [5, 3], "bounds": BOUNDS, "front": 4, "num_objectives": 2},
     "pareto-one": {"kind": "pareto", "shape": [5, 3], "bounds": BOUNDS, "front": 3, "num_objectives": 1},
 }
-# One of each rule runs by default: every row compiles programs of its own.
-VARIANTS = ("grid-reject", "cvt-soft", "unstructured-roomy", "pareto-one")
-NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in VARIANTS else name for name in SPECS]
+
+
+def names(*default: str) -> list:
+    """All of them, to be run by default or with the slow ones: every row compiles programs of its own."""
+    return [name if name in default else pytest.param(name, marks=pytest.mark.slow) for name in SPECS]
+
+
+NAMES = names("grid", "grid-soft", "cvt", "unstructured", "pareto")
 EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from archives import make
 from archives.base import AddInfo, Archive
 from archives.layout import best_of_cells, num_objectives
-from tests.archives.cases import EXAMPLE, NAMES, archive, batch, compiled, take
+from tests.archives.cases import EXAMPLE, NAMES, archive, batch, compiled, names, take
 
 pytestmark = pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")
 
@@ -140,6 +140,7 @@ def test_all_elites_can_be_sampled_and_nothing_else(made: Archive) -> None:
     same(drawn, made.sample(jax.random.key(1), state, 2000))
 
 
+@pytest.mark.parametrize("made", names("grid-soft", "unstructured"), indirect=True)
 def test_vmap_scan_and_donation_change_nothing(made: Archive) -> None:
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *(batch(4, iteration=i, made=made) for i in range(3)))
     one, _ = jax.lax.scan(made.add, made.init(EXAMPLE), stacked)
@@ -155,6 +156,7 @@ def test_vmap_scan_and_donation_change_nothing(made: Archive) -> None:
         same(jax.tree.map(lambda leaf, lane=lane: np.asarray(leaf)[lane], both), alone)
 
 
+@pytest.mark.parametrize("made", names("grid-soft", "unstructured"), indirect=True)
 def test_every_device_gives_the_same(made: Archive) -> None:
     devices = jax.local_devices()
     assert len(devices) > 1

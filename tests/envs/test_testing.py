@@ -23,6 +23,7 @@ def test_toy_passes() -> None:
     check_generator(GENERATOR)
 
 
+@pytest.mark.slow
 def test_walker_passes() -> None:
     check_generator(make("walker", horizon=60))
 
@@ -392,6 +393,7 @@ def test_our_problems_pass(name: str) -> None:
     check_problem(problems.make(name))
 
 
+@pytest.mark.slow
 def test_maze_passes() -> None:
     check_generator(make("maze", horizon=60))
 

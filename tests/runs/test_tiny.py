@@ -60,6 +60,7 @@ def kill_in_iteration(process: subprocess.Popen, path: Path, iteration: int) -> 
     process.wait()
 
 
+@pytest.mark.slow
 def test_killed_twice_and_still_the_same(tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     for iteration in (2, 4):

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from envs.registry import make
 
@@ -28,6 +29,7 @@ def episode(environment) -> tuple:  # type: ignore[no-untyped-def]
 LEVEL, START, STEPS = episode(GAITS.environment)
 
 
+@pytest.mark.slow
 def test_the_walker_is_the_same_bit_for_bit() -> None:
     plain = episode(PLAIN.environment)[2]
     for mine, theirs in zip((STEPS.reward, STEPS.obs, STEPS.world.walker), (plain.reward, plain.obs, plain.world)):

@@ -135,6 +135,7 @@ def test_legs_stay_out_of_the_ground(kind: str, played) -> None:
     assert np.min(deepest) > -0.6
 
 
+@pytest.mark.slow
 def test_falls_freely() -> None:
     world = in_the_air()
     after = run(make("flat"), world, np.zeros((40, 4)))[-1].world
