@@ -34,7 +34,7 @@ $(STAMP): .uv/bin/uv requirements.lock pyproject.toml
 	@[ -f $(STAMP) ] || rm -rf .venv
 	@rm -f $(STAMP)
 	@[ -d .venv ] || .uv/bin/uv venv --quiet --python $(PYTHON) .venv
-	@.uv/bin/uv pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	@.uv/bin/uv pip sync --quiet --compile-bytecode --python $(PY) --require-hashes requirements.lock
 	@.uv/bin/uv pip install --quiet --python $(PY) --no-deps --editable .
 	@touch $@
 
@@ -43,7 +43,7 @@ lock: .uv/bin/uv  ## resolve again; the lock is universal, hashed, and names no 
 
 cuda: .uv/bin/uv  ## the same with jax's CUDA plugin, in .venv-cuda
 	@[ -d .venv-cuda ] || .uv/bin/uv venv --quiet --python $(PYTHON) .venv-cuda
-	@.uv/bin/uv pip install --quiet --python .venv-cuda/bin/python --constraint requirements.lock --editable '.[cuda]'
+	@.uv/bin/uv pip install --quiet --compile-bytecode --python .venv-cuda/bin/python --constraint requirements.lock --editable '.[cuda]'
 	@echo ".venv-cuda/bin/poet run paper --name paper"
 
 # The peers of quality-diversity, each in an environment of its own, with the lock's versions of what both need.
@@ -51,7 +51,7 @@ cuda: .uv/bin/uv  ## the same with jax's CUDA plugin, in .venv-cuda
 .venv-pyribs: PEER := ribs==0.12.0
 .venv-qdax .venv-pyribs: | .uv/bin/uv
 	@.uv/bin/uv venv --quiet --clear --python $(PYTHON) $@.tmp
-	@.uv/bin/uv pip install --quiet --python $@.tmp/bin/python --constraint requirements.lock $(PEER)
+	@.uv/bin/uv pip install --quiet --compile-bytecode --python $@.tmp/bin/python --constraint requirements.lock $(PEER)
 	@mv $@.tmp $@
 
 bench-qd: $(STAMP) | .venv-qdax .venv-pyribs  ## archives and MAP-Elites beside QDax and pyribs; hours, goes on where it stopped

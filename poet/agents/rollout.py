@@ -142,26 +142,12 @@ def record(
 ) -> Trajectory:
     """One episode with every world on its way, for pictures; the same key and genome as in a `Grounds`.
 
-    It runs in a block of `lanes` equal lanes, since a block of one would have other bits and soon another course.
+    It runs in a block of `lanes` equal lanes, since a block of one would have other bits and soon another course; for
+    the same reason level and start are made by programs of their own: here nothing else would write them to memory.
     """
 
     @jax.jit
-    def program(params: Params, key: Key, genome: Genome) -> tuple[PyTree, Array, Array, Array]:
-        params, key, genome = jax.tree.map(
-            lambda leaf: jnp.broadcast_to(leaf, (lanes, *leaf.shape)), (params, key, genome)
-        )
-        level = jax.vmap(lambda key, genome: environment.build(jax.random.fold_in(key, 0), genome))(key, genome)
-        world, obs = jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level))(level, key)
-        tree = jax.vmap(policy.unravel)(params)
-        start = _Lanes(
-            jnp.zeros(lanes, jnp.int32),
-            jnp.ones(lanes, bool),
-            world,
-            obs,
-            jnp.zeros(lanes),
-            jnp.zeros(lanes, jnp.int32),
-        )
-
+    def steps(tree: PyTree, level: PyTree, key: Key, start: _Lanes) -> tuple[PyTree, Array, Array, Array]:
         def step(state: _Lanes, _: None) -> tuple[_Lanes, tuple[PyTree, Array, Array, Array]]:
             action = policy.apply(jax.tree.map(lambda leaf: leaf[0], tree), state.obs[0])
             new = jax.vmap(lambda *lane: _advance(environment, policy, *lane))(tree, level, key, state)
@@ -170,9 +156,22 @@ def record(
 
         return lax.scan(step, start, length=environment.interface.horizon)[1]
 
-    worlds, actions, rewards, length = program(params, key, genome)
-    steps = int(length[-1])
-    return Trajectory(*jax.tree.map(lambda leaf: leaf[:steps], (worlds, actions, rewards)))
+    block = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (lanes, *jnp.shape(leaf))), (params, key, genome))
+    params, key, genome = block
+    level = jax.jit(jax.vmap(lambda genome, key: environment.build(jax.random.fold_in(key, 0), genome)))(genome, key)
+    reset = jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level))
+    world, obs = jax.jit(reset)(level, key)
+    start = _Lanes(
+        jnp.zeros(lanes, jnp.int32),
+        jnp.ones(lanes, bool),
+        world,
+        obs,
+        jnp.zeros(lanes),
+        jnp.zeros(lanes, jnp.int32),
+    )
+    worlds, actions, rewards, length = steps(jax.vmap(policy.unravel)(params), level, key, start)
+    num_steps = int(length[-1])
+    return Trajectory(*jax.tree.map(lambda leaf: leaf[:num_steps], (worlds, actions, rewards)))
 
 
 def _advance(environment: Environment, policy: Policy, tree: PyTree, level: PyTree, key: Key, state: _Lanes) -> _Lanes:

@@ -5,6 +5,7 @@ Knows no jax until a generator or a policy is asked for, so that a look at a tab
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import time
@@ -66,7 +67,7 @@ class Run:
         self._tables = {}
         return self
 
-    @property
+    @functools.cached_property
     def config(self) -> Config:
         """Every option. Raises `ConfigError` if the run's generator is not installed; `options` never does."""
         return Config.from_dict(self.options)

@@ -249,7 +249,7 @@ def _frame(axes: Axes, elites: Elites, x: int, y: int, shown: np.ndarray) -> Non
     axes.set_ylim(y0, y1)
     axes.set_xlabel(elites.names[x])
     axes.set_ylabel(elites.names[y])
-    if 0.5 <= (y1 - y0) / (x1 - x0) <= 2:
+    if 2 / 3 <= (y1 - y0) / (x1 - x0) <= 3 / 2:
         axes.set_aspect("equal")
     for side in axes.spines.values():
         side.set_color(GREY)

@@ -110,7 +110,7 @@ def _time_axis(axes: Axes, run: ArchiveRun) -> None:
 
 
 def emitters(run: ArchiveRun) -> Figure:
-    """What each emitter brings: elites added and improved in each iteration, and whose elites are in the archive."""
+    """What each emitter has brought: elites added and improved so far, and whose elites are in the archive."""
     made = figure(12, 4.2)
     left, right = made.subplots(1, 2, width_ratios=[2, 1])
     draw_sources(left, run)
@@ -120,7 +120,8 @@ def emitters(run: ArchiveRun) -> Figure:
 
 
 def draw_sources(axes: Axes, run: ArchiveRun) -> None:
-    """Added and improved elites in each iteration, by emitter."""
+    """Elites added and improved so far, by emitter."""
+    from matplotlib.ticker import EngFormatter
 
     table, names = run.table("emitters"), run.emitters()
     plain(axes)
@@ -131,14 +132,16 @@ def draw_sources(axes: Axes, run: ArchiveRun) -> None:
         own, colour = table["emitter"] == name, maps.named(names)[name]
         times = [clock[iteration] for iteration in table["iteration"][own]]
         for what, style in (("added", "-"), ("improved", ":")):
-            axes.plot(times, table[what][own], color=colour, ls=style, lw=1.6, marker="o" if len(times) < 3 else "")
+            so_far = np.cumsum(table[what][own])
+            axes.plot(times, so_far, color=colour, ls=style, lw=1.6, marker="o" if len(times) < 3 else "")
         axes.plot([], [], color=colour, lw=3, label=name)
     for what, style in (("took a free place", "-"), ("improved an elite", ":")):
         axes.plot([], [], color=GREY, ls=style, label=what)
     axes.set_yscale("symlog", linthresh=1)
     axes.set_ylim(0, max(axes.get_ylim()[1], 2))
+    axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
     _time_axis(axes, run)
-    axes.set_ylabel("elites in an iteration")
+    axes.set_ylabel("elites made so far")
     axes.legend(fontsize=8, frameon=False, ncols=2)
     return None
 
