@@ -137,17 +137,26 @@ def rollout(
     return program
 
 
-def record(
-    environment: Environment, policy: Policy, params: Params, key: Key, genome: Genome, lanes: int = 128
-) -> Trajectory:
-    """One episode with every world on its way, for pictures; the same key and genome as in a `Grounds`.
+def recorder(environment: Environment, policy: Policy, lanes: int = 128) -> Callable[[Params, Key, Genome], Trajectory]:
+    """What records one episode with every world on its way, for pictures; key and genome are as in a `Grounds`.
 
-    It runs in a block of `lanes` equal lanes, since a block of one would have other bits and soon another course; for
-    the same reason level and start are made by programs of their own: here nothing else would write them to memory.
+    The episode ends as in a `rollout` of as many lanes, bit for bit: it runs in a block of `lanes` equal lanes, since a
+    block of one would have other bits and soon another course, and level and start are made by programs of their own,
+    since within one program nothing writes them to memory before the steps.
     """
 
     @jax.jit
-    def steps(tree: PyTree, level: PyTree, key: Key, start: _Lanes) -> tuple[PyTree, Array, Array, Array]:
+    def build(genome: Genome, key: Key) -> PyTree:
+        return jax.vmap(lambda genome, key: environment.build(jax.random.fold_in(key, 0), genome))(genome, key)
+
+    @jax.jit
+    def reset(level: PyTree, key: Key) -> tuple[PyTree, Array]:
+        return jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level))(level, key)
+
+    @jax.jit
+    def walk(params: Params, level: PyTree, key: Key, start: _Lanes) -> tuple[PyTree, Array, Array, Array]:
+        tree = jax.vmap(policy.unravel)(params)
+
         def step(state: _Lanes, _: None) -> tuple[_Lanes, tuple[PyTree, Array, Array, Array]]:
             action = policy.apply(jax.tree.map(lambda leaf: leaf[0], tree), state.obs[0])
             new = jax.vmap(lambda *lane: _advance(environment, policy, *lane))(tree, level, key, state)
@@ -156,22 +165,19 @@ def record(
 
         return lax.scan(step, start, length=environment.interface.horizon)[1]
 
-    block = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (lanes, *jnp.shape(leaf))), (params, key, genome))
-    params, key, genome = block
-    level = jax.jit(jax.vmap(lambda genome, key: environment.build(jax.random.fold_in(key, 0), genome)))(genome, key)
-    reset = jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level))
-    world, obs = jax.jit(reset)(level, key)
-    start = _Lanes(
-        jnp.zeros(lanes, jnp.int32),
-        jnp.ones(lanes, bool),
-        world,
-        obs,
-        jnp.zeros(lanes),
-        jnp.zeros(lanes, jnp.int32),
-    )
-    worlds, actions, rewards, length = steps(jax.vmap(policy.unravel)(params), level, key, start)
-    num_steps = int(length[-1])
-    return Trajectory(*jax.tree.map(lambda leaf: leaf[:num_steps], (worlds, actions, rewards)))
+    def record(params: Params, key: Key, genome: Genome) -> Trajectory:
+        params, key, genome = jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (lanes, *jnp.shape(leaf))), (params, key, genome)
+        )
+        level = build(genome, key)
+        none = jnp.zeros(lanes, jnp.int32)
+        world, obs = reset(level, key)
+        start = _Lanes(none, jnp.ones(lanes, bool), world, obs, jnp.zeros(lanes), none)
+        worlds, actions, rewards, length = walk(params, level, key, start)
+        num_steps = int(length[-1])
+        return Trajectory(*jax.tree.map(lambda leaf: leaf[:num_steps], (worlds, actions, rewards)))
+
+    return record
 
 
 def _advance(environment: Environment, policy: Policy, tree: PyTree, level: PyTree, key: Key, state: _Lanes) -> _Lanes:

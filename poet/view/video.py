@@ -1,5 +1,6 @@
 """The agent of a niche on film: one episode replayed, drawn by its generator, kept small enough to be shared."""
 
+import functools
 import inspect
 import io
 import os
@@ -12,9 +13,12 @@ import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from poet.agents.rollout import record
+from envs.base import Environment
+from poet.agents.config import PolicyConfig
+from poet.agents.policy import mlp
+from poet.agents.rollout import Trajectory, recorder
 from poet.errors import ConfigError
-from poet.types import Genome, Key
+from poet.types import Genome, Key, Params
 from poet.view.open import Run
 from poet.view.style import write
 
@@ -55,7 +59,7 @@ def film(
         raise ConfigError(f"generator {generator.id!r} cannot draw: video needs its `render(genome, trajectory)`")
     lanes = run.options["execution"].get("lanes") or LANES
     key = jax.random.key(seed)
-    trajectory = record(generator.environment, run.policy(), weights, key, genome, lanes)
+    trajectory = _recorder(generator.environment, run.policy_config, lanes)(weights, key, genome)
     every = max(1, -(-len(trajectory.rewards) // MAX_FRAMES))
     # Drawing is dear, so frames are chosen before they are drawn; the last world is always one of them.
     pick = np.unique(np.append(np.arange(0, len(trajectory.rewards), every), len(trajectory.rewards) - 1))
@@ -63,6 +67,14 @@ def film(
     frames = [Image.fromarray(np.asarray(frame)) for frame in draw(genome, shown, **_level(draw, run, key, genome))]
     words = _words(run, which, occasion, float(np.sum(trajectory.rewards)), len(trajectory.rewards))
     return _fit(frames, words, width, max_bytes)
+
+
+@functools.lru_cache(maxsize=8)
+def _recorder(
+    environment: Environment, config: PolicyConfig, lanes: int
+) -> Callable[[Params, Key, Genome], Trajectory]:
+    """Compiled once for all films of a family of environments."""
+    return recorder(environment, mlp(environment.interface, config), lanes)
 
 
 def _level(draw: Callable, run: Run, key: Key, genome: Genome) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import check_params, mlp
-from poet.agents.rollout import Grounds, record, rollout
+from poet.agents.rollout import Grounds, recorder, rollout
 from poet.errors import ConfigError, ShapeError
 from tests.agents.drift import HORIZON, Drift
 
@@ -118,7 +118,7 @@ def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
         np.testing.assert_array_equal(getattr(silent, name), getattr(told, name))
     for q in (0, 37, 69):
         at = int(ground[q])
-        seen = record(ENV, POLICY, params[q], grounds.key[at], {"wind": grounds.genome["wind"][at]}, lanes=LANES)
+        seen = recorder(ENV, POLICY, LANES)(params[q], grounds.key[at], {"wind": grounds.genome["wind"][at]})
         assert float(told.descriptor[q, 0]) == pytest.approx(float(seen.worlds[-1]), abs=1e-5)
     same_wind = np.asarray(told.descriptor[: int(num), 1]).reshape(-1, 5)
     assert (same_wind == same_wind[0]).all()
@@ -131,7 +131,7 @@ def test_record_shows_the_same_episode() -> None:
     outcome = run(params, grounds, ground, num, num_grounds)
     for q in (0, 37):
         at = int(ground[q])
-        seen = record(ENV, POLICY, params[q], grounds.key[at], {"wind": grounds.genome["wind"][at]}, lanes=LANES)
+        seen = recorder(ENV, POLICY, LANES)(params[q], grounds.key[at], {"wind": grounds.genome["wind"][at]})
         assert len(seen.rewards) == int(outcome.length[q]) == len(seen.worlds) == len(seen.actions)
         assert float(seen.rewards.sum()) == pytest.approx(float(outcome.fitness[q]), abs=1e-3)
 

@@ -8,7 +8,7 @@ from envs.walker.config import WalkerConfig
 from envs.walker.env import Walker
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
-from poet.agents.rollout import Grounds, record, rollout
+from poet.agents.rollout import Grounds, recorder, rollout
 
 LANES, HORIZON = 8, 120
 
@@ -32,7 +32,7 @@ def test_a_recorded_episode_ends_as_the_rollout_does() -> None:
     )
     run = jax.jit(rollout(environment, policy, LANES, 32))
     outcome = run(params, grounds, jnp.arange(LANES), jnp.int32(LANES), jnp.int32(LANES))
-    seen = record(environment, policy, params[0], grounds.key[0], genome, LANES)
+    seen = recorder(environment, policy, LANES)(params[0], grounds.key[0], genome)
     assert len(seen.rewards) == int(outcome.length[0])
     last = jax.tree.map(lambda leaf: leaf[-1], seen.worlds)
     np.testing.assert_array_equal(np.asarray(environment.descriptor(None, last)), outcome.descriptor[0])
