@@ -157,8 +157,9 @@ def test_default_policy_is_the_papers() -> None:
 def test_actions_fit_every_space(space, num_outputs: int, shape: tuple) -> None:  # type: ignore[no-untyped-def]
     policy = mlp(Interface("x", jax.ShapeDtypeStruct((2, 2), jnp.int32), space, 1), PolicyConfig(hidden=()))
     assert policy.num_params == 4 * num_outputs + num_outputs
-    params = 10 * jax.vmap(policy.init)(jax.random.split(jax.random.key(0), 100))
-    actions = jax.vmap(lambda p: policy.apply(policy.unravel(p), jnp.ones((2, 2), jnp.int32)))(params)
+    params = 10 * jax.jit(jax.vmap(policy.init))(jax.random.split(jax.random.key(0), 100))
+    act = jax.jit(jax.vmap(lambda p: policy.apply(policy.unravel(p), jnp.ones((2, 2), jnp.int32))))
+    actions = act(params)
     assert actions.shape == (100, *shape)
     if isinstance(space, Box):
         assert -2 <= actions.min() < -1

@@ -12,7 +12,7 @@ from archives.grid import grid
 from archives.soft import SoftRule
 from archives.store import sample_rows
 from poet.errors import ConfigError
-from tests.archives.cases import EXAMPLE, archive, batch
+from tests.archives.cases import EXAMPLE, archive, batch, compiled
 
 
 def naive(batches, shape, bounds):
@@ -45,7 +45,7 @@ def test_as_one_at_a_time(seed: int, levels: int) -> None:
 
 
 def test_equal_fitness_goes_to_the_smaller_id_even_against_the_elite() -> None:
-    made = grid((1,), ((0, 1),))
+    made = compiled(grid((1,), ((0, 1),)))
     newer = entries(jnp.zeros((1, 2)), jnp.ones(1), jnp.zeros((1, 1)), iteration=5)
     older = entries(jnp.ones((1, 2)), jnp.ones(1), jnp.zeros((1, 1)), iteration=2)
     one, _ = made.add(made.add(made.init(jnp.zeros(2)), newer)[0], older)
@@ -54,7 +54,7 @@ def test_equal_fitness_goes_to_the_smaller_id_even_against_the_elite() -> None:
 
 
 def test_status_and_improvement_are_against_the_archive_before() -> None:
-    made = grid((2,), ((0, 1),))
+    made = compiled(grid((2,), ((0, 1),)))
     place = jnp.array([[0.1], [0.1], [0.9]])
     first = entries(jnp.zeros((3, 1)), jnp.array([3.0, 5.0, 1.0]), place)
     state, info = made.add(made.init(jnp.zeros(1)), first)
@@ -80,7 +80,7 @@ def test_bounds_are_clipped_or_rejected_and_counted_either_way() -> None:
 
 def test_thresholds_follow_what_is_accepted() -> None:
     """By hand, after the batch rule of CMA-MAE: t <- m + (1 - rate)^k (t - m)."""
-    made = grid((1,), ((0, 1),), soft=SoftRule(0.0, 0.5))
+    made = compiled(grid((1,), ((0, 1),), soft=SoftRule(0.0, 0.5)))
     state = made.init(jnp.zeros(1))
 
     def offer(state, *fitness):

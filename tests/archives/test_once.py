@@ -36,7 +36,7 @@ np.testing.assert_allclose(fitness[elites.valid], elites.fitness[elites.valid], 
 
 
 # Unoptimised code rounds otherwise each time that something is computed anew, so a relapse shows there.
-@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("level", [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_what_is_stored_is_what_was_judged(level: int) -> None:
     flags = {**os.environ, "XLA_FLAGS": f"--xla_backend_optimization_level={level}"}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=flags, capture_output=True, text=True)

@@ -199,6 +199,7 @@ def test_hypervolume_is_the_area_that_points_fall_into(seed: int) -> None:
         assert stats.hypervolume(made_for(2).spec, state, (-12, -12))[cell] == inside
 
 
+@pytest.mark.slow
 def test_merge_resize_and_diff() -> None:
     made = made_for(2)
     one = made.elites(filled(by_hand((1, 3), (3, 1))))

@@ -60,7 +60,10 @@ def evaluated(runner):  # type: ignore[no-untyped-def]
     return runner.evaluate([agent(n) for n in range(6)], [ground(n) for n in range(5)], PAIRS)
 
 
-@pytest.mark.parametrize(("devices", "queue"), [(2, 64), (4, 64), (1, 8), (3, 13)])
+@pytest.mark.parametrize(
+    ("devices", "queue"),
+    [(3, 13), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(2, 64), (4, 64), (1, 8)])],
+)
 def test_devices_and_queue_change_no_bit(devices: int, queue: int) -> None:
     one, other = executor(), executor(devices, queue)
     same(evaluated(one), evaluated(other))
@@ -72,6 +75,7 @@ class Told(Drift):
         return jnp.stack([world, jnp.abs(world)])
 
 
+@pytest.mark.slow
 def test_descriptors_come_back_in_order() -> None:
     def told(devices: int, queue: int):  # type: ignore[no-untyped-def]
         return local(Told(), POLICY, LEARNER, ExecutionConfig(lanes=8, devices=devices, queue=queue, chunk=7))

@@ -166,7 +166,12 @@ def test_what_is_read_stays_until_refresh(archive, tmp_path):
 # --- pictures ---
 
 
-@pytest.mark.parametrize("kind", KINDS)
+PAINTED = ("grid 2", "grid 4", "cvt 1", "cvt 2", "unstructured 4")
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind in PAINTED else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_every_archive_has_a_map(tmp_path, kind):
     run = open_run(fake_archive(tmp_path / "run", KINDS[kind], iterations=4, snapshots=(4,)))
     made = plot(run, "heatmap", tmp_path / "map.png")

@@ -85,6 +85,7 @@ def test_strength_scales_the_step_on_the_lattice() -> None:
     assert set(map(tuple, half.pit[moved])) == neighbours(8, 14, 20)
 
 
+@pytest.mark.slow
 def test_one_kind_at_a_time_or_all_together() -> None:
     parent = genome(roughness=50, pit=(4, 8), stump=(4, 8), stair=(4, 8), stair_steps=2)
 
@@ -98,7 +99,7 @@ def test_one_kind_at_a_time_or_all_together() -> None:
     assert changes(STAIRS)[1:].all()
 
 
-@pytest.mark.parametrize("generator", [PLAIN, ONE], ids=["plain", "one"])
+@pytest.mark.parametrize("generator", [PLAIN, pytest.param(ONE, marks=pytest.mark.slow)], ids=["plain", "one"])
 def test_long_lines_of_descent_and_samples_stay_valid(generator: ObstacleGenerator) -> None:
     def generation(brood, key):
         brood = jax.vmap(generator.mutate, (0, 0, None))(jax.random.split(key, 64), brood, 1.0)

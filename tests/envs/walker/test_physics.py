@@ -153,6 +153,7 @@ def angular_momentum(world: World) -> np.ndarray:
     return np.asarray(jax.vmap(one)(motion_of(world)))
 
 
+@pytest.mark.slow
 def test_turning_freely_keeps_its_angular_momentum() -> None:
     world = in_the_air()
     after = run(make("flat"), world, np.zeros((40, 4)))[-1].world
@@ -173,6 +174,7 @@ def test_creates_no_energy() -> None:
         before = after
 
 
+@pytest.mark.slow
 def test_landing_creates_no_energy() -> None:
     def total(world: World) -> jax.Array:
         return jax.vmap(kinetic_energy)(motion_of(world)) + c.MASS * c.GRAVITY * world.com[:, 1]

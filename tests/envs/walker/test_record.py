@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from envs.walker.config import WalkerConfig
 from envs.walker.env import Walker
@@ -20,6 +21,7 @@ class Told(Walker):
         return jnp.concatenate([jnp.ravel(leaf).astype(jnp.float32) for leaf in jax.tree.leaves(world)])
 
 
+@pytest.mark.slow
 def test_a_recorded_episode_ends_as_the_rollout_does() -> None:
     generator = WalkerConfig(horizon=HORIZON).make()
     course = {"roughness": 3.3, "pit": [0.4, 0.8], "stump": [0.0, 1.0], "stair": [0.0, 0.0], "stair_steps": 0}

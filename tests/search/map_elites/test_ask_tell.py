@@ -28,7 +28,7 @@ def play(search: AskTell, rounds: int) -> None:
         search.tell(*laboratory(search.ask()))
 
 
-@pytest.mark.parametrize("emitters", [("iso_line",), ("es", "es")])
+@pytest.mark.parametrize("emitters", [("iso_line",), pytest.param(("es", "es"), marks=pytest.mark.slow)])
 def test_the_archive_fills(emitters: tuple) -> None:
     search = make_one(emitters=emitters, sigma=0.5)
     np.testing.assert_array_equal(search.ask(), np.zeros((20, 3)))

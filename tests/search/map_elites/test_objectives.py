@@ -49,6 +49,7 @@ def test_archives_of_other_objectives_are_refused_at_once() -> None:
         build(MapElitesRun(problem=RastriginMultiConfig()))
 
 
+@pytest.mark.slow
 def test_ask_and_tell_of_two_objectives() -> None:
     strategy = MapElitesConfig(batch=8, emitters=("es",), strategy="Open_ES", climb="fitness")
     search = AskTell(strategy, make(SPEC), np.ones((1, 4)))

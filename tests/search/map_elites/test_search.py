@@ -62,7 +62,7 @@ def test_lineage_leads_to_what_was_evaluated_before() -> None:
     assert (table["parents"][~nobody.all(1)][:, :, 0] < table["id"][~nobody.all(1)][:, :1]).all()
 
 
-@pytest.mark.parametrize("islands", [1, 3])
+@pytest.mark.parametrize("islands", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_devices_change_no_bit(islands: int) -> None:
     config = dataclasses.replace(CONFIG, islands=islands)
     one, first, _ = drive(map_elites(config, make(SPEC), of_problem(SPHERE), devices=1))
@@ -89,12 +89,10 @@ def test_islands_share_what_they_found() -> None:
     assert {0, 1} <= set(islands)
 
 
-MIXTURES = [
-    (SPEC, {"emitters": ("es",) * 4, "sigma": 1.0}),
-    (SPEC, {"emitters": ("polynomial", "crossover"), "bounds": (-5.12, 5.12)}),
+MIXTURES = [(SPEC, {"emitters": ("polynomial", "crossover"), "bounds": (-5.12, 5.12)})]
+SLOW = [
     (SPEC, {"emitters": ("iso_line", "gaussian", "es", "es"), "sigma": 0.5, "active": 2}),
-]
-SIMILAR = [
+    (SPEC, {"emitters": ("es",) * 4, "sigma": 1.0}),
     (SOFT, {"emitters": ("es",) * 4, "sigma": 1.0, "climb": "gain", "restart": "collapsed"}),
     (SPEC, {"emitters": ("es", "es"), "strategy": "Open_ES", "climb": "fitness", "patience": 10}),
     (SPEC, {"emitters": ("gaussian",), "sigma": 0.5}),
@@ -103,7 +101,7 @@ SIMILAR = [
 
 
 @pytest.mark.parametrize(
-    ("spec", "options"), [*MIXTURES, *(pytest.param(*each, marks=pytest.mark.slow) for each in SIMILAR)]
+    ("spec", "options"), [*MIXTURES, *(pytest.param(*each, marks=pytest.mark.slow) for each in SLOW)]
 )
 def test_every_emitter_fills_the_archive(spec: dict, options: dict) -> None:
     config = dataclasses.replace(CONFIG, generations=20, **options)
@@ -130,7 +128,7 @@ def broken(traced: bool) -> Scoring:
     return plain._replace(evaluate=evaluate, traced=traced)
 
 
-@pytest.mark.parametrize("emitter", ["iso_line", "es"])
+@pytest.mark.parametrize("emitter", [pytest.param("iso_line", marks=pytest.mark.slow), "es"])
 def test_what_breaks_is_counted_and_kept_out(emitter: str) -> None:
     config = dataclasses.replace(CONFIG, emitters=(emitter,))
     _, rows, info = drive(map_elites(config, make(SPEC), broken(traced=True)))
@@ -139,15 +137,15 @@ def test_what_breaks_is_counted_and_kept_out(emitter: str) -> None:
     assert np.isfinite(info.elites().columns["params"]).all()
 
 
-def test_nothing_sound_at_all_leaves_an_empty_archive() -> None:
+@pytest.mark.parametrize("emitter", ["iso_line", pytest.param("es", marks=pytest.mark.slow)])
+def test_nothing_sound_at_all_leaves_an_empty_archive(emitter: str) -> None:
     scoring = of_problem(SPHERE)
     nothing = scoring._replace(evaluate=lambda key, params: Scores(jnp.full(32, jnp.nan), jnp.zeros((32, 2)), 32))
-    for emitter in ("iso_line", "es"):
-        config = dataclasses.replace(CONFIG, emitters=(emitter,))
-        _, rows, info = drive(map_elites(config, make(SPEC), nothing))
-        assert rows[-1]["coverage"] == 0
-        assert rows[-1]["not_finite"] == 160
-        assert len(info.elites().columns["fitness"]) == 0
+    config = dataclasses.replace(CONFIG, emitters=(emitter,))
+    _, rows, info = drive(map_elites(config, make(SPEC), nothing))
+    assert rows[-1]["coverage"] == 0
+    assert rows[-1]["not_finite"] == 160
+    assert len(info.elites().columns["fitness"]) == 0
 
 
 def test_an_evaluation_on_the_host_does_as_well() -> None:
