@@ -198,7 +198,10 @@ def _hashable(name: str, thing: Any) -> None:
 def _bits(leaf: Any) -> bytes:
     if hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
-    return np.asarray(leaf).tobytes()
+    leaf = np.asarray(leaf)
+    if jnp.issubdtype(leaf.dtype, jnp.inexact):  # a NaN is one however it came about: its sign is the compiler's
+        leaf = np.where(np.isnan(leaf), np.array(np.nan, leaf.dtype), leaf)
+    return leaf.tobytes()
 
 
 def _same(a: PyTree, b: PyTree) -> bool:

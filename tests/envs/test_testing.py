@@ -10,7 +10,7 @@ import pytest
 
 from envs.base import Box, Step
 from envs.registry import make, problems
-from envs.testing import check_environment, check_generator, check_problem
+from envs.testing import _same, check_environment, check_generator, check_problem
 from poet.errors import ConfigError, ContractError
 from tests.envs.toy import Corridor, CorridorGenerator, CorridorWorld, Point
 
@@ -21,6 +21,13 @@ COUNTER = itertools.count()
 
 def test_toy_passes() -> None:
     check_generator(GENERATOR)
+
+
+def test_any_nan_is_the_same_nan_and_minus_zero_is_not_zero() -> None:
+    quiet = np.array([0x7FC00000, 0xFFC00000], np.uint32).view(np.float32)
+    assert _same(quiet[:1], quiet[1:])
+    assert not _same(np.float32(0.0), np.float32(-0.0))
+    assert not _same(np.float32(0.0), quiet[0])
 
 
 @pytest.mark.slow
