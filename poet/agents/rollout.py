@@ -61,8 +61,7 @@ def rollout(
     runs; the first `num_episodes` and `num_grounds` count. M must be a multiple of `lanes`. Lanes are refilled
     every `chunk` steps.
     """
-    build_block = jax.vmap(lambda genome, key: environment.build(jax.random.fold_in(key, 0), genome))
-    reset = jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level))
+    build_block, reset = _beginning(environment)
     success = jax.vmap(getattr(environment, "success", lambda level, world: jnp.float32(1.0)))
     describe = jax.vmap(getattr(environment, "descriptor", lambda level, world: jnp.zeros(0)))
 
@@ -144,14 +143,7 @@ def recorder(environment: Environment, policy: Policy, lanes: int = 128) -> Call
     block of one would have other bits and soon another course, and level and start are made by programs of their own,
     since within one program nothing writes them to memory before the steps.
     """
-
-    @jax.jit
-    def build(genome: Genome, key: Key) -> PyTree:
-        return jax.vmap(lambda genome, key: environment.build(jax.random.fold_in(key, 0), genome))(genome, key)
-
-    @jax.jit
-    def reset(level: PyTree, key: Key) -> tuple[PyTree, Array]:
-        return jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level))(level, key)
+    build, reset = map(jax.jit, _beginning(environment))
 
     @jax.jit
     def walk(params: Params, level: PyTree, key: Key, start: _Lanes) -> tuple[PyTree, Array, Array, Array]:
@@ -178,6 +170,14 @@ def recorder(environment: Environment, policy: Policy, lanes: int = 128) -> Call
         return Trajectory(*jax.tree.map(lambda leaf: leaf[:num_steps], (worlds, actions, rewards)))
 
     return record
+
+
+def _beginning(environment: Environment) -> tuple[Callable, Callable]:
+    """(genome, key) -> level and (level, key) -> (world, obs), for blocks; a step takes the numbers from 2."""
+    return (
+        jax.vmap(lambda genome, key: environment.build(jax.random.fold_in(key, 0), genome)),
+        jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level)),
+    )
 
 
 def _advance(environment: Environment, policy: Policy, tree: PyTree, level: PyTree, key: Key, state: _Lanes) -> _Lanes:
