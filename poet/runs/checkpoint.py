@@ -7,11 +7,11 @@ leaf and file, because Orbax reads a flipped bit as data and leaves a trail of t
 Orbax only writes the arrays: a folder becomes a checkpoint by being renamed once all of it is on the disk.
 """
 
-import hashlib
-import json
+import contextlib
+import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from orbax.checkpoint import v1
 
 from poet.errors import ContractError, RunError
 from poet.runs.folder import disk_errors
+from poet.runs.seal import digest, seal, unseal
 from poet.types import PyTree
 
 KEEP_LAST = 2
@@ -56,15 +57,10 @@ def leaves(state: PyTree) -> Leaves:
     """Kind, dtype, shape and digest of every leaf, by its path in the tree."""
     found: Leaves = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
-        data = np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
-        digest = _digest(np.ascontiguousarray(data).tobytes())
+        data = np.ascontiguousarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
         kind = "jax" if isinstance(leaf, jax.Array) else "numpy"
-        found[jax.tree_util.keystr(path)] = [kind, str(leaf.dtype), list(leaf.shape), digest]
+        found[jax.tree_util.keystr(path)] = [kind, str(leaf.dtype), list(leaf.shape), digest(data)]
     return found
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def steps(folder: Path) -> list[int]:
@@ -83,9 +79,10 @@ def save(folder: Path, state: PyTree, iteration: int, offset: int, keep_every: i
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        v1.save(str(draft.resolve() / STATE), state)
+        with _without_traces():
+            v1.save(str(draft.resolve() / STATE), state)
         notes = {"iteration": iteration, "journal": offset, "leaves": leaves(state), "files": _files(draft)}
-        (draft / NOTES).write_text(json.dumps({**notes, "digest": _digest(json.dumps(notes).encode())}))
+        (draft / NOTES).write_bytes(seal(notes))
         _sync(draft)
         os.rename(draft, folder / str(iteration))
     except Exception as error:
@@ -99,6 +96,18 @@ def save(folder: Path, state: PyTree, iteration: int, offset: int, keep_every: i
             shutil.rmtree(folder / str(step), ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _without_traces() -> Iterator[None]:
+    """Orbax logs a page for each of its threads that fails, and then raises the same, which is enough."""
+    log = logging.getLogger("absl")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
 def _reason(error: Exception) -> str:
     text = str(error)
     if any(sign in text for sign in ("No space left", "File too large", "quota exceeded", "RESOURCE_EXHAUSTED")):
@@ -108,7 +117,7 @@ def _reason(error: Exception) -> str:
 
 def _files(folder: Path) -> dict[str, str]:
     found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NOTES)
-    return {path.relative_to(folder).as_posix(): _digest(path.read_bytes()) for path in found}
+    return {path.relative_to(folder).as_posix(): digest(path.read_bytes()) for path in found}
 
 
 def _sync(folder: Path) -> None:
@@ -127,13 +136,13 @@ def notes(folder: Path, step: int) -> dict[str, Any]:
     """
     path = folder / str(step)
     try:
-        noted = json.loads((path / NOTES).read_text())
-        digest = noted.pop("digest")
-        found = _files(path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        data, found = (path / NOTES).read_bytes(), _files(path)
+    except OSError as error:
         raise ValueError(f"its {NOTES} cannot be read") from error
-    if digest != _digest(json.dumps(noted).encode()):
-        raise ValueError(f"its {NOTES} is not what was written")
+    try:
+        noted = unseal(data)
+    except ValueError as error:
+        raise ValueError(f"its {NOTES} {error}") from error
     expected = noted["files"]
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
@@ -154,7 +163,9 @@ def load(folder: Path, step: int, example: PyTree) -> tuple[PyTree, int]:
         lambda path, leaf: _grown(leaf, tuple(saved[jax.tree_util.keystr(path)][2])), example
     )
     try:
-        loaded = jax.tree.map(_like, v1.load(str(folder.resolve() / str(step) / STATE), example), example)
+        with _without_traces():
+            loaded = v1.load(str(folder.resolve() / str(step) / STATE), example)
+        loaded = jax.tree.map(_like, loaded, example)
     except Exception as error:
         raise RunError(
             f"checkpoint {step} is whole, but this Orbax cannot load it ({_reason(error)}): "

@@ -7,7 +7,6 @@ show how the archive came about.
 """
 
 import io
-import json
 import os
 import shutil
 import urllib.parse
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.runs.folder import disk_errors
+from poet.runs.seal import digest, seal
 
 if TYPE_CHECKING:
     from poet.search.base import Snapshot
@@ -37,14 +37,17 @@ def write_elites(folder: Path, iteration: int, snapshot: "Snapshot") -> None:
     """
     draft, place = folder / f"{iteration}.tmp", folder / str(iteration)
     columns = {name: np.ascontiguousarray(column) for name, column in snapshot.columns.items()}
-    about = {name: {"shape": column.shape, "dtype": column.dtype.str} for name, column in columns.items()}
+    about = {
+        name: {"shape": column.shape, "dtype": column.dtype.str, "digest": digest(column)}
+        for name, column in columns.items()
+    }
     with disk_errors(place):
         try:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
             for name, column in columns.items():
                 _write(draft / column_file(name), _header(column), column.tobytes())
-            _write(draft / ARCHIVE, json.dumps({"meta": snapshot.meta, "columns": about}, allow_nan=False).encode())
+            _write(draft / ARCHIVE, seal({"meta": snapshot.meta, "columns": about}))
             _remove(place)
             os.rename(draft, place)
         except BaseException:

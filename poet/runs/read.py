@@ -1,7 +1,7 @@
 """Read a run folder while it is written or long after: no jax, no Orbax, no training code."""
 
 import itertools
-import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +11,12 @@ from poet.errors import RunError
 from poet.runs.elites import ARCHIVE, column_file
 from poet.runs.folder import CONFIG, ELITES, JOURNAL, NICHES, is_alive, read_json, read_run
 from poet.runs.journal import decode
+from poet.runs.seal import digest, unseal
 from poet.search.base import Snapshot
 
 Row = dict[str, Any]
+
+RESTORE = ": restore it from a backup, or look at another snapshot"
 
 
 def read_journal(path: Path | str) -> list[Row]:
@@ -68,8 +71,9 @@ def list_elites(path: Path | str) -> list[int]:
 def read_elites(path: Path | str, iteration: int | None = None) -> Snapshot:
     """The archive of a run as it was after so many iterations, by default its newest snapshot.
 
-    Columns are mapped into memory: what is not looked at is not read. Raises `RunError` where there is no such
-    snapshot, or its files are damaged.
+    Columns are mapped into memory: what is not looked at is not read, and what is read is held against its digest
+    the first time. Raises `RunError` where there is no such snapshot, or its files are damaged; of what a column
+    holds, when that is looked at.
     """
     known = list_elites(path)
     if not known:
@@ -79,11 +83,42 @@ def read_elites(path: Path | str, iteration: int | None = None) -> Snapshot:
         raise RunError(f"{path} has no snapshot of iteration {iteration}: it has {', '.join(map(str, known))}")
     folder = Path(path) / ELITES / str(iteration)
     try:
-        about = json.loads((folder / ARCHIVE).read_bytes())
-        columns = {name: _column(folder / column_file(name), each) for name, each in about["columns"].items()}
-        return Snapshot(about["meta"], columns)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder} cannot be read: {type(error).__name__}: {error}") from error
+        about = unseal((folder / ARCHIVE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / ARCHIVE} {error}{RESTORE}") from error
+    return Snapshot(about["meta"], _Columns(folder, about["columns"]))
+
+
+class _Columns(Mapping[str, np.ndarray]):
+    """Columns by name, each held against its digest when it is first looked at.
+
+    All are mapped at once: the run that is being read may remove their files.
+    """
+
+    def __init__(self, folder: Path, about: dict[str, dict[str, Any]]) -> None:
+        self._files = {name: folder / column_file(name) for name in about}
+        self._digests = {name: each["digest"] for name, each in about.items()}
+        try:
+            self._columns = {name: _column(self._files[name], each) for name, each in about.items()}
+        except (OSError, ValueError) as error:
+            raise RunError(f"{folder} cannot be read: {error}{RESTORE}") from error
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        column = self._columns[name]
+        if name in self._digests:
+            if digest(column) != self._digests[name]:
+                raise RunError(f"{self._files[name]} is not what was written{RESTORE}")
+            del self._digests[name]
+        return column
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns  # without reading it
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def _column(file: Path, about: dict[str, Any]) -> np.ndarray:

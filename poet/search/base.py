@@ -37,7 +37,7 @@ class Snapshot(NamedTuple):
     """
 
     meta: dict[str, Any]
-    columns: dict[str, np.ndarray]
+    columns: Mapping[str, np.ndarray]
 
 
 class Info(NamedTuple):

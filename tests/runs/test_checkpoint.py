@@ -187,7 +187,7 @@ def test_what_a_kill_left_half_done_is_cleared_by_the_writer_alone(tmp_path: Pat
     assert not (tmp_path / "2.tmp").exists()
 
 
-def test_a_full_disk_keeps_what_was_saved_and_leaves_no_rest(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_what_was_saved_and_leaves_no_rest(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     small, large = {"x": np.zeros(4)}, {"x": np.random.default_rng(0).normal(size=100_000)}
     save(tmp_path, small, 1, 10)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -197,6 +197,7 @@ def test_a_full_disk_keeps_what_was_saved_and_leaves_no_rest(tmp_path: Path) -> 
             save(tmp_path, large, 2, 20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not caplog.records  # the error says it all
     assert [entry.name for entry in tmp_path.iterdir()] == ["1"]
     found = newest(tmp_path, small, anything_reaches, pytest.fail)
     assert found is not None

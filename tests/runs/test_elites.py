@@ -139,8 +139,31 @@ def test_what_is_not_there_or_damaged_is_an_error_that_says_so(tmp_path: Path) -
     with pytest.raises(RunError, match=r"cell\.npy"):
         read_elites(tmp_path)
     (tmp_path / ELITES / "2" / ARCHIVE).write_text("{")
-    with pytest.raises(RunError, match="2 cannot be read"):
+    with pytest.raises(RunError, match=r"archive\.json cannot be read: restore it"):
         read_elites(tmp_path, 2)
+
+
+def test_a_flipped_bit_is_told_when_its_column_is_looked_at(tmp_path: Path) -> None:
+    given = snapshot()
+    write_elites(tmp_path / ELITES, 2, given)
+    place = tmp_path / ELITES / "2"
+    _flip(place / "fitness.npy", -3)
+    found = read_elites(tmp_path)
+    assert "fitness" in found.columns
+    assert found.columns["params"].tobytes() == given.columns["params"].tobytes()
+    for _ in range(2):
+        with pytest.raises(RunError, match=r"fitness\.npy is not what was written: restore it"):
+            found.columns["fitness"]
+    at = (place / ARCHIVE).read_bytes().index(b'"iteration": 7')
+    _flip(place / ARCHIVE, at + len(b'"iteration": 7') - 1)
+    with pytest.raises(RunError, match=r"archive\.json is not what was written: restore it"):
+        read_elites(tmp_path)
+
+
+def _flip(file: Path, at: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[at] ^= 1
+    file.write_bytes(data)
 
 
 def test_readers_keep_what_is_removed_meanwhile(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Elites:
         Raises `ConfigError` if pandas is not installed.
         """
         given = self.meta.get("payload") or {}
-        shown = {name: column for name, column in self.columns.items() if payload or name not in given}
+        shown = {name: self.columns[name] for name in self.columns if payload or name not in given}
         frame = files.frame(shown)
         return frame.rename(columns={f"descriptor_{d}": name for d, name in enumerate(self.names)})
 
