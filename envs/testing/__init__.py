@@ -1,0 +1,9 @@
+"""The kit for authors of plug-ins: does an environment, a generator or a problem keep what its protocol promises?
+
+Call `check_environment`, `check_generator` or `check_problem` in a test. Each returns nothing, or raises
+`ContractError` naming the part, what was expected, what came, and what to do.
+"""
+
+from envs.testing.environments import check_environment as check_environment
+from envs.testing.generators import check_generator as check_generator
+from envs.testing.problems import check_problem as check_problem

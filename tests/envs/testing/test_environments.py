@@ -1,0 +1,122 @@
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from envs.base import Box, Step
+from envs.testing import check_environment
+from poet.errors import ContractError
+from tests.envs.testing.broken import COUNTER, GENERATOR, WORLD, Changed, Mutable, ResetsItself, mixed
+from tests.envs.toy import Corridor, CorridorWorld, Point
+
+
+def interface(**changes) -> CorridorWorld:
+    class Declared(CorridorWorld):
+        @property
+        def interface(self):
+            return super().interface._replace(**changes)
+
+    return Declared(12)
+
+
+def described(descriptor: Callable = lambda level, world: world.place, **parts) -> Changed:
+    """A corridor that tells where its point ends."""
+    declared = {"descriptor_names": ("x", "y"), "descriptor_bounds": ((0.0, 9.0), (-1.0, 1.0))}
+    return Changed(descriptor=descriptor, **{**declared, **parts})
+
+
+class NoStep:
+    interface, build, reset = WORLD.interface, WORLD.build, WORLD.reset
+
+
+class OtherInterface(CorridorWorld):
+    interface = "corridor"  # type: ignore
+
+
+def python_branch(step: Step, world: Point) -> Step:
+    return step if step.reward > 0 else step._replace(reward=jnp.float32(0))
+
+
+def host_dice(step: Step, world: Point) -> Step:
+    roll = jax.pure_callback(lambda: np.float32(next(COUNTER)), jax.ShapeDtypeStruct((), jnp.float32))
+    return step._replace(reward=step.reward + roll)
+
+
+def chance(step: Step, world: Point) -> Step:
+    return step._replace(reward=step.reward + next(COUNTER))
+
+
+ENVIRONMENTS = {
+    "no step": (NoStep(), "has no `step`"),
+    "not hashable": (Mutable(), "must be hashable"),
+    "another interface": (OtherInterface(12), "must be an envs.base.Interface"),
+    "id without version": (interface(id="corridor"), "must end in a version"),
+    "no horizon": (interface(horizon=0), "horizon must be an int of at least 1"),
+    "obs not a spec": (interface(obs=(4,)), "ShapeDtypeStruct"),
+    "unbounded actions": (interface(action=Box((2,), high=float("inf"))), "finite low < high"),
+    "unknown space": (interface(action="left or right"), "Box, Discrete or MultiDiscrete"),
+    "info twice": (interface(info=("y", "y")), "distinct names"),
+    "obs of another shape": (interface(obs=jax.ShapeDtypeStruct((5,), jnp.float32)), "obs of reset must be"),
+    "obs of another dtype": (
+        Changed(lambda step, _: step._replace(obs=step.obs.astype(jnp.bfloat16))),
+        "obs of step must be",
+    ),
+    "python branch": (Changed(python_branch), "step cannot be traced by jax"),
+    "a gym tuple": (Changed(lambda step, _: (step.obs, step.reward, False, {})), "must give an envs.base.Step"),
+    "reward of a shape": (Changed(lambda step, _: step._replace(reward=step.reward[None])), "reward must be float32"),
+    "done as a float": (Changed(lambda step, _: step._replace(terminated=step.reward)), "terminated must be bool"),
+    "undeclared info": (Changed(lambda step, _: step._replace(info={"x": step.reward})), "keys declared in interface"),
+    "no info": (Changed(lambda step, _: step._replace(info=None)), "must be a dict with the keys"),
+    "a world that changes": (
+        Changed(lambda step, _: step._replace(world=step.world._replace(time=step.reward))),
+        "the world after step must have",
+    ),
+    "not finite": (Changed(lambda step, _: step._replace(obs=step.obs / 0)), "obs is not finite .* first at step 0"),
+    "no end": (Changed(lambda step, _: step._replace(truncated=jnp.bool_(False))), "neither terminated nor truncated"),
+    "resets itself": (ResetsItself(12), "never reset inside `step`"),
+    "hidden state": (Changed(chance), "step is another program each time"),
+    "dice on the host": (Changed(host_dice), "same inputs gave two results"),
+    "mixes lanes": (Changed(lambda step, _: step._replace(reward=mixed(step.reward))), "its place in a batch"),
+    "success above 1": (Changed(success=lambda level, world: 2 + world.place[0]), "`success` must lie in"),
+    "success of a shape": (Changed(success=lambda level, world: world.place), "success.* must be float32"),
+    "descriptor without axis": (
+        described(lambda level, world: world.place[0]),
+        r"descriptor must be f32\[2\] as declared",
+    ),
+    "descriptor of another size": (
+        described(lambda level, world: jnp.zeros(3)),
+        r"descriptor must be f32\[2\] as declared",
+    ),
+    "descriptor of integers": (
+        described(lambda level, world: jnp.arange(2)),
+        r"descriptor must be f32\[2\] as declared",
+    ),
+    "descriptor not finite": (described(lambda level, world: world.place / 0), "`descriptor` is not finite"),
+    "descriptor without names": (
+        Changed(descriptor=lambda level, world: world.place),
+        "descriptor_names must be a tuple",
+    ),
+    "descriptor without bounds": (described(descriptor_bounds=None), "descriptor_bounds must be a finite"),
+    "descriptor with a bound too few": (described(descriptor_bounds=((0.0, 9.0),)), "descriptor_bounds must be"),
+    "descriptor with names alike": (described(descriptor_names=("x", "x")), "descriptor_names must differ"),
+}
+
+
+def test_an_environment_with_descriptor_passes() -> None:
+    check_environment(described(), [GENERATOR.simplest()], deterministic=True)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_broken_environment(name: str) -> None:
+    environment, words = ENVIRONMENTS[name]
+    with pytest.raises(ContractError, match=words):
+        check_environment(environment, [GENERATOR.simplest(), Corridor(jnp.float32(3), jnp.float32(0.5))])
+
+
+def test_genomes_of_two_kinds() -> None:
+    with pytest.raises(ContractError, match="must have the structure, shapes and dtypes"):
+        check_environment(WORLD, [GENERATOR.simplest(), Corridor(jnp.float32(3), jnp.int32(0))])
+    with pytest.raises(ContractError, match="at least one genome"):
+        check_environment(WORLD, [])
