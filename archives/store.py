@@ -76,10 +76,11 @@ def put(
     top = store.fitness.at[contested].max(batch.fitness, mode="drop")
     wins &= batch.fitness == top[here]
     # Contested rows are about to be overwritten, so a column of theirs can hold ranks meanwhile: an array of its own
-    # would have to be filled for every batch, which takes longer than the batch once there are a million rows.
-    rank = rank_by_id(batch.id)
+    # would have to be filled for every batch, which takes longer than the batch once there are a million rows. Ranks
+    # count from the lowest integer, below the number of any emitter.
+    rank = rank_by_id(batch.id) + jnp.iinfo(jnp.int32).min
     contested = jnp.where(wins, row, num_rows)
-    first = store.emitter.at[contested].set(rank.shape[0], mode="drop").at[contested].min(rank, mode="drop")
+    first = store.emitter.at[contested].min(rank, mode="drop")
     wins &= rank == first[here]
 
     bar = old if threshold is None else threshold

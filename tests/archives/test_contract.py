@@ -110,7 +110,7 @@ def test_nan_and_infinity_are_counted_and_kept_out(made: Archive) -> None:
     assert not info.stored[:5].any()
     assert (np.asarray(info.improvement[:5]) == -np.inf).all()
     assert (np.asarray(info.status[:5]) == 0).all()
-    alone, _ = made.add(made.init(EXAMPLE), take(entries, range(5, 32)))
+    alone, _ = made.add(made.init(EXAMPLE), entries._replace(valid=np.arange(32) >= 5))
     same(made.elites(state), made.elites(alone))
 
 
@@ -158,8 +158,8 @@ def test_vmap_scan_and_donation_change_nothing(made: Archive) -> None:
 
 @pytest.mark.parametrize("made", names("unstructured"), indirect=True)
 def test_every_device_gives_the_same(made: Archive) -> None:
-    devices = jax.local_devices()
-    assert len(devices) > 1
+    devices = jax.local_devices()[:2]
+    assert len(devices) == 2
     states = []
     for device in devices:
         state, entries = jax.device_put((made.init(EXAMPLE), batch(5, made=made)), device)

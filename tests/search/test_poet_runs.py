@@ -68,7 +68,7 @@ def test_agents_learn_and_harder_environments_come_in(alone) -> None:  # type: i
     assert int(state.env_steps) == last["env_steps"] or last["env_steps"] < int(state.env_steps)
 
 
-@pytest.mark.parametrize(("devices", "queue"), [pytest.param(2, 128, marks=pytest.mark.slow), (4, 24)])
+@pytest.mark.parametrize(("devices", "queue"), [(2, 24), pytest.param(4, 128, marks=pytest.mark.slow)])
 def test_devices_and_waves_leave_history_and_state_as_they_were(alone, devices: int, queue: int) -> None:  # type: ignore[no-untyped-def]
     state, events = alone
     other, others = history(corridor(devices, queue), 24)

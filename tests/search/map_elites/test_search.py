@@ -62,11 +62,13 @@ def test_lineage_leads_to_what_was_evaluated_before() -> None:
     assert (table["parents"][~nobody.all(1)][:, :, 0] < table["id"][~nobody.all(1)][:, :1]).all()
 
 
-@pytest.mark.parametrize("islands", [pytest.param(1, marks=pytest.mark.slow), 3])
-def test_devices_change_no_bit(islands: int) -> None:
+@pytest.mark.parametrize(
+    ("islands", "devices"), [(3, 2), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(1, 3), (3, 3)])]
+)
+def test_devices_change_no_bit(islands: int, devices: int) -> None:
     config = dataclasses.replace(CONFIG, islands=islands)
     one, first, _ = drive(map_elites(config, make(SPEC), of_problem(SPHERE), devices=1))
-    many, second, _ = drive(map_elites(config, make(SPEC), of_problem(SPHERE), devices=3))
+    many, second, _ = drive(map_elites(config, make(SPEC), of_problem(SPHERE), devices=devices))
     archives_equal(one, many)
     assert first == second
 
