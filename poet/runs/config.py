@@ -6,6 +6,7 @@ A run is of a kind, by the class of its config. A kind of one's own is a frozen 
 
 import dataclasses
 import typing
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from archives.config import ArchiveConfig
@@ -186,10 +187,15 @@ def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def identity_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """One readable line for each identity field in which two configs differ."""
-    before, after = ({"kind": PoetRun.kind, **flatten(data)} for data in (old, new))
-    names = sorted((before.keys() | after.keys()) - ADJUSTABLE)
+    before, after = ({"kind": PoetRun.kind, **data} for data in (old, new))
+    return differences(before, after, ADJUSTABLE)
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], apart: Collection[str] = ()) -> list[str]:
+    """One readable line for each value in which two nested dicts differ, but for those of some dotted names."""
+    before, after = flatten(old), flatten(new)
     return [
         f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
-        for name in names
+        for name in sorted((before.keys() | after.keys()) - set(apart))
         if before.get(name, "absent") != after.get(name, "absent")
     ]

@@ -18,10 +18,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from poet.errors import RunError
-from poet.runs.config import identity_changes
+from poet.runs.config import differences, identity_changes
+from poet.runs.parts import Told, check_given
 
 FORMAT = 1  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
@@ -207,40 +209,57 @@ def processor() -> str:
 
 
 @contextlib.contextmanager
-def claim(path: Path, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def claim(path: Path, config: dict[str, Any], parts: Told = MappingProxyType({})) -> Iterator[dict[str, Any]]:
     """Create a run folder or take over an existing one, and be its one writer until the block ends.
 
     Args:
       path: The run folder; it is made if absent.
       config: Every option, JSON-ready; it becomes config.json.
+      parts: What is told of the parts that stand in for those that the config names (`parts.tell`).
 
     Yields what run.json says now. Raises `RunError` for a folder that is locked, foreign, unwritable or of another
     format, and for a run that was started with another identity.
     """
+    made = not path.exists()
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     with lock(path):
         own = {LOCK, CONFIG, RUN, f".{CONFIG}.tmp", f".{RUN}.tmp"}
         others = sorted({entry.name for entry in path.iterdir()} - own)
-        if is_run(path):
+        began = is_run(path)
+        if began:
             run = read_run(path)
-            changes = identity_changes(read_json(path / CONFIG), config)
-            # With nothing else in it, it never began: its settings were refused, and better ones may follow.
-            if changes and others:
-                listed = "\n  ".join(changes)
-                raise RunError(
-                    f"{path} was started with other settings:\n  {listed}\n"
-                    f"Choose another --name, add --from {path} to it for a fork with these settings, "
-                    f"or go on with the run as it is: poet run {path}"
-                )
+            if others:  # else it never began: its settings were refused, and better ones may follow
+                _check_identity(path, run.get("parts", {}), config, parts)
+            run["parts"] = dict(parts)
         else:
             if others:
                 raise RunError(
                     f"{path} is not a run folder and not empty (it holds {', '.join(others[:3])}): "
                     "choose another --name or --root"
                 )
-            run = {"format": FORMAT, "name": path.name, "sessions": []}
+            run = {"format": FORMAT, "name": path.name, "parts": dict(parts), "sessions": []}
         write_json(path / CONFIG, config)
         run["sessions"].append(session())
         write_json(path / RUN, run)
-        yield run
+        try:
+            yield run
+        except BaseException:
+            if not began and {entry.name for entry in path.iterdir()} <= own:  # refused: leave nothing behind
+                for name in own:
+                    (path / name).unlink(missing_ok=True)
+                if made:
+                    path.rmdir()
+            raise
+
+
+def _check_identity(path: Path, before: Told, config: dict[str, Any], parts: Told) -> None:
+    check_given(path, before, parts)
+    changes = differences(dict(before), dict(parts)) + identity_changes(read_json(path / CONFIG), config)
+    if changes:
+        listed = "\n  ".join(changes)
+        raise RunError(
+            f"{path} was started with other settings:\n  {listed}\n"
+            f"Choose another --name, add --from {path} to it for a fork with these settings, "
+            f"or go on with the run as it is: poet run {path}"
+        )

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from poet.errors import RunError
@@ -22,15 +23,17 @@ from poet.runs.folder import (
     read_run,
     write_json,
 )
+from poet.runs.parts import Told, check_given
 
 
-def fork(source: Path, path: Path, config: dict[str, Any]) -> None:
+def fork(source: Path, path: Path, config: dict[str, Any], parts: Told = MappingProxyType({})) -> None:
     """Copy the run at `source` to `path` under another config; does nothing if that was done before.
 
     The copy has all of the journal; going on with it trims that to the newest checkpoint, as ever.
-    Raises `RunError` if there is nothing to fork, `path` is something else, or the seed differs.
+    Raises `RunError` if there is nothing to fork, `path` is something else, the seed differs, or parts that the source
+    was started with are not given.
     """
-    read_run(source)
+    check_given(source, read_run(source).get("parts", {}), parts)
     if is_run(path):
         if read_run(path).get("forked_from") != str(source.resolve()):
             raise RunError(f"{path} exists and is no fork of {source}: choose another --name")
@@ -61,9 +64,8 @@ def fork(source: Path, path: Path, config: dict[str, Any]) -> None:
             shutil.copytree(source / NICHES, draft / NICHES, ignore=shutil.ignore_patterns(".*"))
         shutil.copy(source / JOURNAL, draft / JOURNAL)
         write_json(draft / CONFIG, config)
-        write_json(
-            draft / RUN, {"format": FORMAT, "name": path.name, "forked_from": str(source.resolve()), "sessions": []}
-        )
+        about = {"name": path.name, "parts": dict(parts), "forked_from": str(source.resolve())}
+        write_json(draft / RUN, {"format": FORMAT, **about, "sessions": []})
         try:
             draft.rename(path)
         except OSError as error:

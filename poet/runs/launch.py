@@ -9,6 +9,7 @@ from poet.runs.cache import use_cache
 from poet.runs.config import Config
 from poet.runs.folder import claim
 from poet.runs.fork import fork
+from poet.runs.parts import tell
 
 if TYPE_CHECKING:
     from poet.runs.progress import Reporter
@@ -41,14 +42,17 @@ def run(
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
       sinks: Called with the journal rows of each iteration, as for an external tracker; may fail.
       reporter: Where progress is shown; by default on standard output.
-      parts: One's own in place of what the config names: for POET a `generator`, and environments to `start` with.
+      parts: One's own in place of what the config names: for POET a `generator`, and environments to `start` with; for
+        MAP-Elites a `scoring` and its `archive`. What can be told of them belongs to the run's identity, and going on
+        takes them again.
 
     Raises `RunError` where the folder cannot be used or the disk fails, `ConfigError` for impossible options.
     """
     path = Path(path)
+    told = tell(parts)
     if source is not None:
-        fork(Path(source), path, config.to_dict())
-    with claim(path, config.to_dict()) as record:
+        fork(Path(source), path, config.to_dict(), told)
+    with claim(path, config.to_dict(), told) as record:
         prepare(path.parent, config.execution.devices)
         # Only now, so that a folder which cannot be used is refused at once: jax alone takes a second to import.
         from poet.runs.build import build
