@@ -93,7 +93,8 @@ def _simple(function: Callable[..., int], name: str, args: list[str]) -> int:
 def _run(args: list[str]) -> int:
     import tyro
 
-    from poet.runs.config import Config, PoetRun, flatten
+    from poet.nested import flatten
+    from poet.runs.config import Config, PoetRun
     from poet.runs.presets import PRESETS
     from poet.runs.read import read_config
 
@@ -159,14 +160,14 @@ def _run(args: list[str]) -> int:
     print(f"{path}: {said}; {special}", flush=True)
 
     from poet.runs.launch import run
-    from poet.view.open import run_class
+    from poet.view.open import open_run
 
     outcome = run(config, path, source=source, media=_pictures)
     quoted = shlex.quote(str(path))
     if outcome.finished:
         _summary(path)
         print(f"go on:    poet run {quoted} --iterations {2 * outcome.iteration}")
-        print("look:     " + "; ".join(f"poet {words.format(quoted)}" for words in run_class(path).looks))
+        print("look:     " + "; ".join(f"poet {words.format(quoted)}" for words in open_run(path).looks()))
     else:
         print(f"saved at iteration {outcome.iteration}; go on with: poet run {quoted}")
     return 0
@@ -197,7 +198,7 @@ def _pictures(path: Path, moment: str) -> None:
     from poet.view.video import video
 
     run = open_run(path)
-    for kind in run.plots() if moment == "end" else ("overview",):
+    for kind in run.plots() if moment == "end" and not run.empty() else ("overview",):
         plot(run, kind, path / "media" / f"{kind}.png")
     if moment != "early" and run.films():
         video(run)

@@ -6,7 +6,6 @@ A run is of a kind, by the class of its config. A kind of one's own is a frozen 
 
 import dataclasses
 import typing
-from collections.abc import Collection
 from typing import Any, ClassVar
 
 from archives.config import ArchiveConfig
@@ -17,6 +16,7 @@ from poet.agents.config import PolicyConfig
 from poet.errors import ConfigError, ContractError, unknown
 from poet.executors.config import ExecutionConfig
 from poet.learners.config import ESConfig
+from poet.nested import differences
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.pairs.config import PairsConfig
 from poet.search.poet.config import PoetConfig
@@ -174,28 +174,7 @@ def _registered(registries: list[Registry], name: str) -> type[AnyConfig]:
     raise unknown(" or ".join(registry.kind for registry in registries), name, known)
 
 
-def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted names to values, for comparing two configs."""
-    flat: dict[str, Any] = {}
-    for name, value in data.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
-
-
 def identity_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """One readable line for each identity field in which two configs differ."""
     before, after = ({"kind": PoetRun.kind, **data} for data in (old, new))
     return differences(before, after, ADJUSTABLE)
-
-
-def differences(old: dict[str, Any], new: dict[str, Any], apart: Collection[str] = ()) -> list[str]:
-    """One readable line for each value in which two nested dicts differ, but for those of some dotted names."""
-    before, after = flatten(old), flatten(new)
-    return [
-        f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
-        for name in sorted((before.keys() | after.keys()) - set(apart))
-        if before.get(name, "absent") != after.get(name, "absent")
-    ]

@@ -22,7 +22,8 @@ from types import MappingProxyType
 from typing import Any
 
 from poet.errors import RunError
-from poet.runs.config import differences, identity_changes
+from poet.nested import differences
+from poet.runs.config import identity_changes
 from poet.runs.parts import Told, check_given
 
 FORMAT = 1  # raised when an older reader could not make sense of a run folder
@@ -255,7 +256,7 @@ def claim(path: Path, config: dict[str, Any], parts: Told = MappingProxyType({})
 
 def _check_identity(path: Path, before: Told, config: dict[str, Any], parts: Told) -> None:
     check_given(path, before, parts)
-    changes = differences(dict(before), dict(parts)) + identity_changes(read_json(path / CONFIG), config)
+    changes = differences(before, parts) + identity_changes(read_json(path / CONFIG), config)
     if changes:
         listed = "\n  ".join(changes)
         raise RunError(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from poet.errors import RunError
-from poet.runs.config import flatten
+from poet.nested import flatten
 from poet.runs.folder import (
     CHECKPOINTS,
     CONFIG,

@@ -140,6 +140,8 @@ def standing(row: Row) -> tuple[str, ...]:
         told.append(f"coverage {row['coverage']:.1%}")
     if row.get("qd_score") is not None:
         told.append(f"QD score {quantity(row['qd_score'])}")
+    if row.get("pupil_best") is not None:
+        told.append(f"best pupil {row['pupil_best']:.4g} of {row['solved']:.4g}")
     best = row.get("best")
     best = [value for value in (best if isinstance(best, list) else [best]) if value is not None and value == value]
     return (*told, f"best {max(best):.4g}") if best else tuple(told)
@@ -179,7 +181,8 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
         seconds += row.get("wall", {}).get("seconds", 0.0)
         steps += row.get("env_steps", 0) - before.get("env_steps", 0)
         counted += 1
-    iteration, iterations = last.get("iteration", -1) + 1, config["iterations"]
+    iteration = last.get("iteration", -1) + 1
+    iterations = max(config["iterations"], iteration)  # a budget may have been lowered since
     return Status(
         name=run["name"],
         iteration=iteration,

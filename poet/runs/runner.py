@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from poet.errors import ContractError, RunError
+from poet.errors import ContractError, PoetError, RunError
 from poet.runs import checkpoint
 from poet.runs.config import Config
 from poet.runs.elites import keep_elites, write_elites
@@ -219,7 +219,8 @@ class _Writer:
         try:
             media(self._path, moment)
         except Exception as error:
-            self._reporter.say(f"warning: no {moment} pictures: {error!r}")
+            said = error if isinstance(error, PoetError) else repr(error)
+            self._reporter.say(f"warning: not all {moment} pictures were made: {said}")
         seconds = time.monotonic() - began
         self._media_again_at = time.monotonic() + seconds / MEDIA_SHARE
         self.note("pictures", iteration, moment=moment, seconds=round(seconds, 6))

@@ -50,7 +50,6 @@ class Run:
     tables: ClassVar[Mapping[str, Callable[[list[read.Row]], Table]]] = {}
     commands: ClassVar[str] = "poet.view.commands"  # module of the commands that look at such a run
     noun: ClassVar[str] = "agent"  # what agents are called
-    looks: ClassVar[tuple[str, ...]] = ("inspect {}", "plot {}", "video {}")  # commands to suggest
 
     def __init__(self, path: Path, generator: Generator | None = None) -> None:
         self.path = path
@@ -120,6 +119,14 @@ class Run:
 
         return mlp(self.generator().environment.interface, self.policy_config)
 
+    def empty(self) -> bool:
+        """Whether there is nothing to show yet."""
+        return not self.events("iteration")
+
+    def looks(self) -> tuple[str, ...]:
+        """Commands to look at it with, {} for the run."""
+        return ("inspect {}", "plot {}", "video {}")
+
     # --- what replays, evaluations and exports ask for; every kind with agents has them ---
 
     def champion(self) -> int:
@@ -164,8 +171,9 @@ class Run:
         if not self.events("iteration"):
             return f"Run({self.name}: just started, nothing to see yet)"
         age = time.time() - os.path.getmtime(self.path / JOURNAL)
-        parts = [f"iteration {self.iteration} of {self.options['iterations']}", *self.standing()]
-        state = "running" if is_alive(self.path) else "stopped"
+        wanted = max(self.options["iterations"], self.iteration)
+        parts = [f"iteration {self.iteration} of {wanted}", *self.standing()]
+        state = "running" if is_alive(self.path) else "finished" if self.iteration == wanted else "stopped"
         return f"Run({self.name}: {', '.join(parts)}, {state}, last written {ago(age)})"
 
 

@@ -216,7 +216,7 @@ def test_pictures_and_sinks_may_fail(tmp_path: Path) -> None:
     reporter, text = heard()
     sinks = [broken_sink, lambda rows: got.append(len(rows))]
     toy_run(tmp_path, SHORT, media=broken_media, sinks=sinks, reporter=reporter)
-    assert "no early pictures: OSError('no fonts')" in text.getvalue()
+    assert "not all early pictures were made: OSError('no fonts')" in text.getvalue()
     assert text.getvalue().count("no network") == 1
     assert got == [2, 1, 1, 2, 1, 1]
 

@@ -67,7 +67,8 @@ def walk(config: ToyConfig, pause_s: float = 0.0, size: int = 4) -> Search:
         def elites() -> Snapshot:  # one for each step, the latest with the position there is
             fitness = np.arange(iteration + 1, dtype=np.float32)
             params = np.outer(fitness == iteration, np.asarray(position))
-            return Snapshot({"iteration": iteration + 1}, {"fitness": fitness, "params": params, "none": params[:, :0]})
+            meta = {"iteration": iteration + 1, "spec": {"kind": "grid", "shape": [99], "bounds": [[0, 1]]}}
+            return Snapshot(meta, {"fitness": fitness, "params": params, "none": params[:, :0]})
 
         return after, Info(tuple(rows), {iteration: record}, {"rollout": pause_s}, elites)
 

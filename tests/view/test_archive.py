@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,8 @@ def test_which_elite(archive, empty):
     assert sorted(elites.spread(10**6)) == list(range(len(elites)))
     with pytest.raises(ConfigError, match="expected 2 coordinates \\(left foot, right foot\\), got 1"):
         elites.nearest([0.5])
+    with pytest.raises(ConfigError, match="within left foot -1 to 1, right foot 0 to 2; got 3, 1"):
+        elites.nearest([3, 1])
     with pytest.raises(RunError, match="no elite 9999: the archive has"):
         elites.id(9999)
     for fail in (open_run(empty).archive().best, lambda: open_run(empty).archive().nearest([0, 0])):
@@ -282,6 +285,27 @@ def test_every_picture_shows_something_or_says_why_not(archive, empty, new, tmp_
     assert kind in ("curves", "emitters") or any("yet" in words for words in said)
 
 
+def test_while_there_is_no_elite_pupils_are_shown(empty, tmp_path, capsys):
+    folder = tmp_path / "pairs"
+    shutil.copytree(empty, folder)
+    rows = [json.loads(line) for line in (folder / "journal.jsonl").read_bytes().splitlines()]
+    for t, row in enumerate(rows):
+        row |= {"pupil_best": 10.0 * t, "solved": 230.0}
+    (folder / "journal.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = open_run(folder)
+    assert run.empty()
+    assert run.looks() == ("inspect {}", "plot {}")
+    assert "best pupil 110 of 230" in run.standing()
+    made = plot(run, "curves", tmp_path / "curves.png")
+    lines = {line.get_label(): line.get_ydata() for line in made.axes[2].lines}
+    np.testing.assert_array_equal(lines["best pupil"], 10.0 * np.arange(12))
+    assert set(lines["solved"]) == {230.0}
+    commands.inspect(str(folder))
+    printed = capsys.readouterr().out
+    assert "pupil best" in printed
+    assert "110" in printed
+
+
 def test_snapshots_share_one_scale_of_colours(archive):
     made = plot(open_run(archive), "snapshots")
     parts = [axes for part in made.subfigs[0].subfigs for axes in part.axes]
@@ -352,7 +376,9 @@ def test_inspect_prints_tables_and_one_elite(archive, empty, new, capsys):
     assert capsys.readouterr().out.startswith("elite 5: fitness")
     place = open_run(archive).archive().columns["descriptor"][9]
     commands.inspect(str(archive), at=tuple(map(float, place)))
-    assert capsys.readouterr().out.startswith("elite 9: ")
+    nearest, shown = capsys.readouterr().out.splitlines()[:2]
+    assert re.fullmatch(r"nearest to -?\d.*: elite 9, at left foot -?\d.*", nearest)
+    assert shown.startswith("elite 9: ")
     commands.inspect(str(empty))
     assert "empty" in capsys.readouterr().out
     with pytest.raises(RunError, match="no elite yet"):

@@ -126,7 +126,7 @@ def test_broken_numbers_become_nan(tmp_path):
 
 def test_repr_says_where_the_run_stands(folder):
     said = repr(open_run(folder))
-    for words in ("fake", "iteration 60 of 60", "5 niches active of 10 ever", "environment steps", "stopped"):
+    for words in ("fake", "iteration 60 of 60", "5 niches active of 10 ever", "environment steps", "finished"):
         assert words in said
 
 

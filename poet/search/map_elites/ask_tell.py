@@ -3,6 +3,10 @@
 NumPy goes in and out; copies, so that whatever happens to an array outside changes nothing in here.
 """
 
+import dataclasses
+import hashlib
+import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,19 +20,21 @@ from archives.layout import num_objectives
 from archives.stats import summary
 from archives.table import columns
 from poet.errors import ConfigError, PoetError, ShapeError
+from poet.nested import differences
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.emitters import Offspring, orphans
 from poet.search.map_elites.generation import generation
 from poet.types import derive
 
 EMIT, TELL, START = range(3)
+IDLE = ("generations", "initial", "islands", "reevaluate")  # fields of the config that do nothing here
 
 
 class AskTell:
     """MAP-Elites one batch at a time.
 
     Args:
-      config: emitters and batch; generations, initial and islands do not matter here.
+      config: emitters and batch; generations, initial, islands and reevaluate do not matter here.
       archive: where solutions are kept.
       start: f32[S, G], solutions to evaluate first; they go round until the first batch is full.
       seed: of every random choice.
@@ -49,6 +55,10 @@ class AskTell:
         parts = generation(
             config, archive, lambda key: first[jax.random.randint(key, (), 0, len(first))], start.shape[1]
         )
+        settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in IDLE}
+        begin = f"{list(start.shape)} {hashlib.blake2b(start.tobytes(), digest_size=8).hexdigest()}"
+        about = {**settings, "archive": dict(archive.spec), "seed": seed, "start": begin}
+        self._settings = json.loads(json.dumps(about))
         self._first = np.resize(start, (config.batch, start.shape[1]))
         self._emit, self._absorb = jax.jit(parts.emit), jax.jit(parts.absorb)
         self._key = jax.random.key(seed)
@@ -107,17 +117,26 @@ class AskTell:
         arrays = [np.array(self._round), *map(np.asarray, jax.tree.leaves((self._island, asked)))]
         temporary = path.with_name(f".{path.name}.tmp")
         with temporary.open("wb") as file:
-            np.savez(file, *arrays, allow_pickle=False)
+            np.savez(file, *arrays, allow_pickle=False, settings=np.array(json.dumps(self._settings)))
         temporary.replace(path)
 
     def load(self, path: Path | str) -> None:
-        """Go on from what `save` wrote, by an `AskTell` of the same arguments. Raises `ConfigError` for another's."""
-        with np.load(path, allow_pickle=False) as file:
-            number, *leaves = (file[f"arr_{place}"] for place in range(len(file.files)))
+        """Go on from what `save` wrote, by an `AskTell` of the same arguments.
+
+        Raises `ConfigError` for a file that is none, is damaged, or was saved with other arguments.
+        """
+        try:
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+                settings = json.loads(str(file["settings"]))
+                number, *leaves = (file[f"arr_{place}"] for place in range(len(file.files) - 1))
+        except (OSError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile) as error:
+            raise ConfigError(f"{path} is not what AskTell.save wrote, or it is damaged: {error}") from error
+        changes = differences(settings, self._settings)
+        if changes:
+            listed = "\n  ".join(changes)
+            raise ConfigError(f"{path} was saved with other settings:\n  {listed}\nGive those of then, or start afresh")
         mine, structure = jax.tree.flatten(self._island)
         island, asked = leaves[: len(mine)], leaves[len(mine) :]
-        if [leaf.shape for leaf in mine] != [leaf.shape for leaf in island]:
-            raise ConfigError(f"{path} was saved with another archive or other emitters than these")
         self._island = jax.tree.unflatten(structure, map(jnp.asarray, island))
         self._round, self._asked = int(number), Offspring(*asked) if asked else None
 

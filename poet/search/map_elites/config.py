@@ -47,6 +47,8 @@ class MapElitesConfig:
         for name in ("iso_sigma", "line_sigma", "sigma", "eta", "patience", "reevaluate"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"search.{name} expects a number of at least 0, got {getattr(self, name)}")
+        if isinstance(self.emitters, str):
+            raise ConfigError(f"search.emitters expects a tuple of names, got {self.emitters!r}: a comma is missing")
         for name in self.emitters:
             if name not in EMITTERS:
                 raise unknown("emitter", name, EMITTERS)
@@ -72,7 +74,10 @@ class MapElitesConfig:
             if getattr(self, name) not in choices:
                 raise ConfigError(f"search.{name} expects one of {choices}, got {getattr(self, name)!r}")
         if "es" in self.emitters and self.share % 2:
-            raise ConfigError("an es emitter needs an even share of search.batch")
+            raise ConfigError(
+                f"an es emitter expects an even share of search.batch, as strategies of evosax do; "
+                f"{self.batch} shared by {sharers} is {self.share}: take {sharers * (self.share + 1)}"
+            )
 
     @property
     def share(self) -> int:

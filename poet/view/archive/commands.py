@@ -119,5 +119,8 @@ def _pick(run: ArchiveRun, elite: int | None, at: tuple[float, ...]) -> int:
     if elite is not None and at:
         raise ConfigError("an elite is named by its number or by its place: give --elite or --at, not both")
     if at:
-        return run.archive().nearest(at)
+        elites = run.archive()
+        found = elites.nearest(at)
+        print(f"nearest to {', '.join(map('{:g}'.format, at))}: elite {found}, at {elites.words(found)}")
+        return found
     return run.champion() if elite is None else elite

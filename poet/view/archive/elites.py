@@ -95,11 +95,18 @@ class Elites:
         return int(np.argmax(self.columns["fitness"]))
 
     def nearest(self, point: Sequence[float]) -> int:
-        """The row of the elite whose descriptor is nearest, each coordinate measured in the width of its bounds."""
+        """The row of the elite whose descriptor is nearest, each coordinate measured in the width of its bounds.
+
+        Raises `ConfigError` for a point of another dimension or beyond the bounds, `RunError` where there is no elite.
+        """
         self.best()
         if len(point) != len(self.names):
             raise ConfigError(f"expected {len(self.names)} coordinates ({', '.join(self.names)}), got {len(point)}")
         low, high = np.transpose(self.spec["bounds"])
+        slack = 1e-6 * (high - low)  # bounds rounded to float32 are places too
+        if not ((point >= low - slack) & (point <= high + slack)).all():
+            bounds = ", ".join(f"{name} {a:g} to {b:g}" for name, a, b in zip(self.names, low, high))
+            raise ConfigError(f"expected a place within {bounds}; got {', '.join(map('{:g}'.format, point))}")
         apart = (self.columns["descriptor"] - np.asarray(point, float)) / (high - low)
         return int(np.argmin((apart**2).sum(axis=1)))
 

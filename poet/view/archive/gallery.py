@@ -62,7 +62,7 @@ def caption(run: ArchiveRun, row: int, width: int) -> str:
     """An elite in up to three lines: its number and fitness, and where it lies or what its environment is."""
     elites = run.archive()
     words, world = elites.words(row), run.about(row)[1]
-    first = f"{row}   fitness {elites.columns['fitness'][row]:.4g}"
+    first = f"elite {row}   fitness {elites.columns['fitness'][row]:.4g}"
     return "\n".join([first, *textwrap.wrap(world or words, width, max_lines=2, placeholder=" ...")])
 
 

@@ -26,15 +26,18 @@ def progress_table(run: ArchiveRun, last: int) -> Table:
     from rich.table import Table
 
     columns = run.table("progress")
-    table = Table(title=f"{run.name}: " + ", ".join(run.standing()), title_justify="left", title_style="bold")
+    size = len(columns["iteration"])
+    shown = f" ({last} of {size} iterations)" if last < size else ""
+    title = f"{run.name}: {', '.join(run.standing())}{shown}"
+    table = Table(title=title, title_justify="left", title_style="bold")
     counts = [name for name in COUNTS if name in columns and (name in COUNTS[:2] or columns[name].any())]
     corrected = [name for name in columns if name.startswith("corrected_")]
-    for name in ("iteration", "evaluations", *SHOWN, *corrected, *counts):
+    measures = [*SHOWN, *corrected, *(("pupil_best",) if "pupil_best" in columns else ())]
+    for name in ("iterations", "evaluations", *measures, *counts):
         table.add_column(name.replace("_", " ").replace("qd", "QD"), justify="right")
-    size = len(columns["iteration"])
     for row in np.unique(np.linspace(0, size - 1, min(size, last)).astype(int)):
-        cells = [str(columns["iteration"][row]), quantity(int(columns["evaluations"][row]))]
-        for name in (*SHOWN, *corrected):
+        cells = [str(columns["iteration"][row] + 1), quantity(int(columns["evaluations"][row]))]
+        for name in measures:
             value = float(columns[name][row]) if name in columns else np.nan
             pattern = SHOWN.get(name.removeprefix("corrected_"), "")
             cells.append("-" if not np.isfinite(value) else pattern.format(value) if pattern else quantity(value))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from archives.layout import num_objectives
 from poet.view.archive import cells
 from poet.view.archive.elites import Elites
 from poet.view.style import BLUE, GREEN, GREY, INK, ORANGE, RED, SKY, sentence
@@ -48,10 +49,11 @@ class Paint(NamedTuple):
 def fitness(elites: Elites) -> Paint:
     """Fitness by colour; the worst hundredth does not stretch the scale."""
     values = np.asarray(elites.columns["fitness"], float)
+    label = "sum of the objectives" if num_objectives(elites.spec) > 1 else "fitness"
     if not len(values):
-        return Paint(values, "fitness", 0, 1)
+        return Paint(values, label, 0, 1)
     low, high = float(np.quantile(values, 0.01)), float(values.max())
-    return Paint(values, "fitness", low, high if high > low else low + 1)
+    return Paint(values, label, low, high if high > low else low + 1)
 
 
 def window(elites: Elites) -> np.ndarray:

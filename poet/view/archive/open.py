@@ -45,7 +45,6 @@ class ArchiveRun(Run):
     tables: ClassVar = tables.KINDS
     commands: ClassVar[str] = "poet.view.archive.commands"
     noun: ClassVar[str] = "elite"
-    looks: ClassVar[tuple[str, ...]] = ("inspect {}", "plot {}", "plot {} --what explore")
 
     def refresh(self) -> Run:
         """Read what was written since; returns the run itself."""
@@ -66,6 +65,18 @@ class ArchiveRun(Run):
         if iteration not in self._archives:
             self._archives[iteration] = Elites(read.read_elites(self.path, iteration), self.options.get("offset"))
         return self._archives[iteration]
+
+    def empty(self) -> bool:
+        """Whether there is no elite yet."""
+        return not self.snapshots() or not len(self.archive())
+
+    def films(self) -> bool:
+        """Whether there are elites that can be filmed."""
+        return not self.empty() and super().films()
+
+    def looks(self) -> tuple[str, ...]:
+        """Commands to look at it with, {} for the run."""
+        return ("inspect {}", "plot {}") if self.empty() else ("inspect {}", "plot {}", "plot {} --what explore")
 
     def emitters(self) -> list[str]:
         """Names of the emitters, in the order of the numbers that elites have in column "emitter"."""

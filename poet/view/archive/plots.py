@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_SNAPSHOTS = 8
+MAX_LINES = 300  # of descent; more hide each other
 CURVES = {
     "qd_score": ("QD score", "corrected_qd_score"),
     "coverage": ("coverage", "corrected_coverage"),
@@ -75,10 +76,17 @@ def draw_curve(axes: Axes, run: ArchiveRun, name: str) -> None:
     table = run.table("progress")
     label, second = CURVES[name]
     plain(axes)
-    if not np.isfinite(table.get(name, np.zeros(0))).any():
-        return sentence(axes, f"No {label} yet: wait for the run's first iteration.")
     times = _clock(run)[0]
     marker = "o" if len(times) < 3 else ""
+    learning = name == "best" and np.isfinite(table.get("pupil_best", np.zeros(0))).any()
+    if learning:
+        axes.plot(times, table["pupil_best"], color=GREY, lw=1.2, marker=marker, label="best pupil")
+        axes.axhline(table["solved"][-1], color=GREY, lw=1, ls=":", label="solved")
+        axes.legend(fontsize=8, frameon=False)
+        axes.set_ylabel(label)
+        _time_axis(axes, run)
+    if not all(np.isfinite(table.get(each, np.zeros(0))).any() for each in (name, "best")):
+        return None if learning else sentence(axes, f"No {label} yet: there is no elite.")
     axes.plot(times, table[name], color=BLUE, lw=1.6, marker=marker, label=name.replace("qd_score", "as found"))
     if second in table:
         said = "corrected for noise" if second.startswith("corrected") else second
@@ -172,36 +180,47 @@ def origins(run: ArchiveRun) -> Figure:
     if elites is None or not len(elites):
         sentence(made.subplots(), "No elites yet, so nothing to trace back.")
         return made
-    when, who, whence = made.subfigures(1, 3, squeeze=False)[0]
     ages = np.asarray(elites.columns["id"], float)[:, 0]
     unit = "generation" if "generations" in run.options.get("search", {}) else "iteration"
-    maps.draw(when, elites, maps.Paint(ages, f"{unit} in which it was made", 0, max(float(ages.max()), 1)))
+    paints = {"when": maps.Paint(ages, f"{unit} in which it was made", 0, max(float(ages.max()), 1))}
     makers = np.asarray(elites.columns["emitter"], float)
     known = tuple(names) or tuple(f"emitter {k}" for k in range(int(makers.max()) + 1))
     if (makers < 0).any():
         makers, known = makers + 1, (maps.START, *known)
-    maps.draw(who, elites, maps.Paint(makers, "", 0, len(known), known))
-    draw_descent(whence.subplots(), elites)
-    for part, title in ((when, "when"), (who, "by whom"), (whence, "where parents stand")):
+    if len(np.unique(makers)) > 1:
+        paints["by whom"] = maps.Paint(makers, "", 0, len(known), known)
+    *painted, whence = made.subfigures(1, len(paints) + 1, squeeze=False)[0]
+    for part, (title, paint) in zip(painted, paints.items(), strict=True):
+        maps.draw(part, elites, paint)
         part.suptitle(title, fontsize=11, color=INK)
+    draw_descent(whence.subplots(), elites)
+    whence.suptitle("where parents stand", fontsize=11, color=INK)
     return made
 
 
 def draw_descent(axes: Axes, elites: Elites) -> None:
-    """A line from each elite's parents, where these are elites themselves, to it: grey at the parent, blue at it."""
+    """A line from an elite's parent, where that is an elite itself, to it: grey at the parent, blue at the child."""
     from matplotlib.collections import LineCollection
 
     rows = elites.rows()
     pairs = [(rows[parent], row) for row in range(len(elites)) for parent in elites.parents(row) if parent in rows]
+    orphans = len(elites) - len({row for _, row in pairs})
+    said = f"of {len(elites)} elites, {orphans} have no parent that is still one"
+    if len(pairs) > MAX_LINES:
+        said += f"; {MAX_LINES} of {len(pairs)} lines"
+        pairs = [pairs[k] for k in np.linspace(0, len(pairs) - 1, MAX_LINES).astype(int)]
     points = np.asarray(elites.columns["descriptor"], float)
     if points.shape[1] == 1:
         points = np.stack([points[:, 0], np.asarray(elites.columns["fitness"], float)], axis=1)
     if pairs:
         start, end = points[np.array(pairs)[:, 0], :2], points[np.array(pairs)[:, 1], :2]
         middle = start + 0.6 * (end - start)
-        alpha = float(np.clip(150 / len(pairs), 0.05, 0.6))
+        alpha = float(np.clip(150 / len(pairs), 0.4, 0.8))
         axes.add_collection(LineCollection(list(np.stack([start, middle], 1)), colors=GREY, lw=0.8, alpha=alpha))
         axes.add_collection(LineCollection(list(np.stack([middle, end], 1)), colors=BLUE, lw=1.2, alpha=alpha))
+        for colour, name in ((GREY, "from the parent"), (BLUE, "to the child")):
+            axes.plot([], [], color=colour, lw=1.6, label=name)
+        axes.legend(fontsize=8, frameon=False, ncols=2, loc="upper right", bbox_to_anchor=(1, -0.08))
     axes.scatter(points[:, 0], points[:, 1], s=4, color=INK, lw=0, alpha=0.6, zorder=3)
     shown = maps.window(elites)
     axes.set_xlim(*shown[0])
@@ -209,10 +228,7 @@ def draw_descent(axes: Axes, elites: Elites) -> None:
         axes.set_ylim(*shown[1])
     axes.set_xlabel(elites.names[0])
     axes.set_ylabel(elites.names[1] if len(elites.names) > 1 else "fitness")
-    orphans = len(elites) - len({row for _, row in pairs})
-    axes.set_title(
-        f"of {len(elites)} elites, {orphans} have no parent that is still one", fontsize=8.5, color=GREY, loc="left"
-    )
+    axes.set_title(said, fontsize=8.5, color=GREY, loc="left")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return None

@@ -60,9 +60,44 @@ def test_saved_in_the_middle_it_goes_on_the_same(tmp_path: Path) -> None:
     play(again, 3)
     for name, column in whole.table().items():
         np.testing.assert_array_equal(column, again.table()[name])
-    other = AskTell(CONFIG, make(SPEC), np.zeros((1, 4)))
-    with pytest.raises(ConfigError, match="another archive"):
+
+
+OTHERS = {
+    "batch: 20 -> 16": lambda: AskTell(MapElitesConfig(batch=16, iso_sigma=0.2), make(SPEC), np.zeros((1, 3))),
+    "iso_sigma: 0.2 -> 5.0": lambda: AskTell(MapElitesConfig(batch=20, iso_sigma=5.0), make(SPEC), np.zeros((1, 3))),
+    "emitters: .*iso_line.* -> .*gaussian": lambda: make_one(emitters=("gaussian",)),
+    "seed: 0 -> 7": lambda: AskTell(CONFIG, make(SPEC), np.zeros((1, 3)), seed=7),
+    r"start: \[1, 3\].* -> \[1, 4\]": lambda: AskTell(CONFIG, make(SPEC), np.zeros((1, 4))),
+    r"start: \[1, 3\].* -> \[1, 3\]": lambda: AskTell(CONFIG, make(SPEC), np.ones((1, 3))),
+    "archive.shape: .*8, 8.* -> .*9, 8": lambda: AskTell(CONFIG, make({**SPEC, "shape": [9, 8]}), np.zeros((1, 3))),
+}
+
+
+@pytest.mark.parametrize("difference", OTHERS)
+def test_with_other_settings_it_does_not_go_on(tmp_path: Path, difference: str) -> None:
+    make_one().save(tmp_path / "here.npz")
+    other = OTHERS[difference]()
+    asked = other.ask()
+    with pytest.raises(ConfigError, match=f"saved with other settings:\n  {difference}"):
         other.load(tmp_path / "here.npz")
+    np.testing.assert_array_equal(other.ask(), asked)
+    AskTell(MapElitesConfig(batch=20, iso_sigma=0.2, generations=7), make(SPEC), np.zeros((1, 3))).load(
+        tmp_path / "here.npz"
+    )
+
+
+def test_what_is_no_save_or_damaged_says_so(tmp_path: Path) -> None:
+    search, file = make_one(), tmp_path / "here.npz"
+    search.save(file)
+    whole = file.read_bytes()
+    np.savez(tmp_path / "else.npz", np.zeros(3))
+    (tmp_path / "words.npz").write_text("words")
+    at = whole.index("iso_sigma".encode("utf-32-le"))  # within the settings
+    for damaged, content in (("cut", whole[: len(whole) // 2]), ("flipped", whole[:at] + b"?" + whole[at + 1 :])):
+        (tmp_path / f"{damaged}.npz").write_bytes(content)
+    for name in ("else", "words", "cut", "flipped", "absent"):
+        with pytest.raises(ConfigError, match=rf"{name}\.npz is not what AskTell.save wrote"):
+            search.load(tmp_path / f"{name}.npz")
 
 
 def test_what_could_not_be_evaluated_is_nan() -> None:

@@ -217,6 +217,7 @@ def test_islands_refuse_the_soft_rule() -> None:
         {"climb": "up"},
         {"batch": 2**20, "generations": 2**12},
         {"batch": 33, "emitters": ("es",)},
+        {"emitters": "es"},
     ],
 )
 def test_impossible_options(options: dict) -> None:
