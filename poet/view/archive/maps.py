@@ -251,10 +251,16 @@ def _frame(axes: Axes, elites: Elites, x: int, y: int, shown: np.ndarray) -> Non
     axes.set_ylim(y0, y1)
     axes.set_xlabel(elites.names[x])
     axes.set_ylabel(elites.names[y])
-    if 2 / 3 <= (y1 - y0) / (x1 - x0) <= 3 / 2:
-        axes.set_aspect("equal")
+    square(axes)
     for side in axes.spines.values():
         side.set_color(GREY)
+
+
+def square(axes: Axes) -> None:
+    """One scale for both coordinates, unless one is much longer."""
+    (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
+    if 2 / 3 <= (y1 - y0) / (x1 - x0) <= 3 / 2:
+        axes.set_aspect("equal")
 
 
 def bar(axes: Axes, paint: Paint) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_SNAPSHOTS = 8
-MAX_LINES = 300  # of descent; more hide each other
+MAX_LINES = 150  # of descent; more hide each other
 CURVES = {
     "qd_score": ("QD score", "corrected_qd_score"),
     "coverage": ("coverage", "corrected_coverage"),
@@ -176,8 +176,8 @@ def draw_shares(axes: Axes, run: ArchiveRun) -> None:
 def origins(run: ArchiveRun) -> Figure:
     """When each elite was made, by whom, and where its parents stand."""
     elites, names = latest(run), run.emitters()
-    made = figure(16, 5.2)
     if elites is None or not len(elites):
+        made = figure(8, 4)
         sentence(made.subplots(), "No elites yet, so nothing to trace back.")
         return made
     ages = np.asarray(elites.columns["id"], float)[:, 0]
@@ -189,6 +189,7 @@ def origins(run: ArchiveRun) -> Figure:
         makers, known = makers + 1, (maps.START, *known)
     if len(np.unique(makers)) > 1:
         paints["by whom"] = maps.Paint(makers, "", 0, len(known), known)
+    made = figure(5.4 * (len(paints) + 1), 5.2)
     *painted, whence = made.subfigures(1, len(paints) + 1, squeeze=False)[0]
     for part, (title, paint) in zip(painted, paints.items(), strict=True):
         maps.draw(part, elites, paint)
@@ -216,16 +217,17 @@ def draw_descent(axes: Axes, elites: Elites) -> None:
         start, end = points[np.array(pairs)[:, 0], :2], points[np.array(pairs)[:, 1], :2]
         middle = start + 0.6 * (end - start)
         alpha = float(np.clip(150 / len(pairs), 0.4, 0.8))
-        axes.add_collection(LineCollection(list(np.stack([start, middle], 1)), colors=GREY, lw=0.8, alpha=alpha))
+        axes.add_collection(LineCollection(list(np.stack([start, middle], 1)), colors=GREY, lw=1.2, alpha=alpha))
         axes.add_collection(LineCollection(list(np.stack([middle, end], 1)), colors=BLUE, lw=1.2, alpha=alpha))
         for colour, name in ((GREY, "from the parent"), (BLUE, "to the child")):
             axes.plot([], [], color=colour, lw=1.6, label=name)
         axes.legend(fontsize=8, frameon=False, ncols=2, loc="upper right", bbox_to_anchor=(1, -0.08))
-    axes.scatter(points[:, 0], points[:, 1], s=4, color=INK, lw=0, alpha=0.6, zorder=3)
+    axes.scatter(points[:, 0], points[:, 1], s=4, color=INK, lw=0, alpha=0.6 if len(points) < 1000 else 0.25, zorder=0)
     shown = maps.window(elites)
     axes.set_xlim(*shown[0])
     if len(shown) > 1:
         axes.set_ylim(*shown[1])
+        maps.square(axes)
     axes.set_xlabel(elites.names[0])
     axes.set_ylabel(elites.names[1] if len(elites.names) > 1 else "fitness")
     axes.set_title(said, fontsize=8.5, color=GREY, loc="left")
