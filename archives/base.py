@@ -108,7 +108,9 @@ def entries(
     """
     for name, array in (("fitness", fitness), ("descriptor", descriptor)):
         _check_array(name, array)
-    size = fitness.shape[0] if fitness.ndim else 0
+    if not fitness.ndim:
+        raise ShapeError("expected fitness f32[B], a number for each entry; got a single one: a batch may be of one")
+    size = fitness.shape[0]
     number = jnp.arange(size, dtype=jnp.uint32)
     made = Entries(
         payload,

@@ -2,7 +2,8 @@
 
 import dataclasses
 import importlib
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from poet.errors import ConfigError, unknown
@@ -65,8 +66,21 @@ def make(spec: Mapping[str, Any]) -> "Archive":
     kind = options.pop("kind", None)
     if kind not in KINDS:
         raise unknown("kind of archive", str(kind), KINDS)
+    factory = getattr(importlib.import_module(f"archives.{kind}"), kind)
     if options.get("soft") is not None:
         from archives.soft import SoftRule
 
+        _check_options("soft", SoftRule, options["soft"])
         options["soft"] = SoftRule(**options["soft"])
-    return getattr(importlib.import_module(f"archives.{kind}"), kind)(**options)
+    _check_options(kind, factory, options)
+    return factory(**options)
+
+
+def _check_options(what: str, factory: Callable, options: Mapping[str, Any]) -> None:
+    known = inspect.signature(factory).parameters
+    for name in options:
+        if name not in known:
+            raise unknown(f"option of {what}", name, known)
+    missing = [name for name, each in known.items() if each.default is each.empty and name not in options]
+    if missing:
+        raise ConfigError(f"{what} needs {', '.join(missing)} too, got {', '.join(options) or 'nothing'}")

@@ -30,7 +30,8 @@ def to_pyribs(columns: Columns) -> "pandas.DataFrame":
     Raises `ConfigError` if pandas is not installed.
     """
     num = len(columns["fitness"])
-    payload = [column.reshape(num, -1) for name, column in columns.items() if name not in OWN]
+    own = (column for name, column in columns.items() if name not in OWN)
+    payload = [column.reshape(num, int(np.prod(column.shape[1:]))) for column in own]
     return as_frame(
         {
             "solution": np.concatenate(payload, axis=1),

@@ -171,7 +171,10 @@ def _registered(registries: list[Registry], name: str) -> type[AnyConfig]:
         if name in registry.names():
             return registry.config_class(name)
     known = [each for registry in registries for each in registry.names()]
-    raise unknown(" or ".join(registry.kind for registry in registries), name, known)
+    raise ConfigError(
+        f"{unknown(' or '.join(registry.kind for registry in registries), name, known)} One of your own comes with a "
+        "package that is installed and has an entry point, or from a script by poet.register"
+    )
 
 
 def identity_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

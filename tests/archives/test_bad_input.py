@@ -234,6 +234,8 @@ def test_archives_that_cannot_be(name: str, bad: str) -> None:
         ("grid", {"shape": [1_000_000, 1_000_000]}, "more than"),
         ("grid", {"soft": {"threshold_min": 0.0, "learning_rate": 1.5}}, "learning_rate"),
         ("grid", {"soft": {"threshold_min": np.nan, "learning_rate": 0.5}}, "threshold_min"),
+        ("grid", {"soft": {"threshold_min": 0.0}}, "soft needs learning_rate too"),
+        ("grid", {"shpe": [5, 3]}, "unknown option of grid 'shpe'. Did you mean 'shape'"),
         ("cvt", {"num_cells": 0}, "num_cells"),
         ("cvt", {"num_cells": 15, "samples": 14}, "samples"),
         ("cvt", {"centroids": [[0, 0]]}, r"centroids \[15, 2\]"),
@@ -244,6 +246,11 @@ def test_archives_that_cannot_be(name: str, bad: str) -> None:
 def test_options_that_cannot_be(name: str, change: dict, message: str) -> None:
     with pytest.raises((ConfigError, ShapeError), match=message):
         make({**SPECS[name], **change})
+
+
+def test_a_spec_without_bounds() -> None:
+    with pytest.raises(ConfigError, match="grid needs bounds too, got shape"):
+        make({"kind": "grid", "shape": [5, 3]})
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,12 @@ def test_pyribs_layout():
     assert np.array(found.id).tolist() == [[0, 0], [0, 1], [0, 2]]
 
 
+def test_pyribs_of_nothing():
+    nothing = {name: column[:0] for name, column in table.columns(GRID, rows({0: 1.0})).items()}
+    assert len(to_pyribs(nothing)) == 0
+    assert list(to_pyribs(nothing)) == list(to_pyribs(table.columns(GRID, rows({0: 1.0}))))
+
+
 def test_pyribs_solutions_of_trees_and_of_many_numbers():
     elites = table.unpack(table.columns(GRID, of_pairs(SOME)), PAIR)
     frame = to_pyribs(table.columns(GRID, of_pairs(SOME)))

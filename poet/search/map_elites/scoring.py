@@ -46,6 +46,52 @@ class Scoring(NamedTuple):
     num_objectives: int = 1
 
 
+def checked(scoring: Scoring, batch: int, num_descriptors: int) -> Scoring:
+    """The same, held to what it declares: at once where it can be traced, else whenever it is called.
+
+    Raises `ContractError` that says what came instead.
+    """
+    sample = _shapes("sample(key)", scoring.sample, jax.random.key(0))
+    if getattr(sample, "shape", None) != (scoring.num_params,):
+        raise ContractError(f"sample(key) must give one solution f32[{scoring.num_params}], got {sample!r:.100}")
+
+    def check(scores: Any, size: int) -> None:
+        if not isinstance(scores, Scores):
+            raise ContractError(
+                f"evaluate(key, params) must give poet.Scores(fitness, descriptor, steps), got {type(scores).__name__}"
+            )
+        fitness = (size,) if scoring.num_objectives == 1 else (size, scoring.num_objectives)
+        for name, wanted in (("fitness", fitness), ("descriptor", (size, num_descriptors))):
+            got = np.shape(getattr(scores, name))
+            if got != wanted:
+                raise ContractError(
+                    f"evaluate(key, params) must give {name} of shape {wanted} for params f32[{size}, "
+                    f"{scoring.num_params}], a row for each solution; got shape {got}"
+                )
+
+    if scoring.traced:
+        params = jax.ShapeDtypeStruct((batch, scoring.num_params), jnp.float32)
+        check(_shapes("evaluate(key, params)", scoring.evaluate, jax.random.key(0), params), batch)
+        return scoring
+
+    def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
+        scores = scoring.evaluate(key, params)
+        check(scores, params.shape[0])
+        return scores
+
+    return scoring._replace(evaluate=evaluate)
+
+
+def _shapes(name: str, function: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return jax.eval_shape(function, *args)
+    except Exception as error:
+        raise ContractError(
+            f"{name} cannot be traced by jax: write it in jax.numpy, or give an `evaluate` that is something else as "
+            f"Scoring(..., traced=False). It raised {error!r:.300}"
+        ) from error
+
+
 def of_problem(problem: Problem) -> Scoring:
     """A problem, in batches."""
 

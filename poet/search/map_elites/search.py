@@ -27,7 +27,7 @@ from poet.search.base import Info, Search, Snapshot
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.emitters import orphans
 from poet.search.map_elites.generation import Island, Tally, generation
-from poet.search.map_elites.scoring import Scores, Scoring
+from poet.search.map_elites.scoring import Scores, Scoring, checked
 from poet.types import Key, derive
 
 START, EMIT, EVALUATE, TELL, AGAIN = range(5)  # first part of every key, one for each use of randomness
@@ -53,13 +53,15 @@ def map_elites(config: MapElitesConfig, archive: Archive, scoring: Scoring, devi
       devices: local devices to use; by default all.
 
     Raises `ConfigError` for more devices than there are, for islands of an archive with the soft rule, whose thresholds
-    cannot be merged, and for an archive of other objectives than `scoring` gives.
+    cannot be merged, and for an archive of other objectives than `scoring` gives; `ContractError` for a `scoring` that
+    gives something else than it declares.
     """
     check_objectives(archive.spec, scoring.num_objectives)
     if config.islands > 1 and archive.spec.get("soft"):
         raise ConfigError(
             "islands cannot share the soft rule's thresholds: search.islands 1, or no archive.learning_rate"
         )
+    scoring = checked(scoring, config.batch, len(archive.spec["bounds"]))
     parts = generation(config, archive, scoring.sample, scoring.num_params)
     where = local_devices(devices)
     run = _compiled(config, parts, scoring) if scoring.traced else _stepwise(config, parts, scoring)

@@ -9,7 +9,7 @@ import pytest
 
 from archives import make
 from envs.functions.config import RastriginConfig, SphereConfig
-from poet.errors import ConfigError
+from poet.errors import ConfigError, ContractError
 from poet.runs.checkpoint import check_state
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.scoring import Scores, Scoring, of_problem
@@ -223,3 +223,36 @@ def test_islands_refuse_the_soft_rule() -> None:
 def test_impossible_options(options: dict) -> None:
     with pytest.raises(ConfigError):
         MapElitesConfig(**options)
+
+
+def own(evaluate, sample=lambda key: jnp.zeros(3), **options) -> Scoring:
+    return Scoring(evaluate, sample, 3, **options)
+
+
+def sums(key, params):
+    return Scores(params.sum(1), params[:, :2], params.shape[0])
+
+
+BROKEN = {
+    "a fitness for all": (own(lambda key, params: sums(key, params)._replace(fitness=params.sum())), r"fitness.*\(\)"),
+    "a tuple": (own(lambda key, params: (params.sum(1), params[:, :2])), r"must give poet\.Scores.*got tuple"),
+    "three coordinates": (own(lambda key, params: sums(key, params)._replace(descriptor=params)), r"shape \(32, 3\)"),
+    "one objective of two": (own(sums, num_objectives=2), r"fitness of shape \(32, 2\)"),
+    "NumPy": (own(lambda key, params: Scores(np.asarray(params).sum(1), np.asarray(params)[:, :2])), "traced=False"),
+    "samples in batches": (own(sums, lambda key: jnp.zeros((8, 3))), r"one solution f32\[3\]"),
+    "samples of two": (own(sums, lambda key: (jnp.zeros(3), 1)), r"one solution f32\[3\]"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_does_not_keep_its_word_is_refused_at_once(name: str) -> None:
+    scoring, words = BROKEN[name]
+    spec = SPEC if scoring.num_objectives == 1 else {**SPEC, "kind": "pareto", "front": 4, "num_objectives": 2}
+    with pytest.raises(ContractError, match=words):
+        map_elites(CONFIG, make(spec), scoring)
+
+
+def test_what_is_not_jax_is_held_to_its_word_as_it_speaks() -> None:
+    search = map_elites(CONFIG, make(SPEC), own(lambda key, params: np.zeros(32), traced=False))
+    with pytest.raises(ContractError, match=r"must give poet\.Scores.*got ndarray"):
+        search.step(search.init(jax.random.key(0)))
