@@ -6,7 +6,7 @@ STAMP := .venv/.synced
 
 .PHONY: run test test-slow lint types notebooks lock cuda bench bench-qd clean help
 
-run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; call it again to go on
+run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; stopped, it goes on when called again
 	@.venv/bin/poet run laptop --name laptop
 
 test: $(STAMP)  ## the default tests, under five minutes

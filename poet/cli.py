@@ -23,9 +23,9 @@ ROOT = Path("runs")
 COMMANDS = {
     "run": "start a run, or go on with it: poet run PRESET | RUN [options]",
     "status": "how far runs are: iteration, environment steps, speed, time left",
-    "inspect": "niches as a table, events, family tree",
-    "plot": "fitness, terrain gallery, transfers, family tree as pictures",
-    "video": "the champion of a niche as a GIF",
+    "inspect": "a run as tables: niches, events, family tree; how an archive fills, its elites",
+    "plot": "a run as pictures: fitness, terrain, transfers, family tree; heat map, curves, gallery",
+    "video": "an agent in its environment as a GIF: a niche's champion, an elite",
     "eval": "run an agent on many episodes: mean, spread, share solved",
     "export": "an agent as weights and one NumPy file that runs it without JAX",
     "diff": "do two runs have the same history and state? poet diff RUN RUN",
@@ -76,7 +76,13 @@ def _dispatch(args: list[str]) -> int:
         run = next((word for word in rest if not word.startswith("-")), None)
         commands = (Run if run is None else run_class(find(run))).commands
         view = getattr(importlib.import_module(commands), VIEWS[name])
-        tyro.cli(view, prog=f"poet {name}", args=rest, config=(tyro.conf.PositionalRequiredArgs,))
+        about = None
+        if run is None:
+            about = (
+                f"{(inspect.getdoc(view) or '').partition(chr(10))[0]}\n\nBelow are the options for a POET run; "
+                f"`poet {name} RUN --help` shows those of any run, as --elite and --at of one that fills an archive."
+            )
+        tyro.cli(view, prog=f"poet {name}", description=about, args=rest, config=(tyro.conf.PositionalRequiredArgs,))
         return 0
     return _simple({"status": status, "diff": diff, "list": list_, "doctor": doctor}[name], name, rest)
 
@@ -93,6 +99,7 @@ def _simple(function: Callable[..., int], name: str, args: list[str]) -> int:
 def _run(args: list[str]) -> int:
     import tyro
 
+    from envs.registry import AnyConfig
     from poet.nested import flatten
     from poet.runs.config import Config, PoetRun
     from poet.runs.presets import PRESETS
@@ -152,7 +159,8 @@ def _run(args: list[str]) -> int:
     config = tyro.cli(Options, default=default, args=args[bool(word) :], prog=prog, description=description).config
 
     shown = ("seed", "iterations")
-    plain, base = flatten(config.to_dict()), flatten(type(config)().to_dict())
+    usual: dict[str, Any] = {n: type(value)() for n, value in vars(config).items() if isinstance(value, AnyConfig)}
+    plain, base = flatten(config.to_dict()), flatten(type(config)(**usual).to_dict())
     special = " ".join(
         f"{name}={value}" for name, value in plain.items() if base.get(name) != value and name not in shown
     )

@@ -88,7 +88,10 @@ def test_what_was_refused_may_be_tried_again_with_better_options(
     monkeypatch.setattr(cli, "_summary", lambda path: None)
     better = ("--problem", "rastrigin-multi", "--archive.kind", "pareto", "--problem.num_params", "6")
     assert command("run", "map-elites-tiny", *better, "--iterations", "2") == 0
-    assert "map-elites on rastrigin-multi, iso_line in batches of 64, pareto archive" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "map-elites on rastrigin-multi, iso_line in batches of 64, pareto archive" in out
+    assert "problem.num_params=6" in out
+    assert "problem.id" not in out
     assert command("run", "map-elites-tiny", "--iterations", "3") == 2
     assert "problem.id: rastrigin-multi -> arm" in capsys.readouterr().err
 
@@ -251,7 +254,9 @@ def test_help_names_every_command_without_loading_anything() -> None:
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(name, "--help") == 0
-    assert f"usage: poet {name}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"usage: poet {name}" in said
+    assert (f"poet {name} RUN --help" in said.replace("\n", " ")) == (name in cli.VIEWS)
 
 
 def test_every_option_of_a_preset_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
