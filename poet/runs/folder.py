@@ -209,6 +209,11 @@ def processor() -> str:
     return cpuinfo("model name") or platform.processor() or platform.machine()
 
 
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def claim(path: Path, config: dict[str, Any], parts: Told = MappingProxyType({})) -> Iterator[dict[str, Any]]:
     """Create a run folder or take over an existing one, and be its one writer until the block ends.

@@ -1,13 +1,15 @@
 """From a config to a run on disk: the one call that the command makes."""
 
+import contextlib
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poet.runs.cache import use_cache
 from poet.runs.config import Config
-from poet.runs.folder import claim
+from poet.runs.folder import claim, cores
 from poet.runs.fork import fork
 from poet.runs.parts import tell
 
@@ -17,9 +19,14 @@ if TYPE_CHECKING:
 
 
 def prepare(root: Path, devices: int | None) -> None:
-    """Set up what jax reads once, as it is imported: a device for each core, and the compilation cache."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or cores))
+    """Set up what jax reads once, before it computes: a device for each core, and the compilation cache."""
+    if "jax" in sys.modules and "JAX_NUM_CPU_DEVICES" not in os.environ:  # imported, so too late for the environment
+        import jax
+
+        with contextlib.suppress(RuntimeError):  # it has computed: what devices it has stay
+            jax.config.update("jax_num_cpu_devices", devices or cores())
+    else:
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or cores()))
     use_cache(root)
 
 

@@ -16,7 +16,7 @@ from poet.errors import ContractError, PoetError, RunError
 from poet.runs import checkpoint
 from poet.runs.config import Config
 from poet.runs.elites import keep_elites, write_elites
-from poet.runs.folder import CHECKPOINTS, ELITES, JOURNAL, NICHES, RUN, processor, write_json
+from poet.runs.folder import CHECKPOINTS, ELITES, JOURNAL, NICHES, RUN, cores, processor, write_json
 from poet.runs.journal import Journal
 from poet.runs.niches import forget_from, write_niche
 from poet.runs.progress import Reporter
@@ -133,7 +133,10 @@ def _note_devices(path: Path, run: dict[str, Any], reporter: Reporter) -> None:
     kind = processor() if devices[0].platform == "cpu" else devices[0].device_kind
     now["devices"] = {"platform": devices[0].platform, "kind": kind, "count": len(devices)}
     write_json(path / RUN, run)
-    reporter.say(f"on {len(devices)} x {devices[0].platform} ({kind})")
+    chosen = getattr(jax.config, "jax_num_cpu_devices", -1) > 0
+    few = devices[0].platform == "cpu" and len(devices) < cores() and not chosen
+    hint = f"; on {cores()} if jax had not computed before the run began" if few else ""
+    reporter.say(f"on {len(devices)} x {devices[0].platform} ({kind}){hint}")
     if len(run["sessions"]) < 2:
         return
     before = run["sessions"][-2]
