@@ -264,8 +264,10 @@ def _check_identity(path: Path, before: Told, config: dict[str, Any], parts: Tol
     changes = differences(before, parts) + identity_changes(read_json(path / CONFIG), config)
     if changes:
         listed = "\n  ".join(changes)
-        raise RunError(
-            f"{path} was started with other settings:\n  {listed}\n"
-            f"Choose another --name, add --from {path} to it for a fork with these settings, "
+        advice = (
+            "Give those of its start, or another folder"
+            if before or parts
+            else f"Choose another --name, add --from {path} to it for a fork with these settings, "
             f"or go on with the run as it is: poet run {path}"
         )
+        raise RunError(f"{path} was started with other settings:\n  {listed}\n{advice}")
