@@ -12,8 +12,10 @@ from archives.base import entries
 from poet.cli import _pictures
 from poet.errors import ConfigError, RunError
 from poet.runs.config import MapElitesRun
+from poet.search.base import Snapshot
 from poet.view.archive import cells, commands, maps
-from poet.view.archive.inspect import elite_lines
+from poet.view.archive.elites import Elites
+from poet.view.archive.inspect import elite_lines, elite_table
 from poet.view.archive.open import ArchiveRun
 from poet.view.open import open_run
 from poet.view.plots import plot
@@ -389,6 +391,18 @@ def test_inspect_prints_tables_and_one_elite(archive, empty, new, capsys):
         commands.inspect(str(archive), elite=5, at=(0.0, 0.0))
     with pytest.raises(ConfigError, match="last"):
         commands.inspect(str(archive), last=-1)
+
+
+def test_objectives_have_columns_of_their_own(archive):
+    given = open_run(archive).archive()
+    trade = np.stack([given.columns["fitness"] - 7.25, np.full(len(given), 7.25)], axis=1)
+    columns = {**given.columns, "objectives": trade}
+    table = elite_table(Elites(Snapshot(given.meta, columns)), 3)
+    shown = {column.header: list(column.cells) for column in table.columns}
+    assert shown["objective 1"] == ["7.25"] * 3
+    best = given.columns["fitness"][given.best()]
+    assert (shown["sum"][0], shown["objective 0"][0]) == (f"{best:.4g}", f"{best - 7.25:.4g}")
+    assert "sum" not in [column.header for column in elite_table(given, 3).columns]
 
 
 def test_an_elite_in_lines(archive):

@@ -50,11 +50,13 @@ def elite_table(elites: Elites, top: int, emitters: Sequence[str] = ()) -> Table
     from rich.table import Table
 
     table = Table(title=f"the fittest of {len(elites)} elites", title_justify="left", title_style="bold")
-    for name in ("elite", "cell", "fitness", *elites.names, "id", "emitter"):
+    trade = elites.columns["objectives"] if "objectives" in elites.columns else np.zeros((len(elites), 0))
+    goals = [f"objective {m}" for m in range(trade.shape[1])]
+    for name in ("elite", "cell", "sum" if goals else "fitness", *goals, *elites.names, "id", "emitter"):
         table.add_column(name, justify="right")
     for row in np.argsort(-np.asarray(elites.columns["fitness"], float), kind="stable")[:top]:
         one = {name: elites.columns[name][row] for name in ("cell", "fitness", "descriptor", "emitter")}
-        place = [f"{value:.3g}" for value in one["descriptor"]]
+        place = [*(f"{value:.4g}" for value in trade[row]), *(f"{value:.3g}" for value in one["descriptor"])]
         maker = _maker(emitters, int(one["emitter"]))
         table.add_row(str(row), str(one["cell"]), f"{one['fitness']:.4g}", *place, _name(elites.id(row)), maker)
     return table
