@@ -14,7 +14,7 @@ import numpy as np
 from archives.layout import num_cells
 from archives.stats import summary
 from poet.runs import config as configs
-from poet.runs.config import Config
+from poet.runs.config import Config, MapElitesRun
 from poet.runs.elites import write_elites
 from poet.runs.journal import encode
 from poet.search.base import Snapshot
@@ -36,6 +36,24 @@ def spec_of(kind: str, dimensions: int = 2, cells: int = 12, **options: Any) -> 
         "unstructured": {"capacity": cells**2, "threshold": 0.05},
     }[kind]
     return {"kind": kind, "bounds": bounds, "out_of_bounds": "clip", **own, **options}
+
+
+ARM = {**MapElitesRun().to_dict(), "problem": {"id": "arm", "num_joints": 3}}
+KINDS = {
+    "grid 1": spec_of("grid", 1),
+    "grid 2": spec_of("grid", 2),
+    "grid 3": spec_of("grid", 3, 7),
+    "grid 4": spec_of("grid", 4, 4),
+    "grid 5": spec_of("grid", 5, 3),
+    "grid 6": {**spec_of("grid", 5, 3), "shape": [3] * 6, "bounds": [[0.0, 1.0]] * 6},
+    "cvt 1": spec_of("cvt", 1, 5),
+    "cvt 2": spec_of("cvt", 2, 6),
+    "cvt 3": spec_of("cvt", 3, 6),
+    "unstructured 1": spec_of("unstructured", 1, 6),
+    "unstructured 2": spec_of("unstructured", 2, 6),
+    "unstructured 4": spec_of("unstructured", 4, 6),
+    "unstructured 6": {**spec_of("unstructured", 5, 6), "bounds": [[0.0, 1.0]] * 6},
+}
 
 
 def locate(spec: dict[str, Any], points: np.ndarray) -> np.ndarray:

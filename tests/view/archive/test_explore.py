@@ -1,0 +1,56 @@
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from poet.view.archive import commands
+from poet.view.open import open_run
+from tests.view.fake_archive import KINDS, fake_archive
+
+
+def page_data(text):
+    begin = text.index("const data = ") + len("const data = ")
+    return json.JSONDecoder().raw_decode(text[begin:].replace("<\\/", "</"))[0]
+
+
+@pytest.mark.parametrize("kind", ["grid 1", "grid 2", "grid 3", "cvt 2", "unstructured 2"])
+def test_the_page_holds_every_elite(tmp_path, kind):
+    run = open_run(
+        fake_archive(tmp_path / "run", KINDS[kind], iterations=4, snapshots=(4,), **{"problem": {"id": "?"}})
+    )
+    data = page_data(run.explore(0).text)
+    elites = run.archive()
+    assert len(data["shapes"]) == len(data["shades"]) == len(data["places"]) == len(elites)
+    corners = {"grid 2": (8, 8), "cvt 2": (6, 24)}.get(kind, (2, 2))
+    assert all(corners[0] <= len(shape) <= corners[1] for shape in data["shapes"])
+    assert all(46 <= value <= 506 for shape in data["shapes"] for value in shape)
+    assert data["pictures"] == {}
+
+
+def test_the_page_carries_its_pictures_and_needs_nothing_else(archive, tmp_path, capsys):
+    commands.plot(archive, what="explore", out=tmp_path, films=3)
+    file = tmp_path / "explore.html"
+    assert capsys.readouterr().out.strip() == str(file)
+    text = file.read_text()
+    data = page_data(text)
+    assert len(data["pictures"]) == 3
+    assert all(picture.startswith("data:image/png;base64,") for picture in data["pictures"].values())
+    assert str(data["first"]) in data["pictures"]
+    assert "{{" not in text
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_notebook_shows_the_page_in_a_frame(archive):
+    shown = open_run(archive).explore(0)._repr_html_()
+    assert shown.startswith("<iframe srcdoc=")
+    assert "<script" not in shown, "it is escaped, or the frame would end in its middle"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_the_script_is_sound(archive, tmp_path):
+    text = open_run(archive).explore(0).text
+    script = text[text.index("<script>") + 8 : text.index("</script>")]
+    (tmp_path / "page.js").write_text(script)
+    done = subprocess.run(["node", "--check", tmp_path / "page.js"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
