@@ -10,10 +10,10 @@ run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; s
 	@.venv/bin/poet run laptop --name laptop
 
 test: $(STAMP)  ## the default tests, under five minutes
-	@$(PY) -m pytest -n auto --dist loadfile
+	@$(PY) -m pytest -n auto --dist worksteal
 
 test-slow: $(STAMP)  ## the long ones too: kills at random moments, physics against Box2D
-	@$(PY) -m pytest -n auto --dist loadfile -m "slow or not slow"
+	@$(PY) -m pytest -n auto --dist worksteal -m "slow or not slow"
 
 lint: $(STAMP)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
