@@ -244,16 +244,14 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
         except RunError as error:
             print(f"{path.name:<20} {error}")
             continue
-        done = now.iteration >= now.iterations
         cells = (
             f"{now.iteration}/{now.iterations}",
             quantity(now.env_steps),
             "-" if now.steps_per_s is None else quantity(now.steps_per_s),
-            "-" if now.left_s is None or done else duration(now.left_s),
+            "-" if now.left_s is None or now.iteration >= now.iterations else duration(now.left_s),
         )
         numbers = " ".join(f"{cell:>{width}}" for cell, width in zip(cells, (15, 9, 9, 9)))
-        state = "running" if now.alive else "finished" if done else "stopped"
-        print(f"{now.name:<20} {numbers}  {state:<9} {', '.join(now.standing)}".rstrip())
+        print(f"{now.name:<20} {numbers}  {now.state:<9} {', '.join(now.standing)}".rstrip())
     return 0
 
 

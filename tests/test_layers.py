@@ -8,13 +8,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 # room -> what of ours it may import; a name allows everything below it
-BASE = ["poet.types", "poet.errors", "poet.nested"]
+BASE = ["poet.types", "poet.errors", "poet.nested", "poet.seal"]
 LAYER0 = [*BASE, "envs", "archives"]
 READING = ["poet.runs.config", "poet.runs.folder", "poet.runs.journal", "poet.runs.read"]
 MAY = {
     "poet.types": BASE,
     "poet.errors": BASE,
     "poet.nested": BASE,
+    "poet.seal": BASE,
     "envs": [*BASE, "envs"],
     "archives": [*BASE, "archives"],
     "poet.agents": [*LAYER0, "poet.agents"],

@@ -21,7 +21,7 @@ from orbax.checkpoint import v1
 
 from poet.errors import ContractError, RunError
 from poet.runs.folder import disk_errors
-from poet.runs.seal import digest, seal, unseal
+from poet.seal import digest, seal, unseal
 from poet.types import PyTree
 
 KEEP_LAST = 2

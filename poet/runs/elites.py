@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.runs.folder import disk_errors
-from poet.runs.seal import digest, seal
+from poet.seal import digest, seal
 
 if TYPE_CHECKING:
     from poet.search.base import Snapshot

@@ -235,7 +235,7 @@ def claim(path: Path, config: dict[str, Any], parts: Told = MappingProxyType({})
         began = is_run(path)
         if began:
             run = read_run(path)
-            if others:  # else it never began: its settings were refused, and better ones may follow
+            if others:  # else it never began, and other settings may follow
                 _check_identity(path, run.get("parts", {}), config, parts)
             run["parts"] = dict(parts)
         else:

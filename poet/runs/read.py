@@ -11,7 +11,7 @@ from poet.errors import RunError
 from poet.runs.elites import ARCHIVE, column_file
 from poet.runs.folder import CONFIG, ELITES, JOURNAL, NICHES, is_alive, read_json, read_run
 from poet.runs.journal import decode
-from poet.runs.seal import digest, unseal
+from poet.seal import digest, unseal
 from poet.search.base import Snapshot
 
 Row = dict[str, Any]
@@ -166,6 +166,11 @@ class Status(NamedTuple):
     steps_per_s: float | None
     left_s: float | None
     alive: bool
+
+    @property
+    def state(self) -> str:
+        """In a word: whether somebody is writing it, or it has come to its end."""
+        return "running" if self.alive else "finished" if self.iteration >= self.iterations else "stopped"
 
 
 def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:

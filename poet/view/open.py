@@ -19,7 +19,7 @@ from poet.agents.config import PolicyConfig
 from poet.errors import ConfigError, ContractError, RunError, unknown
 from poet.runs import read
 from poet.runs.config import Config
-from poet.runs.folder import JOURNAL, is_alive, is_run, read_run
+from poet.runs.folder import JOURNAL, is_run, read_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -171,10 +171,9 @@ class Run:
         if not self.events("iteration"):
             return f"Run({self.name}: just started, nothing to see yet)"
         age = time.time() - os.path.getmtime(self.path / JOURNAL)
-        wanted = max(self.options["iterations"], self.iteration)
-        parts = [f"iteration {self.iteration} of {wanted}", *self.standing()]
-        state = "running" if is_alive(self.path) else "finished" if self.iteration == wanted else "stopped"
-        return f"Run({self.name}: {', '.join(parts)}, {state}, last written {ago(age)})"
+        now = read.read_status(self.path, self._rows)
+        parts = [f"iteration {now.iteration} of {now.iterations}", *self.standing(), now.state]
+        return f"Run({self.name}: {', '.join(parts)}, last written {ago(age)})"
 
 
 def frame(columns: Table) -> Any:

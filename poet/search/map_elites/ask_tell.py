@@ -4,7 +4,6 @@ NumPy goes in and out; copies, so that whatever happens to an array outside chan
 """
 
 import dataclasses
-import hashlib
 import json
 import zipfile
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from archives.stats import summary
 from archives.table import columns
 from poet.errors import ConfigError, PoetError, ShapeError
 from poet.nested import differences
+from poet.seal import digest
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.emitters import Offspring, orphans
 from poet.search.map_elites.generation import generation
@@ -56,7 +56,7 @@ class AskTell:
             config, archive, lambda key: first[jax.random.randint(key, (), 0, len(first))], start.shape[1]
         )
         settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in IDLE}
-        begin = f"{list(start.shape)} {hashlib.blake2b(start.tobytes(), digest_size=8).hexdigest()}"
+        begin = f"{list(start.shape)} {digest(start)}"
         about = {**settings, "archive": dict(archive.spec), "seed": seed, "start": begin}
         self._settings = json.loads(json.dumps(about))
         self._first = np.resize(start, (config.batch, start.shape[1]))

@@ -119,7 +119,7 @@ def pairs(
             self.events: list[dict[str, Any]] = []
             self.steps = self.evaluations = self.number = 0
             self.counts = dict.fromkeys(("added", "improved", "beaten", "not_finite", "outside", "clipped"), 0)
-            self.pupil_best: float | None = None  # None where nobody learned
+            self.pupil_scores: list[float] = []
             self.made = {name: {"added": 0, "improved": 0} for name in SOURCES}
 
         def key(self, phase: int, *identity: int) -> Key:
@@ -147,7 +147,7 @@ def pairs(
                 self.evaluations += done.episodes
                 score, params = float(done.score.fitness.mean()), np.asarray(learner.params(task.learner))
                 genome = _row(self.pupils.genome, slot)
-                self.pupil_best = score if self.pupil_best is None else max(score, self.pupil_best)
+                self.pupil_scores.append(score)
                 if score >= config.solved and (done.score.success >= 1).all():
                     parents = np.stack([self.pupils.parent[slot], np.full(2, NOBODY)])
                     offers.append((genome, score, Candidate(params, SOURCES.index("pupil"), parents)))
@@ -332,7 +332,7 @@ def pairs(
                 "evaluations": int(state.evaluations),
                 **{name: float(getattr(whole, name)) for name in ("coverage", "qd_score", "best", "mean")},
                 "pupils": int((self.pupils.age >= 0).sum()),
-                "pupil_best": self.pupil_best,
+                "pupil_best": max(filter(np.isfinite, self.pupil_scores), default=None),
                 "solved": config.solved,
                 **self.counts,
                 "emitters": self.made,

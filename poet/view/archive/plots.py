@@ -216,10 +216,8 @@ def draw_descent(axes: Axes, elites: Elites) -> None:
     if pairs:
         start, end = points[np.array(pairs)[:, 0], :2], points[np.array(pairs)[:, 1], :2]
         middle = start + 0.6 * (end - start)
-        alpha = float(np.clip(150 / len(pairs), 0.4, 0.8))
-        axes.add_collection(LineCollection(list(np.stack([start, middle], 1)), colors=GREY, lw=1.2, alpha=alpha))
-        axes.add_collection(LineCollection(list(np.stack([middle, end], 1)), colors=BLUE, lw=1.2, alpha=alpha))
-        for colour, name in ((GREY, "from the parent"), (BLUE, "to the child")):
+        for a, b, colour, name in ((start, middle, GREY, "from the parent"), (middle, end, BLUE, "to the child")):
+            axes.add_collection(LineCollection(list(np.stack([a, b], 1)), colors=colour, lw=1.2, alpha=0.8))
             axes.plot([], [], color=colour, lw=1.6, label=name)
         axes.legend(fontsize=8, frameon=False, ncols=2, loc="upper right", bbox_to_anchor=(1, -0.08))
     axes.scatter(points[:, 0], points[:, 1], s=4, color=INK, lw=0, alpha=0.6 if len(points) < 1000 else 0.25, zorder=0)

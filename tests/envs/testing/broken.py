@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,14 @@ from tests.envs.toy import CorridorGenerator, CorridorWorld
 WORLD = CorridorWorld(horizon=12)
 GENERATOR = CorridorGenerator(environment=WORLD)
 COUNTER = itertools.count()
+
+
+def altered(kind: type, parts: dict[str, Any], **options) -> Any:
+    """A `kind` made with `options`, with these attributes or methods in place of its own."""
+    changed = type("Broken", (kind,), {})(**options)
+    for name, part in parts.items():
+        object.__setattr__(changed, name, part)
+    return changed
 
 
 class Changed(CorridorWorld):

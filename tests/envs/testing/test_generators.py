@@ -8,7 +8,7 @@ import pytest
 from envs.registry import make
 from envs.testing import check_generator
 from poet.errors import ConfigError, ContractError
-from tests.envs.testing.broken import COUNTER, GENERATOR, WORLD, Changed, Mutable, ResetsItself
+from tests.envs.testing.broken import COUNTER, GENERATOR, WORLD, Changed, Mutable, ResetsItself, altered
 from tests.envs.toy import Corridor, CorridorGenerator, Point
 
 
@@ -38,10 +38,7 @@ def test_gaits_pass() -> None:
 
 def generator(**parts) -> CorridorGenerator:
     """The toy generator with these attributes or methods."""
-    changed = type("Broken", (CorridorGenerator,), {})(environment=WORLD)
-    for name, part in parts.items():
-        object.__setattr__(changed, name, part)
-    return changed
+    return altered(CorridorGenerator, parts, environment=WORLD)
 
 
 class NoDescribe:

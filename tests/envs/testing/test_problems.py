@@ -7,7 +7,7 @@ import pytest
 from envs.registry import problems
 from envs.testing import check_problem
 from poet.errors import ContractError
-from tests.envs.testing.broken import COUNTER, mixed
+from tests.envs.testing.broken import COUNTER, altered, mixed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +30,7 @@ class Hill:
 
 def hill(**parts) -> Hill:
     """The hill with these attributes or methods."""
-    changed = type("Broken", (Hill,), {})()
-    for name, part in parts.items():
-        object.__setattr__(changed, name, part)
-    return changed
+    return altered(Hill, parts)
 
 
 class NoSample:

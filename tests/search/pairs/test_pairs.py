@@ -51,6 +51,8 @@ def test_an_archive_of_solved_corridors_grows(played) -> None:
     rows = [info.events[-1] for info in infos]
     table = infos[-1].elites().columns
     assert rows[-1]["coverage"] > 0.2
+    assert all(np.isfinite(row["pupil_best"]) for row in rows if row["pupil_best"] is not None)
+    assert rows[0]["pupil_best"] is not None, "the first pupil learns from the start"
     assert (table["fitness"] >= CONFIG.solved).all()
     assert sum(row["added"] for row in rows) == len(table["fitness"]) == round(rows[-1]["coverage"] * 42)
     made = [row["emitters"] for row in rows]
