@@ -82,7 +82,7 @@ class Archive(NamedTuple):
       add: (state, entries) -> (state, AddInfo). The archive does not depend on the order of the batch.
       sample: (key, state, num) -> `num` elites, uniformly and with replacement; `valid` is False if there is none.
       elites: state -> all R rows; `valid` says which are taken.
-      spec: JSON-ready: "kind" and every option, from which `archives.make` builds the archive anew.
+      spec: JSON-ready: "kind" and every option, from which `poet.archives.make` builds the archive anew.
     """
 
     init: Callable[[PyTree], PyTree]

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from archives.base import Entries
-from archives.layout import total
-from archives.once import once
+from poet.archives.base import Entries
+from poet.archives.layout import total
+from poet.archives.once import once
 from poet.errors import ConfigError
 
 OutOfBounds = Literal["clip", "reject"]

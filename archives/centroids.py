@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial import KDTree
 
-from archives.bounds import check_bounds
+from poet.archives.bounds import check_bounds
 from poet.errors import ConfigError
 
 BUCKETS_PER_CELL = 2  # with more, each lists fewer candidates, but their table outgrows the processor's cache

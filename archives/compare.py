@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from archives.base import AddInfo, Archive, Entries
-from archives.layout import Spec, best_of_cells
+from poet.archives.base import AddInfo, Archive, Entries
+from poet.archives.layout import Spec, best_of_cells
 from poet.errors import ConfigError, ShapeError
 from poet.types import PyTree
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from poet.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
-    from archives.base import Archive
+    from poet.archives.base import Archive
 
 # kind -> the options of its factory besides bounds
 KINDS = {
@@ -46,7 +46,7 @@ class ArchiveConfig:
                 raise ConfigError(f"archive.{name} expects at least 1, got {getattr(self, name)}")
 
     def spec(self, bounds: Sequence[Sequence[float]]) -> dict[str, Any]:
-        """What `archives.make` needs. Raises `ConfigError` where the shape does not fit the bounds."""
+        """What `poet.archives.make` needs. Raises `ConfigError` where the shape does not fit the bounds."""
         shape = self.shape * len(bounds) if len(self.shape) == 1 else self.shape
         if "shape" in KINDS[self.kind] and len(shape) != len(bounds):
             raise ConfigError(
@@ -66,9 +66,9 @@ def make(spec: Mapping[str, Any]) -> "Archive":
     kind = options.pop("kind", None)
     if kind not in KINDS:
         raise unknown("kind of archive", str(kind), KINDS)
-    factory = getattr(importlib.import_module(f"archives.{kind}"), kind)
+    factory = getattr(importlib.import_module(f"poet.archives.{kind}"), kind)
     if options.get("soft") is not None:
-        from archives.soft import SoftRule
+        from poet.archives.soft import SoftRule
 
         _check_options("soft", SoftRule, options["soft"])
         options["soft"] = SoftRule(**options["soft"])

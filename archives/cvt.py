@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 
-from archives.base import Archive
-from archives.bounds import OutOfBounds, check_bounds
-from archives.centroids import Index, cvt_centroids, index_of, nearest
-from archives.soft import SoftRule, check_rule
-from archives.tessellation import tessellation
+from poet.archives.base import Archive
+from poet.archives.bounds import OutOfBounds, check_bounds
+from poet.archives.centroids import Index, cvt_centroids, index_of, nearest
+from poet.archives.soft import SoftRule, check_rule
+from poet.archives.tessellation import tessellation
 from poet.errors import ConfigError, ShapeError
 
 

@@ -1,4 +1,4 @@
-"""Columns of elites (`archives.table.columns`) as a pandas frame, a parquet file, JSON; needs no jax.
+"""Columns of elites (`poet.archives.table.columns`) as a pandas frame, a parquet file, JSON; needs no jax.
 
 Axes: M elites.
 """

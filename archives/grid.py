@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from archives.base import Archive
-from archives.bounds import OutOfBounds, check_bounds
-from archives.soft import SoftRule, check_rule
-from archives.tessellation import tessellation
+from poet.archives.base import Archive
+from poet.archives.bounds import OutOfBounds, check_bounds
+from poet.archives.soft import SoftRule, check_rule
+from poet.archives.tessellation import tessellation
 from poet.errors import ConfigError
 
 MAX_CELLS = 2**31 - 1

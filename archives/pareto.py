@@ -23,10 +23,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from archives.base import NOBODY, AddInfo, Archive, Counts, Entries, check_entries
-from archives.bounds import OutOfBounds, check_bounds, sift
-from archives.grid import MAX_CELLS, equal_cells
-from archives.layout import total
+from poet.archives.base import NOBODY, AddInfo, Archive, Counts, Entries, check_entries
+from poet.archives.bounds import OutOfBounds, check_bounds, sift
+from poet.archives.grid import MAX_CELLS, equal_cells
+from poet.archives.layout import total
 from poet.errors import ConfigError
 from poet.types import Key, PyTree
 

@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archives.base import Entries, entries
-from archives.files import Columns
-from archives.files import frame as as_frame
-from archives.table import OWN
+from poet.archives.base import Entries, entries
+from poet.archives.files import Columns
+from poet.archives.files import frame as as_frame
+from poet.archives.table import OWN
 from poet.errors import ShapeError
 from poet.types import PyTree
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archives.layout import Spec, best_of_cells, num_cells, row_cells
+from poet.archives.layout import Spec, best_of_cells, num_cells, row_cells
 from poet.errors import ConfigError
 
 Number = Any  # f32[] or i32[] of jax, or a NumPy scalar

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from archives.base import NOBODY, AddInfo, Counts, Entries
+from poet.archives.base import NOBODY, AddInfo, Counts, Entries
 from poet.types import Key, PyTree
 
 WORD = 32

@@ -1,4 +1,4 @@
-"""Any archive as columns of NumPy arrays, and back. `archives.files` writes columns to parquet and JSON.
+"""Any archive as columns of NumPy arrays, and back. `poet.archives.files` writes columns to parquet and JSON.
 
 Axes: M occupied rows, R rows, D descriptor.
 """
@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from archives.base import NOBODY, Entries
-from archives.files import Columns
-from archives.layout import Spec, num_rows, row_cells, total
+from poet.archives.base import NOBODY, Entries
+from poet.archives.files import Columns
+from poet.archives.layout import Spec, num_rows, row_cells, total
 from poet.errors import ConfigError, ShapeError
 from poet.types import PyTree
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from archives import store
-from archives.base import AddInfo, Archive, Entries, check_entries
-from archives.bounds import OutOfBounds, sift
-from archives.soft import SoftRule, raise_thresholds
-from archives.store import Store
+from poet.archives import store
+from poet.archives.base import AddInfo, Archive, Entries, check_entries
+from poet.archives.bounds import OutOfBounds, sift
+from poet.archives.soft import SoftRule, raise_thresholds
+from poet.archives.store import Store
 from poet.types import Key, PyTree
 
 

@@ -23,10 +23,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from archives import store
-from archives.base import AddInfo, Archive, Counts, Entries, check_entries
-from archives.bounds import OutOfBounds, check_bounds, sift
-from archives.store import Store
+from poet.archives import store
+from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries
+from poet.archives.bounds import OutOfBounds, check_bounds, sift
+from poet.archives.store import Store
 from poet.errors import ConfigError
 from poet.types import Key, PyTree
 

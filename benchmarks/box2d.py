@@ -10,10 +10,10 @@ import jax
 import numpy as np
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalker, BipedalWalkerHeuristics
 
-from envs.walker import constants as c
-from envs.walker.dynamics import pose
-from envs.walker.env import Walker, World, renew
-from envs.walker.terrain import KNOTS, STEP, Terrain
+from poet.envs.walker import constants as c
+from poet.envs.walker.dynamics import pose
+from poet.envs.walker.env import Walker, World, renew
+from poet.envs.walker.terrain import KNOTS, STEP, Terrain
 
 
 class CourseWalker(BipedalWalker):

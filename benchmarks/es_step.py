@@ -17,9 +17,9 @@ import jax
 import numpy as np
 
 from benchmarks.walker_speed import gymnasium
-from envs.walker.config import WalkerConfig
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
+from poet.envs.walker.config import WalkerConfig
 from poet.executors.base import Ground, Task
 from poet.executors.config import ExecutionConfig
 from poet.executors.local import local

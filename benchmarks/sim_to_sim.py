@@ -17,12 +17,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.base import Interface, Step
-from envs.walker.config import WalkerConfig
-from envs.walker.constants import FINISH
-from envs.walker.env import Walker, renew
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import Policy, mlp
+from poet.envs.base import Interface, Step
+from poet.envs.walker.config import WalkerConfig
+from poet.envs.walker.constants import FINISH
+from poet.envs.walker.env import Walker, renew
 from poet.executors.base import Ground, Task
 from poet.executors.config import ExecutionConfig
 from poet.executors.local import local

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.box2d import CourseWalker, Errors, Oracle, Walk, walk
-from envs.walker.env import Walker
-from envs.walker.genome import ObstacleGenome
-from envs.walker.terrain import Terrain
+from poet.envs.walker.env import Walker
+from poet.envs.walker.genome import ObstacleGenome
+from poet.envs.walker.terrain import Terrain
 
 STEPS = (1, 5, 10, 25)
 

@@ -12,9 +12,9 @@ import numpy as np
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalkerHeuristics
 
 from benchmarks.box2d import CourseWalker
-from envs.walker.env import Walker
-from envs.walker.genome import ObstacleGenome
-from envs.walker.terrain import Terrain
+from poet.envs.walker.env import Walker
+from poet.envs.walker.genome import ObstacleGenome
+from poet.envs.walker.terrain import Terrain
 
 STEPS = 1600
 STAY, PUT_DOWN, PUSH_OFF = 1, 2, 3

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.walker.config import WalkerConfig
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
 from poet.agents.rollout import Grounds, rollout
+from poet.envs.walker.config import WalkerConfig
 
 PAPER_STEPS = 4.6e11  # 25,200 iterations, 20 niches, 512 samples, episodes of 1,000 steps, proposals included
 

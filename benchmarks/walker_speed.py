@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalker
 
-from envs.walker.env import Walker
-from envs.walker.genome import ObstacleGenome
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
 from poet.agents.rollout import Grounds, rollout
+from poet.envs.walker.env import Walker
+from poet.envs.walker.genome import ObstacleGenome
 
 CAP = 2000  # steps of an episode
 FLAT = (0, (0, 0), (0, 0), (0, 0), 0)

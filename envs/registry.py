@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from poet.errors import ConfigError, ContractError, unknown
 
 if TYPE_CHECKING:
-    from envs.base import Generator, Problem
+    from poet.envs.base import Generator, Problem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,19 +105,19 @@ generators: Registry[GeneratorConfig, Generator] = Registry(
     "generator",
     GeneratorConfig,
     {
-        "walker": "envs.walker.config:WalkerConfig",
-        "walker-gaits": "envs.walker.config:WalkerGaitConfig",
-        "maze": "envs.maze.config:MazeConfig",
+        "walker": "poet.envs.walker.config:WalkerConfig",
+        "walker-gaits": "poet.envs.walker.config:WalkerGaitConfig",
+        "maze": "poet.envs.maze.config:MazeConfig",
     },
 )
 problems: Registry[ProblemConfig, Problem] = Registry(
     "problem",
     ProblemConfig,
     {
-        "arm": "envs.arm.config:ArmConfig",
-        "sphere": "envs.functions.config:SphereConfig",
-        "rastrigin": "envs.functions.config:RastriginConfig",
-        "rastrigin-multi": "envs.functions.config:RastriginMultiConfig",
+        "arm": "poet.envs.arm.config:ArmConfig",
+        "sphere": "poet.envs.functions.config:SphereConfig",
+        "rastrigin": "poet.envs.functions.config:RastriginConfig",
+        "rastrigin-multi": "poet.envs.functions.config:RastriginMultiConfig",
     },
 )
 names, config_class, status, make = generators.names, generators.config_class, generators.status, generators.make

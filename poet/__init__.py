@@ -4,18 +4,16 @@ Names are loaded when they are first used, so that `import poet` costs nothing a
 """
 
 import importlib
-import importlib.util
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archives.config import ArchiveConfig as ArchiveConfig
-    from envs.registry import GeneratorConfig as GeneratorConfig
-    from envs.registry import ProblemConfig as ProblemConfig
-    from envs.registry import register as register
     from poet.agents.config import PolicyConfig as PolicyConfig
     from poet.agents.policy import mlp as mlp
     from poet.agents.rollout import rollout as rollout
+    from poet.archives.config import ArchiveConfig as ArchiveConfig
+    from poet.envs.registry import GeneratorConfig as GeneratorConfig
+    from poet.envs.registry import ProblemConfig as ProblemConfig
+    from poet.envs.registry import register as register
     from poet.errors import ConfigError as ConfigError
     from poet.errors import ContractError as ContractError
     from poet.errors import PoetError as PoetError
@@ -53,8 +51,8 @@ if TYPE_CHECKING:
     from poet.view.open import open_run as open_run
 
 _WHERE = {
-    "archives.config": ("ArchiveConfig",),
-    "envs.registry": ("GeneratorConfig", "ProblemConfig", "register"),
+    "poet.archives.config": ("ArchiveConfig",),
+    "poet.envs.registry": ("GeneratorConfig", "ProblemConfig", "register"),
     "poet.agents.config": ("PolicyConfig",),
     "poet.agents.policy": ("mlp",),
     "poet.agents.rollout": ("rollout",),
@@ -95,20 +93,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _refuse_strangers() -> None:
-    """`envs` and `archives` are common names: another package or folder of that name would shadow ours."""
-    home = Path(__file__).resolve().parents[1]
-    for name in ("envs", "archives"):
-        spec = importlib.util.find_spec(name)
-        found = Path(spec.origin).resolve() if spec is not None and spec.origin else None
-        if found is None or found.parents[1] != home:
-            raise ImportError(
-                f"poet needs its own package {name!r} in {home}, but Python finds "
-                f"{found or 'none'}: start from another folder, rename that {name!r}, or uninstall it, "
-                "then install poet-evolution anew"
-            )
-
-
-_refuse_strangers()

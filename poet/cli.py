@@ -99,7 +99,7 @@ def _simple(function: Callable[..., int], name: str, args: list[str]) -> int:
 def _run(args: list[str]) -> int:
     import tyro
 
-    from envs.registry import AnyConfig
+    from poet.envs.registry import AnyConfig
     from poet.nested import flatten
     from poet.runs.config import Config, PoetRun
     from poet.runs.presets import PRESETS
@@ -276,7 +276,7 @@ def list_(root: Path = ROOT) -> int:
     Args:
         root: Folder of all runs.
     """
-    from envs import registry
+    from poet.envs import registry
     from poet.runs.presets import PRESETS
 
     print("presets")
@@ -298,8 +298,6 @@ def doctor(root: Path = ROOT) -> int:
     Args:
         root: Folder of all runs.
     """
-    import archives
-    import envs
     from poet.runs.folder import PACKAGES, processor
     from poet.runs.launch import prepare
     from poet.runs.read import quantity
@@ -318,8 +316,6 @@ def doctor(root: Path = ROOT) -> int:
             row(package, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
             row(package, "not installed", bad=True)
-    for module in (envs, archives):
-        row(module.__name__, Path(str(inspect.getfile(module))).parent)
     base = next(folder for folder in (root, *root.resolve().parents) if folder.is_dir())
     row("runs", f"{root.resolve()}", not os.access(base, os.W_OK))
     free = shutil.disk_usage(base).free

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import archives
-from archives.base import Archive, Entries, entries
+import poet.archives
 from benchmarks.quality_diversity import worker
 from benchmarks.quality_diversity.tasks import DIM, TASKS
-from envs.arm.config import ArmConfig
-from envs.functions.config import RastriginConfig, SphereConfig
+from poet.archives.base import Archive, Entries, entries
+from poet.envs.arm.config import ArmConfig
+from poet.envs.functions.config import RastriginConfig, SphereConfig
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.scoring import of_problem
 from poet.search.map_elites.search import map_elites
@@ -31,7 +31,7 @@ PROBLEMS = {"sphere": SphereConfig(), "rastrigin": RastriginConfig(), "arm": Arm
 
 def make_archive(kind: str, cells: int, bounds, **soft: float) -> Archive:
     shape = {"shape": (worker.side(cells),) * 2} if kind == "grid" else {"num_cells": cells}
-    return archives.make(archives.ArchiveConfig(kind=kind, **shape, **soft).spec(bounds))
+    return poet.archives.make(poet.archives.ArchiveConfig(kind=kind, **shape, **soft).spec(bounds))
 
 
 def evaluate(task: str, solutions: list) -> dict:
@@ -105,7 +105,7 @@ def insert(kind: str, cells: int, size: int, payload: int, filled: bool, seed: i
 
 
 def centroids(num: int, samples: int, seed: int) -> dict:
-    from archives.centroids import cvt_centroids
+    from poet.archives.centroids import cvt_centroids
 
     with worker.clock() as spent:
         made = cvt_centroids(num, ((0.0, 1.0), (0.0, 1.0)), seed=seed, samples=samples)

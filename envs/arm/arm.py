@@ -13,13 +13,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, UInt8
 
-from envs.turns import cos_sin
+from poet.envs.turns import cos_sin
 from poet.types import Key
 
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """Links of equal length from (0.5, 0.5), together half as long as the unit square, as an `envs.base.Problem`."""
+    """Links of equal length from (0.5, 0.5), together half as long as the unit square, as a `Problem`."""
 
     num_joints: int = 100
     id: str = "arm-v1"
@@ -55,7 +55,7 @@ class Arm:
 
     def draw(self, params: Float[Array, "G"], width: int = 480) -> UInt8[np.ndarray, "H W 3"]:
         """The arm in the square that it can reach."""
-        from envs.arm import viewer
+        from poet.envs.arm import viewer
 
         angle = 2 * np.pi * np.cumsum(np.clip(np.asarray(params, float), 0, 1) - 0.5)
         links = np.stack([np.cos(angle), np.sin(angle)], axis=1) / (2 * self.num_joints)

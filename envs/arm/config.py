@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from envs.registry import ProblemConfig
+from poet.envs.registry import ProblemConfig
 from poet.errors import ConfigError
 
 if TYPE_CHECKING:
-    from envs.arm.arm import Arm
+    from poet.envs.arm.arm import Arm
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +26,6 @@ class ArmConfig(ProblemConfig):
 
     def make(self) -> Arm:
         """The arm with this many joints."""
-        from envs.arm.arm import Arm
+        from poet.envs.arm.arm import Arm
 
         return Arm(self.num_joints)

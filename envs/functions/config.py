@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from envs.registry import ProblemConfig
+from poet.envs.registry import ProblemConfig
 from poet.errors import ConfigError
 
 if TYPE_CHECKING:
-    from envs.functions.multi import TwoRastrigins
-    from envs.functions.projection import LinearProjection
+    from poet.envs.functions.multi import TwoRastrigins
+    from poet.envs.functions.projection import LinearProjection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class _ProjectionConfig(ProblemConfig):
 
     def make(self) -> LinearProjection:
         """The function with this many parameters."""
-        from envs.functions.projection import LinearProjection
+        from poet.envs.functions.projection import LinearProjection
 
         return LinearProjection(self.id, self.num_params)
 
@@ -56,6 +56,6 @@ class RastriginMultiConfig(ProblemConfig):
 
     def make(self) -> TwoRastrigins:
         """Both functions of this many parameters."""
-        from envs.functions.multi import TwoRastrigins
+        from poet.envs.functions.multi import TwoRastrigins
 
         return TwoRastrigins(self.num_params)

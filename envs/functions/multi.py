@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from envs.turns import cos_sin
+from poet.envs.turns import cos_sin
 from poet.types import Key
 
 LOW, HIGH = -2.0, 4.0
@@ -21,7 +21,7 @@ WAVES = 20 * math.cos(2 * math.pi * HALF)
 
 @dataclasses.dataclass(frozen=True)
 class TwoRastrigins:
-    """An `envs.base.Problem` of two objectives, 0 at best each; the descriptor is the first two coordinates.
+    """An `poet.envs.base.Problem` of two objectives, 0 at best each; the descriptor is the first two coordinates.
 
     Nothing is clipped: a search that leaves the box is kept in by its own bounds, or by the archive.
     """

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from envs.turns import cos_sin
+from poet.envs.turns import cos_sin
 from poet.types import Key
 
 LIMIT = 5.12
@@ -21,7 +21,7 @@ WORST = -LIMIT - OPTIMUM  # how far off the coordinates are where fitness is 0
 
 @dataclasses.dataclass(frozen=True)
 class LinearProjection:
-    """One of the two functions as an `envs.base.Problem`.
+    """One of the two functions as an `poet.envs.base.Problem`.
 
     A coordinate within +-5.12 adds its value to the descriptor, one beyond adds 5.12 divided by it, so that leaving
     the box does not help. Far outside, and for Rastrigin near some corners, fitness is a little below 0.

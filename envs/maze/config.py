@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from envs.registry import GeneratorConfig
+from poet.envs.registry import GeneratorConfig
 from poet.errors import ConfigError
 
 if TYPE_CHECKING:
-    from envs.maze.generator import MazeGenerator
+    from poet.envs.maze.generator import MazeGenerator
 
 HARD_WALLS = 7
 MAX_SPEED = 10.0  # one radius a step: the robot cannot jump a wall
@@ -38,6 +38,6 @@ class MazeConfig(GeneratorConfig):
 
     def make(self) -> MazeGenerator:
         """The generator with these options."""
-        from envs.maze.generator import MazeGenerator
+        from poet.envs.maze.generator import MazeGenerator
 
         return MazeGenerator(self)

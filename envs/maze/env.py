@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from envs.base import Box, Interface, Step
-from envs.maze.genome import GOAL_RADIUS, RADIUS, RANGE, ROOM, MazeGenome
-from envs.maze.geometry import Walls, lay, nearest, sight
-from envs.turns import cos_sin
+from poet.envs.base import Box, Interface, Step
+from poet.envs.maze.genome import GOAL_RADIUS, RADIUS, RANGE, ROOM, MazeGenome
+from poet.envs.maze.geometry import Walls, lay, nearest, sight
+from poet.envs.turns import cos_sin
 from poet.types import Key
 
 OVERLAP = 0.1 * RADIUS  # how far each bumper reaches over the middle
@@ -45,7 +45,7 @@ class World(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Maze:
-    """The robot as an `envs.base.Environment`.
+    """The robot as an `poet.envs.base.Environment`.
 
     Two actions: speed of the left and the right wheel, -1 to 1, of which 1 is `speed` / 600 of the room a step. Five
     observations: three range finders, left, ahead and right, as shares of their range, and whether the robot bumped

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from envs.maze.config import MazeConfig
-from envs.maze.env import Maze
-from envs.maze.genome import GOAL, GOAL_RADIUS, HARD_MAZE, START, MazeGenome
-from envs.maze.paths import CLEARANCE, ways
+from poet.envs.maze.config import MazeConfig
+from poet.envs.maze.env import Maze
+from poet.envs.maze.genome import GOAL, GOAL_RADIUS, HARD_MAZE, START, MazeGenome
+from poet.envs.maze.paths import CLEARANCE, ways
 from poet.errors import ConfigError
 from poet.types import Key, PyTree
 
@@ -146,13 +146,13 @@ class MazeGenerator:
 
     def draw_course(self, genome: MazeGenome, width: int = 600) -> UInt8[np.ndarray, "H W 3"]:
         """The maze from above, with the robot at its start."""
-        from envs.maze import viewer
+        from poet.envs.maze import viewer
 
         return viewer.draw_course(genome, width)
 
     def render(self, genome: MazeGenome, trajectory: PyTree) -> list[np.ndarray]:
         """An episode as frames u8[H, W, 3]; `trajectory` holds its worlds stacked along time, or is those worlds."""
-        from envs.maze import viewer
+        from poet.envs.maze import viewer
 
         return viewer.render(genome, getattr(trajectory, "worlds", trajectory))
 

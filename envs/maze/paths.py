@@ -12,8 +12,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from envs.maze.genome import GOAL_RADIUS, RADIUS, MazeGenome
-from envs.maze.geometry import lay, nearest
+from poet.envs.maze.genome import GOAL_RADIUS, RADIUS, MazeGenome
+from poet.envs.maze.geometry import lay, nearest
 
 PLACES = 40  # along each side
 PITCH = 1 / PLACES

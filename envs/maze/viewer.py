@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image, ImageDraw
 
-from envs.maze.env import ranges
-from envs.maze.genome import GOAL_RADIUS, RADIUS, RANGE, MazeGenome
-from envs.maze.geometry import lay
-from envs.turns import cos_sin
+from poet.envs.maze.env import ranges
+from poet.envs.maze.genome import GOAL_RADIUS, RADIUS, RANGE, MazeGenome
+from poet.envs.maze.geometry import lay
+from poet.envs.turns import cos_sin
 from poet.types import PyTree
 
 FINE = 3  # supersampling

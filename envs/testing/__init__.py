@@ -4,6 +4,6 @@ Call `check_environment`, `check_generator` or `check_problem` in a test. Each r
 `ContractError` naming the part, what was expected, what came, and what to do.
 """
 
-from envs.testing.environments import check_environment as check_environment
-from envs.testing.generators import check_generator as check_generator
-from envs.testing.problems import check_problem as check_problem
+from poet.envs.testing.environments import check_environment as check_environment
+from poet.envs.testing.generators import check_generator as check_generator
+from poet.envs.testing.problems import check_problem as check_problem

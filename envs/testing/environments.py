@@ -1,4 +1,4 @@
-"""Does an environment keep what `envs.base.Environment` promises?"""
+"""Does an environment keep what `poet.envs.base.Environment` promises?"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from envs.base import Box, Discrete, Environment, Interface, MultiDiscrete, Step
-from envs.testing.common import (
+from poet.envs.base import Box, Discrete, Environment, Interface, MultiDiscrete, Step
+from poet.envs.testing.common import (
     LANES,
     check_alike,
     check_coordinates,
@@ -31,7 +31,7 @@ def check_environment(environment: Environment, genomes: Sequence[Genome], deter
     `deterministic` says that level and episode must not depend on the key.
     """
     for name in ("interface", "build", "reset", "step"):
-        require(hasattr(environment, name), f"environment has no `{name}`; see envs.base.Environment")
+        require(hasattr(environment, name), f"environment has no `{name}`; see poet.envs.base.Environment")
     check_hashable("environment", environment)
     interface = _interface(environment)
     require(len(genomes) > 0, "check_environment expects at least one genome to build levels from")
@@ -75,7 +75,7 @@ def check_environment(environment: Environment, genomes: Sequence[Genome], deter
 def _interface(environment: Environment) -> Interface:
     interface = environment.interface
     if not isinstance(interface, Interface):
-        fail(f"interface must be an envs.base.Interface, got {type(interface).__name__}")
+        fail(f"interface must be an poet.envs.base.Interface, got {type(interface).__name__}")
     check_hashable("interface", interface)
     name, _, number = interface.id.rpartition("-v")
     require(bool(name) and number.isdigit(), f'interface.id must end in a version, as "maze-v1", got {interface.id!r}')
@@ -109,7 +109,7 @@ def _shapes(environment: Environment, interface: Interface, genome: Genome) -> N
     world, obs = begun
     action = jax.eval_shape(lambda: _action(key, interface))
     step = trace("step", "", environment.step, key, level, world, action)
-    require(isinstance(step, Step), f"step must give an envs.base.Step, got {type(step).__name__}")
+    require(isinstance(step, Step), f"step must give an poet.envs.base.Step, got {type(step).__name__}")
     for name, seen in (("reset", obs), ("step", step.obs)):
         if not is_array(seen, interface.obs.shape, interface.obs.dtype):
             fail(f"obs of {name} must be {interface.obs} as declared in interface, got {seen!r:.100}")

@@ -1,4 +1,4 @@
-"""Does a generator keep what `envs.base.Generator` promises?"""
+"""Does a generator keep what `poet.envs.base.Generator` promises?"""
 
 import json
 
@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from envs.base import Generator
-from envs.testing.common import (
+from poet.envs.base import Generator
+from poet.envs.testing.common import (
     call,
     check_alike,
     check_coordinates,
@@ -21,7 +21,7 @@ from envs.testing.common import (
     spec_of,
     trace,
 )
-from envs.testing.environments import check_environment
+from poet.envs.testing.environments import check_environment
 from poet.errors import ConfigError, ContractError
 from poet.types import Genome
 
@@ -70,7 +70,7 @@ def check_generator(generator: Generator) -> None:
 def _declarations(generator: Generator) -> None:
     protocol = ("id", "version", "environment", "reasons", "feature_names", "feature_bounds", "deterministic")
     for name in (*protocol, "sample", "mutate", "check", "features", "simplest", "describe", "to_json", "from_json"):
-        require(hasattr(generator, name), f"generator has no `{name}`; see envs.base.Generator")
+        require(hasattr(generator, name), f"generator has no `{name}`; see poet.envs.base.Generator")
     require(isinstance(generator.id, str) and generator.id != "", f"id must be a name, got {generator.id!r}")
     version = generator.version
     require(isinstance(version, int) and version >= 1, f"version must be an int of at least 1, got {version!r}")

@@ -1,11 +1,11 @@
-"""Does a problem keep what `envs.base.Problem` promises?"""
+"""Does a problem keep what `poet.envs.base.Problem` promises?"""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.base import Problem
-from envs.testing.common import (
+from poet.envs.base import Problem
+from poet.envs.testing.common import (
     LANES,
     call,
     check_coordinates,
@@ -24,7 +24,7 @@ def check_problem(problem: Problem) -> None:
     """Check a problem on samples of its own. Raises `ContractError`."""
     protocol = ("id", "num_params", "descriptor_names", "descriptor_bounds", "fitness_bounds", "deterministic")
     for name in (*protocol, "sample", "evaluate"):
-        require(hasattr(problem, name), f"problem has no `{name}`; see envs.base.Problem")
+        require(hasattr(problem, name), f"problem has no `{name}`; see poet.envs.base.Problem")
     check_hashable("problem", problem)
     require(isinstance(problem.id, str) and problem.id != "", f"id must be a name, got {problem.id!r}")
     objectives = getattr(problem, "num_objectives", 1)

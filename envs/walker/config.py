@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from envs.registry import GeneratorConfig
+from poet.envs.registry import GeneratorConfig
 from poet.errors import ConfigError
 
 if TYPE_CHECKING:
-    from envs.walker.gait import GaitGenerator
-    from envs.walker.generator import ObstacleGenerator
+    from poet.envs.walker.gait import GaitGenerator
+    from poet.envs.walker.generator import ObstacleGenerator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class WalkerConfig(GeneratorConfig):
 
     def make(self) -> ObstacleGenerator:
         """The generator with these options."""
-        from envs.walker.generator import ObstacleGenerator
+        from poet.envs.walker.generator import ObstacleGenerator
 
         return ObstacleGenerator(self)
 
@@ -62,6 +62,6 @@ class WalkerGaitConfig(WalkerConfig):
 
     def make(self) -> GaitGenerator:
         """The generator with these options."""
-        from envs.walker.gait import GaitGenerator
+        from poet.envs.walker.gait import GaitGenerator
 
         return GaitGenerator(self)

@@ -6,7 +6,7 @@ hip point; leg 1 and leg 2 are alike but for the reference of the hip's angle.
 
 import numpy as np
 
-from envs.walker.terrain import HEIGHT, SCALE, STEP
+from poet.envs.walker.terrain import HEIGHT, SCALE, STEP
 
 GRAVITY = 10.0  # m/s^2
 DT = 0.02  # s

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from envs.walker.constants import CORNERS, HALF_WIDTH, HULL, LENGTH, TOUCH
-from envs.walker.dynamics import Places, Turned
-from envs.walker.ground import Ground, cut, under
-from envs.walker.terrain import STEP, Terrain
+from poet.envs.walker.constants import CORNERS, HALF_WIDTH, HULL, LENGTH, TOUCH
+from poet.envs.walker.dynamics import Places, Turned
+from poet.envs.walker.ground import Ground, cut, under
+from poet.envs.walker.terrain import STEP, Terrain
 
 FAR = 1e3  # m, the gap of a contact that is not there
 BODY = np.array([2, 4, 1, 3, 2, 4, 2, 4])  # of each contact

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from envs.walker.genome import PIT_UNIT, ROUGHNESS_UNIT, STAIR_UNIT, STUMP_UNIT, ObstacleGenome
-from envs.walker.terrain import STEP
+from poet.envs.walker.genome import PIT_UNIT, ROUGHNESS_UNIT, STAIR_UNIT, STUMP_UNIT, ObstacleGenome
+from poet.envs.walker.terrain import STEP
 
 # From these sizes on, in lattice units: roughness 4.5, largest pit 6.0, largest stump 2.4.
 HARD_ROUGHNESS, HARD_PIT, HARD_STUMP = 45, 15, 12

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from envs.walker import constants as c
+from poet.envs.walker import constants as c
 
 # The numbers of the model as float32, which jax makes constants of the compiled step.
 _A, _B = c.A.astype(np.float32), c.B.astype(np.float32)

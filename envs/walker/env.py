@@ -12,15 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from envs.base import Box, Interface, Step
-from envs.walker import constants as c
-from envs.walker.contacts import Contact, find, hull_touches
-from envs.walker.dynamics import Motion, advance, hull_drag, hull_velocity, places, pose, project, turned
-from envs.walker.genome import ObstacleGenome
-from envs.walker.ground import cut
-from envs.walker.lidar import AHEAD, fractions
-from envs.walker.solver import assemble, joint_angles, joint_speeds, solve_places, solve_speeds
-from envs.walker.terrain import SCALE, STEP, Terrain, build_terrain
+from poet.envs.base import Box, Interface, Step
+from poet.envs.walker import constants as c
+from poet.envs.walker.contacts import Contact, find, hull_touches
+from poet.envs.walker.dynamics import Motion, advance, hull_drag, hull_velocity, places, pose, project, turned
+from poet.envs.walker.genome import ObstacleGenome
+from poet.envs.walker.ground import cut
+from poet.envs.walker.lidar import AHEAD, fractions
+from poet.envs.walker.solver import assemble, joint_angles, joint_speeds, solve_places, solve_speeds
+from poet.envs.walker.terrain import SCALE, STEP, Terrain, build_terrain
 from poet.errors import ConfigError
 from poet.types import Key
 
@@ -44,7 +44,7 @@ class World(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Walker:
-    """POET's walker as an `envs.base.Environment`.
+    """POET's walker as an `poet.envs.base.Environment`.
 
     `sweeps` are the solver's rounds a step. `terrain` is "fixed" (the genome's seed lays out the course, so a genome
     is one course) or "fresh" (the key does). Raises `ConfigError` for values out of range.

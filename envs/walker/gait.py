@@ -9,11 +9,11 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from envs.base import Interface, Step
-from envs.walker import env as walker
-from envs.walker.generator import ObstacleGenerator
-from envs.walker.genome import ObstacleGenome
-from envs.walker.terrain import Terrain
+from poet.envs.base import Interface, Step
+from poet.envs.walker import env as walker
+from poet.envs.walker.generator import ObstacleGenerator
+from poet.envs.walker.genome import ObstacleGenome
+from poet.envs.walker.terrain import Terrain
 from poet.types import Key
 
 

@@ -9,15 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from envs.walker import describe
-from envs.walker.config import WalkerConfig
-from envs.walker.genome import PIT_UNIT, ROUGHNESS_UNIT, STAIR_UNIT, STUMP_UNIT, ObstacleGenome
-from envs.walker.terrain import Terrain, build_terrain
+from poet.envs.walker import describe
+from poet.envs.walker.config import WalkerConfig
+from poet.envs.walker.genome import PIT_UNIT, ROUGHNESS_UNIT, STAIR_UNIT, STUMP_UNIT, ObstacleGenome
+from poet.envs.walker.terrain import Terrain, build_terrain
 from poet.errors import ConfigError
 from poet.types import Key, PyTree
 
 if TYPE_CHECKING:
-    from envs.walker.env import Walker
+    from poet.envs.walker.env import Walker
 
 MAX_SEED = 1_000_000
 ROUGHNESS_STEP = 6.0  # lattice units: uniform within +-0.6
@@ -60,7 +60,7 @@ class ObstacleGenerator:
     @property
     def environment(self) -> "Walker":
         """The walker on such courses."""
-        from envs.walker.env import Walker
+        from poet.envs.walker.env import Walker
 
         return Walker(sweeps=self.config.sweeps, horizon=self.config.horizon, terrain=self.config.terrain)
 
@@ -270,7 +270,7 @@ class ObstacleGenerator:
 
     def draw_course(self, genome: ObstacleGenome, width: int = 1600) -> UInt8[np.ndarray, "H W 3"]:
         """The course from start to end as one strip; where courses are fresh, one of them."""
-        from envs.walker import viewer
+        from poet.envs.walker import viewer
 
         return viewer.draw_course(_course(genome), width)
 
@@ -279,7 +279,7 @@ class ObstacleGenerator:
 
         Where courses are fresh the genome does not tell which it was: give the level. Raises `ConfigError`.
         """
-        from envs.walker import viewer
+        from poet.envs.walker import viewer
 
         if level is None and not self.deterministic:
             raise ConfigError("walker: terrain is fresh in every episode; render expects the episode's level")

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from envs.walker.terrain import STEP, Terrain
+from poet.envs.walker.terrain import STEP, Terrain
 
 
 class Ground(NamedTuple):

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from envs.walker.ground import Ground
-from envs.walker.terrain import SCALE
+from poet.envs.walker.ground import Ground
+from poet.envs.walker.terrain import SCALE
 
 RAYS = 10
 RANGE = 160 / SCALE  # m

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from envs.walker import constants as c
-from envs.walker.contacts import BODY, Contact
-from envs.walker.dynamics import Places, Turned
+from poet.envs.walker import constants as c
+from poet.envs.walker.contacts import BODY, Contact
+from poet.envs.walker.dynamics import Places, Turned
 
 RELAXATION = 1.5  # a landing walker is a chain of light links under a heavy one: plain sweeps creep
 PLAIN_SWEEPS = 2  # at the end, so that over-relaxed light links settle

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
-from envs.walker import constants as c
-from envs.walker.dynamics import pose
-from envs.walker.env import Walker
-from envs.walker.lidar import RANGE, RAYS
-from envs.walker.terrain import HEIGHT, PIT_DEPTH, SCALE, STEP, Terrain
+from poet.envs.walker import constants as c
+from poet.envs.walker.dynamics import pose
+from poet.envs.walker.env import Walker
+from poet.envs.walker.lidar import RANGE, RAYS
+from poet.envs.walker.terrain import HEIGHT, PIT_DEPTH, SCALE, STEP, Terrain
 from poet.types import PyTree
 
 FINE = 2  # supersampling

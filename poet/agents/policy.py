@@ -9,8 +9,8 @@ from flax import linen as nn
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from envs.base import Box, Discrete, Interface, MultiDiscrete, Space
 from poet.agents.config import PolicyConfig
+from poet.envs.base import Box, Discrete, Interface, MultiDiscrete, Space
 from poet.errors import ShapeError
 from poet.types import Key, Params, PyTree
 

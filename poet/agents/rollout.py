@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from envs.base import Environment
 from poet.agents.policy import Policy
+from poet.envs.base import Environment
 from poet.types import Genome, Key, Params, PyTree
 
 

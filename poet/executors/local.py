@@ -12,9 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from envs.base import Environment
 from poet.agents.policy import Policy
 from poet.agents.rollout import Grounds, Outcome, rollout
+from poet.envs.base import Environment
 from poet.errors import ConfigError
 from poet.executors.base import Executor, Ground, Progress, Result, Task
 from poet.executors.config import ExecutionConfig

@@ -4,11 +4,11 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from archives.base import Archive
-from archives.config import make
-from envs.base import Generator
-from envs.registry import GeneratorConfig
 from poet.agents.policy import mlp
+from poet.archives.base import Archive
+from poet.archives.config import make
+from poet.envs.base import Generator
+from poet.envs.registry import GeneratorConfig
 from poet.errors import ContractError
 from poet.executors.local import local
 from poet.learners.config import ESConfig
@@ -57,7 +57,7 @@ def map_elites_run(config: MapElitesRun, *, scoring: Scoring | None = None, arch
         archive = archive or make(config.archive.spec(bounds))
     if archive is None:
         raise ContractError(
-            "a scoring of one's own needs an archive: pass archive=archives.make({...}) with its bounds"
+            "a scoring of one's own needs an archive: pass archive=poet.archives.make({...}) with its bounds"
         )
     if config.offset is not None:
         scoring = scoring._replace(offset=config.offset)

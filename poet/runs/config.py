@@ -8,11 +8,11 @@ import dataclasses
 import typing
 from typing import Any, ClassVar
 
-from archives.config import ArchiveConfig
-from envs.arm.config import ArmConfig
-from envs.registry import AnyConfig, GeneratorConfig, ProblemConfig, Registry, generators, problems
-from envs.walker.config import WalkerConfig
 from poet.agents.config import PolicyConfig
+from poet.archives.config import ArchiveConfig
+from poet.envs.arm.config import ArmConfig
+from poet.envs.registry import AnyConfig, GeneratorConfig, ProblemConfig, Registry, generators, problems
+from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError, ContractError, unknown
 from poet.executors.config import ExecutionConfig
 from poet.learners.config import ESConfig

@@ -1,8 +1,8 @@
 """Named configurations. POET: `tiny` shows every part in seconds, `laptop` is the job at hand, `paper` the paper's."""
 
-from archives.config import ArchiveConfig
-from envs.arm.config import ArmConfig
-from envs.walker.config import WalkerConfig, WalkerGaitConfig
+from poet.archives.config import ArchiveConfig
+from poet.envs.arm.config import ArmConfig
+from poet.envs.walker.config import WalkerConfig, WalkerGaitConfig
 from poet.learners.config import ESConfig
 from poet.runs.config import Config, MapElitesRun, PairsRun, PoetRun
 from poet.search.map_elites.config import MapElitesConfig

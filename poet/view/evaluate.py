@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.base import Environment
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
 from poet.agents.rollout import Grounds, Outcome, rollout
+from poet.envs.base import Environment
 from poet.errors import ConfigError
 from poet.types import Genome
 from poet.view.open import Run

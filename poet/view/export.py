@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.base import Box, Discrete, Space
+from poet.envs.base import Box, Discrete, Space
 from poet.errors import ConfigError
 from poet.view import standalone
 from poet.view.open import Run

@@ -24,8 +24,8 @@ from poet.runs.folder import JOURNAL, is_run, read_run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from envs.base import Generator
     from poet.agents.policy import Policy
+    from poet.envs.base import Generator
     from poet.types import Genome, Params
 
 # What to open a run of each kind as; one of a kind that is not here shows its journal.

@@ -13,10 +13,10 @@ import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from envs.base import Environment
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
 from poet.agents.rollout import Trajectory, recorder
+from poet.envs.base import Environment
 from poet.errors import ConfigError
 from poet.types import Genome, Key, Params
 from poet.view.open import Run

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from envs.base import Box, Interface, Step
+from poet.envs.base import Box, Interface, Step
 
 HORIZON = 60
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import check_params, mlp
 from poet.agents.rollout import Grounds, recorder, rollout
+from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.errors import ConfigError, ShapeError
 from tests.agents.drift import HORIZON, Drift
 

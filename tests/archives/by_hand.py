@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from archives.base import NOBODY, Entries
+from poet.archives.base import NOBODY, Entries
 
 GRID = {"kind": "grid", "shape": [4, 5], "bounds": [[-1.0, 1.0], [0.0, 2.0]], "out_of_bounds": "clip", "soft": None}
 NUM = 20

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from archives import make
-from archives.base import Archive, Entries
-from archives.layout import num_objectives
+from poet.archives import make
+from poet.archives.base import Archive, Entries
+from poet.archives.layout import num_objectives
 
 BOUNDS = [[-1.0, 1.0], [0.0, 4.0]]
 SOFT = {"threshold_min": -2.0, "learning_rate": 0.3}

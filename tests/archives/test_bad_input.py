@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from archives import ArchiveConfig, entries, make
-from archives.base import Archive, Entries
-from archives.layout import num_objectives
+from poet.archives import ArchiveConfig, entries, make
+from poet.archives.base import Archive, Entries
+from poet.archives.layout import num_objectives
 from poet.errors import ConfigError, ShapeError
 from tests.archives.cases import BOUNDS, EXAMPLE, NAMES, SPECS, archive, batch, take
 

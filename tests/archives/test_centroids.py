@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import KDTree
 
-from archives.centroids import Index, cvt_centroids, index_of, nearest
+from poet.archives.centroids import Index, cvt_centroids, index_of, nearest
 from poet.errors import ConfigError
 
 

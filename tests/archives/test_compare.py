@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from archives import make, stats, table
-from archives.base import Entries
-from archives.compare import diff, merge, resize
+from poet.archives import make, stats, table
+from poet.archives.base import Entries
+from poet.archives.compare import diff, merge, resize
 from poet.errors import ConfigError, ShapeError
 from tests.archives.by_hand import GRID, rows
 from tests.archives.cases import EXAMPLE, NAMES, SPECS, archive, batch, take

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archives import make
-from archives.base import AddInfo, Archive
-from archives.layout import best_of_cells, num_objectives
+from poet.archives import make
+from poet.archives.base import AddInfo, Archive
+from poet.archives.layout import best_of_cells, num_objectives
 from tests.archives.cases import EXAMPLE, NAMES, archive, batch, compiled, names, take
 
 pytestmark = pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")

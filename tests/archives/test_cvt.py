@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archives import make
-from archives.base import entries
-from archives.cvt import cvt
+from poet.archives import make
+from poet.archives.base import entries
+from poet.archives.cvt import cvt
 from poet.errors import ConfigError, ShapeError
 from tests.archives.cases import BOUNDS, EXAMPLE, archive, batch
 

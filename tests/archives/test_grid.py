@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archives.base import entries
-from archives.grid import grid
-from archives.soft import SoftRule
-from archives.store import sample_rows
+from poet.archives.base import entries
+from poet.archives.grid import grid
+from poet.archives.soft import SoftRule
+from poet.archives.store import sample_rows
 from poet.errors import ConfigError
 from tests.archives.cases import EXAMPLE, archive, batch, compiled
 

@@ -8,10 +8,10 @@ import pytest
 
 PROGRAM = """
 import jax, jax.numpy as jnp, numpy as np
-from archives import make
-from archives.base import entries
-from archives.store import rows
-from envs.functions.config import SphereConfig
+from poet.archives import make
+from poet.archives.base import entries
+from poet.archives.store import rows
+from poet.envs.functions.config import SphereConfig
 
 sphere = SphereConfig(num_params=6).make()
 archive = make({"kind": "grid", "shape": [4, 4], "bounds": sphere.descriptor_bounds})

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archives import stats, table
-from archives.base import Archive, Entries, entries
-from archives.compare import diff, merge, resize
-from archives.layout import best_of_cells
-from archives.pareto import pareto
+from poet.archives import stats, table
+from poet.archives.base import Archive, Entries, entries
+from poet.archives.compare import diff, merge, resize
+from poet.archives.layout import best_of_cells
+from poet.archives.pareto import pareto
 from poet.errors import ConfigError, ShapeError
 from tests.archives.cases import compiled, take
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from archives import stats, table
-from archives.base import AddInfo, Counts
-from archives.layout import num_cells, num_rows, row_cells
+from poet.archives import stats, table
+from poet.archives.base import AddInfo, Counts
+from poet.archives.layout import num_cells, num_rows, row_cells
 from poet.errors import ConfigError
 from tests.archives.by_hand import GRID, rows
 from tests.archives.cases import EXAMPLE, NAMES, archive, batch

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archives import files, table
-from archives.pyribs import from_pyribs, to_pyribs
+from poet.archives import files, table
+from poet.archives.pyribs import from_pyribs, to_pyribs
 from poet.errors import ConfigError, ShapeError
 from tests.archives.by_hand import GRID, NUM, rows
 
@@ -157,7 +157,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path, librar
 
 
 def test_files_and_stats_of_columns_need_no_jax():
-    code = "import sys, archives.files, archives.stats; assert 'jax' not in sys.modules, 'jax'"
+    code = "import sys, poet.archives.files, poet.archives.stats; assert 'jax' not in sys.modules, 'jax'"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archives.base import Archive, Entries, entries
-from archives.unstructured import State, k_nearest, novelty, unstructured
+from poet.archives.base import Archive, Entries, entries
+from poet.archives.unstructured import State, k_nearest, novelty, unstructured
 from poet.errors import ConfigError
 from tests.archives.cases import compiled
 

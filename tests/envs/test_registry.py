@@ -6,15 +6,15 @@ from typing import ClassVar
 
 import pytest
 
-from envs import registry
-from envs.registry import GeneratorConfig
-from envs.walker.config import WalkerConfig
+from poet.envs import registry
+from poet.envs.registry import GeneratorConfig
+from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError, ContractError
 
 PLUGIN = """
 import dataclasses
 from typing import ClassVar
-from envs.registry import GeneratorConfig
+from poet.envs.registry import GeneratorConfig
 
 @dataclasses.dataclass(frozen=True)
 class Config(GeneratorConfig):
@@ -144,7 +144,7 @@ def test_a_problem_is_registered_as_one() -> None:
 
 def test_listing_and_configuring_start_no_jax() -> None:
     code = (
-        "import sys; from envs import registry; "
+        "import sys; from poet.envs import registry; "
         "[kind.config_class(name)() for kind in (registry.generators, registry.problems) for name in kind.names()]; "
         "print('jax' in sys.modules)"
     )

@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from envs.turns import cos_sin
+from poet.envs.turns import cos_sin
 
 
 def test_cosine_and_sine_of_turns() -> None:

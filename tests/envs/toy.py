@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from envs.base import Box, Interface, Step
-from envs.registry import GeneratorConfig, register
+from poet.envs.base import Box, Interface, Step
+from poet.envs.registry import GeneratorConfig, register
 from poet.errors import ConfigError
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from archives.config import ArchiveConfig
-from envs.functions.config import RastriginMultiConfig
 from poet.agents.config import PolicyConfig
+from poet.archives.config import ArchiveConfig
+from poet.envs.functions.config import RastriginMultiConfig
 from poet.executors.config import ExecutionConfig
 from poet.learners.config import ESConfig
 from poet.runs.build import build

@@ -5,7 +5,7 @@ from typing import ClassVar
 import jax
 import pytest
 
-from envs.walker.config import WalkerConfig
+from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError, ContractError
 from poet.runs import config as configs
 from poet.runs.build import build

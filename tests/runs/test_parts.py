@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from archives import make
 from poet import ArchiveConfig, MapElitesConfig, MapElitesRun, Scores, Scoring
 from poet import run as poet_run
+from poet.archives import make
 from poet.cli import main
 from poet.errors import ContractError, RunError
 from poet.runs.folder import JOURNAL, RUN

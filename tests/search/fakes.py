@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.base import Box, Interface
 from poet.agents.policy import Policy
+from poet.envs.base import Box, Interface
 from poet.executors.base import Executor, Progress, Result
 from poet.learners.base import Learner
 from poet.search.poet.config import PoetConfig

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from archives.layout import num_cells
-from archives.stats import summary
+from poet.archives.layout import num_cells
+from poet.archives.stats import summary
 from poet.runs import config as configs
 from poet.runs.config import Config, MapElitesRun
 from poet.runs.elites import write_elites

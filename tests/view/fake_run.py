@@ -11,9 +11,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from envs.registry import GeneratorConfig, config_class
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
+from poet.envs.registry import GeneratorConfig, config_class
 from poet.runs.config import PoetRun
 from poet.search.poet.config import PoetConfig
 from tests.view.toy import HillsConfig

@@ -5,9 +5,9 @@ import jax
 import numpy as np
 import pytest
 
-from envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
+from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.runs.config import PoetRun
 from poet.view import commands, standalone
 from poet.view.export import export

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.base import Box, Interface, Step
-from envs.registry import GeneratorConfig, register
+from poet.envs.base import Box, Interface, Step
+from poet.envs.registry import GeneratorConfig, register
 
 LENGTH = 10.0
 

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archives.base import Archive, Entries
-from archives.layout import num_objectives
-from archives.stats import summary
-from archives.table import columns
+from poet.archives.base import Archive, Entries
+from poet.archives.layout import num_objectives
+from poet.archives.stats import summary
+from poet.archives.table import columns
 from poet.errors import ConfigError, PoetError, ShapeError
 from poet.nested import differences
 from poet.seal import digest
@@ -99,7 +99,7 @@ class AskTell:
         return {"status": np.array(info.status), "improvement": np.array(info.improvement), **counts}
 
     def table(self) -> dict[str, np.ndarray]:
-        """The elites as columns: see `archives.table.columns`."""
+        """The elites as columns: see `poet.archives.table.columns`."""
         return columns(self.archive.spec, self._elites())
 
     def summary(self) -> dict[str, float]:

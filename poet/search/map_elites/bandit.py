@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from archives.base import AddInfo
+from poet.archives.base import AddInfo
 from poet.search.map_elites.emitters import Emitter, Offspring, part
 from poet.types import Key, PyTree
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, UInt32
 
-from archives.base import NOBODY, AddInfo, Archive
+from poet.archives.base import NOBODY, AddInfo, Archive
 from poet.search.map_elites import noise
 from poet.search.map_elites.config import MapElitesConfig
 from poet.types import Key, Params, PyTree

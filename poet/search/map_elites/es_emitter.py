@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, UInt32
 
-from archives.base import NOBODY, AddInfo, Archive
-from archives.once import once
+from poet.archives.base import NOBODY, AddInfo, Archive
+from poet.archives.once import once
 from poet.learners.config import ESConfig
 from poet.learners.es import es
 from poet.search.map_elites.config import MapElitesConfig

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt32
 
-from archives.base import AddInfo, Archive, Counts, entries
-from archives.layout import total
-from archives.stats import Sources, sources
+from poet.archives.base import AddInfo, Archive, Counts, entries
+from poet.archives.layout import total
+from poet.archives.stats import Sources, sources
 from poet.search.map_elites.bandit import bandit
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.emitters import Emitter, Offspring, Prior, part, variation

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
-from archives.once import once
+from poet.archives.once import once
 from poet.types import Key
 
 # sin(2 pi x) on [-1/4, 1/4] as an odd polynomial: Taylor's, off by less than 2e-6.

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from envs.base import Environment, Problem
 from poet.agents.policy import Policy
+from poet.envs.base import Environment, Problem
 from poet.errors import ContractError
 from poet.executors.base import Executor, Ground
 from poet.types import Genome, Key, Params

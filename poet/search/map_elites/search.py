@@ -17,10 +17,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from archives.base import Archive
-from archives.layout import check_objectives, num_rows
-from archives.stats import summary
-from archives.table import columns
+from poet.archives.base import Archive
+from poet.archives.layout import check_objectives, num_rows
+from poet.archives.stats import summary
+from poet.archives.table import columns
 from poet.errors import ConfigError
 from poet.executors.local import local_devices
 from poet.search.base import Info, Search, Snapshot

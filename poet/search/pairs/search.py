@@ -15,12 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archives.base import NOBODY, Archive, Entries, entries
-from archives.layout import check_objectives, num_rows
-from archives.stats import summary
-from archives.table import columns
-from envs.base import Generator
 from poet.agents.policy import Policy
+from poet.archives.base import NOBODY, Archive, Entries, entries
+from poet.archives.layout import check_objectives, num_rows
+from poet.archives.stats import summary
+from poet.archives.table import columns
+from poet.envs.base import Generator
 from poet.errors import unknown
 from poet.executors.base import Executor, Ground, Task
 from poet.learners.base import Learner

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from envs.base import Generator
 from poet.agents.policy import Policy, check_params
+from poet.envs.base import Generator
 from poet.errors import ConfigError, ShapeError
 from poet.executors.base import Executor, Task
 from poet.learners.base import Learner

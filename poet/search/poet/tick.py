@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from envs.base import Generator
 from poet.agents.policy import Policy
+from poet.envs.base import Generator
 from poet.executors.base import Executor, Ground
 from poet.learners.base import Learner
 from poet.search.base import NicheRecord

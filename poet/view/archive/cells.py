@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from archives.layout import num_cells
+from poet.archives.layout import num_cells
 
 Spec = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def centroids(spec: Spec) -> np.ndarray:
     """Centroids f32[C, D] of a cvt: somebody's own, or those that its options make."""
     if spec.get("centroids") is not None:
         return np.asarray(spec["centroids"], np.float32)
-    from archives.centroids import cvt_centroids  # imports jax
+    from poet.archives.centroids import cvt_centroids  # imports jax
 
     options = {name: spec[name] for name in ("seed", "samples") if name in spec}
     return cvt_centroids(spec["num_cells"], [tuple(pair) for pair in spec["bounds"]], **options)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archives import files, stats
+from poet.archives import files, stats
 from poet.errors import ConfigError, RunError
 from poet.runs.read import Snapshot
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from archives.layout import num_objectives
+from poet.archives.layout import num_objectives
 from poet.view.archive import cells
 from poet.view.archive.elites import Elites
 from poet.view.style import BLUE, GREEN, GREY, INK, ORANGE, RED, SKY, sentence

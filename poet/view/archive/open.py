@@ -16,7 +16,7 @@ from poet.view.open import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from envs.base import Generator, Problem
+    from poet.envs.base import Generator, Problem
     from poet.types import Genome
 
 GENOME = "genome"  # the part of a payload that is an environment

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.arm import viewer
-from envs.registry import problems
+from poet.envs.arm import viewer
+from poet.envs.registry import problems
 from poet.errors import ConfigError
 
 KEY = jax.random.key(0)

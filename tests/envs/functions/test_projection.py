@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.registry import problems
+from poet.envs.registry import problems
 from poet.errors import ConfigError
 
 KEY = jax.random.key(0)

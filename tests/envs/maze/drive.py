@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.maze.env import Maze, World
-from envs.maze.genome import GOAL, START, MazeGenome
-from envs.maze.paths import PLACES, Ways
+from poet.envs.maze.env import Maze, World
+from poet.envs.maze.genome import GOAL, START, MazeGenome
+from poet.envs.maze.paths import PLACES, Ways
 
 KEY = jax.random.key(0)
 

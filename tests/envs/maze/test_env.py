@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.maze.env import EFFORT, Maze
-from envs.maze.genome import GOAL_RADIUS, HARD_MAZE, RADIUS, RANGE, START
-from envs.maze.paths import ways
+from poet.envs.maze.env import EFFORT, Maze
+from poet.envs.maze.genome import GOAL_RADIUS, HARD_MAZE, RADIUS, RANGE, START
+from poet.envs.maze.paths import ways
 from tests.envs.maze.drive import KEY, begin, follow, go, maze, run
 
 MAZE = Maze()

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.maze.genome import HARD_MAZE, START
-from envs.registry import make
+from poet.envs.maze.genome import HARD_MAZE, START
+from poet.envs.registry import make
 from poet.errors import ConfigError
 from tests.envs.maze.drive import maze
 

@@ -2,8 +2,8 @@ import jax
 import numpy as np
 import pytest
 
-from envs.maze.genome import GOAL_RADIUS, RADIUS
-from envs.maze.paths import CLEARANCE, ways
+from poet.envs.maze.genome import GOAL_RADIUS, RADIUS
+from poet.envs.maze.paths import CLEARANCE, ways
 from tests.envs.maze.drive import maze
 
 find = jax.jit(ways)

@@ -1,10 +1,10 @@
 import jax
 import numpy as np
 
-from envs.maze import viewer
-from envs.maze.env import World
-from envs.maze.genome import HARD_MAZE
-from envs.registry import make
+from poet.envs.maze import viewer
+from poet.envs.maze.env import World
+from poet.envs.maze.genome import HARD_MAZE
+from poet.envs.registry import make
 from tests.envs.maze.drive import maze
 
 GENERATOR = make("maze")

@@ -1,6 +1,6 @@
 import numpy as np
 
-from envs.testing.common import same
+from poet.envs.testing.common import same
 
 
 def test_any_nan_is_the_same_nan_and_minus_zero_is_not_zero() -> None:

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.base import Box, Step
-from envs.testing import check_environment
+from poet.envs.base import Box, Step
+from poet.envs.testing import check_environment
 from poet.errors import ContractError
 from tests.envs.testing.broken import COUNTER, GENERATOR, WORLD, Changed, Mutable, ResetsItself, mixed
 from tests.envs.toy import Corridor, CorridorWorld, Point
@@ -51,7 +51,7 @@ def chance(step: Step, world: Point) -> Step:
 ENVIRONMENTS = {
     "no step": (NoStep(), "has no `step`"),
     "not hashable": (Mutable(), "must be hashable"),
-    "another interface": (OtherInterface(12), "must be an envs.base.Interface"),
+    "another interface": (OtherInterface(12), "must be an poet.envs.base.Interface"),
     "id without version": (interface(id="corridor"), "must end in a version"),
     "no horizon": (interface(horizon=0), "horizon must be an int of at least 1"),
     "obs not a spec": (interface(obs=(4,)), "ShapeDtypeStruct"),
@@ -64,7 +64,7 @@ ENVIRONMENTS = {
         "obs of step must be",
     ),
     "python branch": (Changed(python_branch), "step cannot be traced by jax"),
-    "a gym tuple": (Changed(lambda step, _: (step.obs, step.reward, False, {})), "must give an envs.base.Step"),
+    "a gym tuple": (Changed(lambda step, _: (step.obs, step.reward, False, {})), "must give an poet.envs.base.Step"),
     "reward of a shape": (Changed(lambda step, _: step._replace(reward=step.reward[None])), "reward must be float32"),
     "done as a float": (Changed(lambda step, _: step._replace(terminated=step.reward)), "terminated must be bool"),
     "undeclared info": (Changed(lambda step, _: step._replace(info={"x": step.reward})), "keys declared in interface"),

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.registry import make
-from envs.testing import check_generator
+from poet.envs.registry import make
+from poet.envs.testing import check_generator
 from poet.errors import ConfigError, ContractError
 from tests.envs.testing.broken import COUNTER, GENERATOR, WORLD, Changed, Mutable, ResetsItself, altered
 from tests.envs.toy import Corridor, CorridorGenerator, Point

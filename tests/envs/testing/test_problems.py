@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from envs.registry import problems
-from envs.testing import check_problem
+from poet.envs.registry import problems
+from poet.envs.testing import check_problem
 from poet.errors import ContractError
 from tests.envs.testing.broken import COUNTER, altered, mixed
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.registry import make
+from poet.envs.registry import make
 
 PLAIN, GAITS = make("walker", horizon=80), make("walker-gaits", horizon=80)
 ACTIONS = np.random.default_rng(0).uniform(-1, 1, (60, 4)).astype(np.float32)

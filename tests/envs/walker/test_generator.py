@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.registry import make
-from envs.walker.config import WalkerConfig
-from envs.walker.generator import ObstacleGenerator
-from envs.walker.genome import ObstacleGenome
+from poet.envs.registry import make
+from poet.envs.walker.config import WalkerConfig
+from poet.envs.walker.generator import ObstacleGenerator
+from poet.envs.walker.genome import ObstacleGenome
 from poet.errors import ConfigError
 
 PLAIN = make("walker")

@@ -7,16 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.base import Step
-from envs.walker import constants as c
-from envs.walker.contacts import find
-from envs.walker.dynamics import Motion, kinetic_energy, places, pose, project, turned
-from envs.walker.env import Walker, World, renew
-from envs.walker.genome import ObstacleGenome
-from envs.walker.ground import cut
-from envs.walker.lidar import AHEAD, RANGE, fractions
-from envs.walker.solver import HINGES, MAX_SINK, STAGES, assemble, joint_angles, solve_speeds
-from envs.walker.terrain import Terrain
+from poet.envs.base import Step
+from poet.envs.walker import constants as c
+from poet.envs.walker.contacts import find
+from poet.envs.walker.dynamics import Motion, kinetic_energy, places, pose, project, turned
+from poet.envs.walker.env import Walker, World, renew
+from poet.envs.walker.genome import ObstacleGenome
+from poet.envs.walker.ground import cut
+from poet.envs.walker.lidar import AHEAD, RANGE, fractions
+from poet.envs.walker.solver import HINGES, MAX_SINK, STAGES, assemble, joint_angles, solve_speeds
+from poet.envs.walker.terrain import Terrain
 from poet.errors import ConfigError
 
 KINDS = {

@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-from envs.walker.constants import TOUCH
-from envs.walker.env import Walker
+from poet.envs.walker.constants import TOUCH
+from poet.envs.walker.env import Walker
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Box2D's wrapper warns of its own types, and dies if that is an error

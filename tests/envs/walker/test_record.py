@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.walker.config import WalkerConfig
-from envs.walker.env import Walker
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
 from poet.agents.rollout import Grounds, recorder, rollout
+from poet.envs.walker.config import WalkerConfig
+from poet.envs.walker.env import Walker
 
 LANES, HORIZON = 8, 120
 

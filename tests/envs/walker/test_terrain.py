@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.walker.genome import PIT_UNIT, ROUGHNESS_UNIT, STAIR_UNIT, STUMP_UNIT, ObstacleGenome
-from envs.walker.terrain import HEIGHT, KNOTS, PIT_DEPTH, STEP, TREAD, Draws, Terrain, build_terrain, draw, lay_out
+from poet.envs.walker.genome import PIT_UNIT, ROUGHNESS_UNIT, STAIR_UNIT, STUMP_UNIT, ObstacleGenome
+from poet.envs.walker.terrain import HEIGHT, KNOTS, PIT_DEPTH, STEP, TREAD, Draws, Terrain, build_terrain, draw, lay_out
 
 build = jax.jit(build_terrain)
 build_64 = jax.jit(jax.vmap(build_terrain, (0, None)))

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from envs.registry import make
-from envs.walker import viewer
-from envs.walker.env import World
-from envs.walker.terrain import STEP
+from poet.envs.registry import make
+from poet.envs.walker import viewer
+from poet.envs.walker.env import World
+from poet.envs.walker.terrain import STEP
 from poet.errors import ConfigError
 
 WALKER = make("walker", stairs=True, max_stair_steps=9)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archives import make
+from poet.archives import make
 from poet.errors import ConfigError, PoetError, ShapeError
 from poet.search.map_elites.ask_tell import AskTell
 from poet.search.map_elites.config import MapElitesConfig

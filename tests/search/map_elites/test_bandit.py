@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from archives import make
-from envs.functions.config import SphereConfig
+from poet.archives import make
+from poet.envs.functions.config import SphereConfig
 from poet.errors import ConfigError
 from poet.search.map_elites.bandit import bound
 from poet.search.map_elites.config import MapElitesConfig

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from archives import make
-from archives.layout import total
-from envs.functions.config import RastriginMultiConfig, SphereConfig
+from poet.archives import make
+from poet.archives.layout import total
+from poet.envs.functions.config import RastriginMultiConfig, SphereConfig
 from poet.errors import ConfigError, ShapeError
 from poet.runs.build import build
 from poet.runs.config import MapElitesRun

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from archives import make
-from envs.functions.config import RastriginConfig, SphereConfig
+from poet.archives import make
+from poet.envs.functions.config import RastriginConfig, SphereConfig
 from poet.errors import ConfigError, ContractError
 from poet.runs.checkpoint import check_state
 from poet.search.map_elites.config import MapElitesConfig

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from archives import make
 from poet.agents.config import PolicyConfig
 from poet.agents.policy import mlp
+from poet.archives import make
 from poet.errors import ConfigError
 from poet.executors.config import ExecutionConfig
 from poet.executors.local import local

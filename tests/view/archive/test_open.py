@@ -31,7 +31,7 @@ def test_the_snapshot_agrees_with_the_journal(archive):
 
 
 def test_frames_and_parquet(archive, tmp_path):
-    from archives.files import read_parquet
+    from poet.archives.files import read_parquet
 
     elites = open_run(archive).archive()
     frame = elites.frame()

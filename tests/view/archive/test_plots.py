@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archives.base import entries
+from poet.archives.base import entries
 from poet.view.archive import cells, commands, maps
 from poet.view.open import open_run
 from poet.view.plots import plot
@@ -80,7 +80,7 @@ def test_cells_of_a_cvt_are_those_of_its_spec():
     import jax
     import jax.numpy as jnp
 
-    from archives.cvt import cvt
+    from poet.archives.cvt import cvt
 
     lattice = [[x, y] for x in (-1.0, 0.0, 1.0) for y in (0.0, 1.5, 2.0)]  # some on the border
     places = np.random.default_rng(0).uniform([-1, 0], [1, 2], (500, 2)).astype(np.float32)
