@@ -4,9 +4,13 @@ UV_VERSION := 0.13.8
 PY := .venv/bin/python
 STAMP := .venv/.synced
 
-.PHONY: run test test-slow lint types notebooks lock cuda bench bench-qd clean help
+# jaxtyping's hook with beartype. Not over tests of bad input, where it would answer before our own errors.
+CHECKER := poet,shape_checker.checker
+TYPED := tests/contracts tests/archives/test_contract.py tests/search -k 'not impossible and not bad and not refuse'
 
-run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; stopped, it goes on when called again
+.PHONY: run test test-slow typed lint types notebooks lock cuda bench bench-qd clean help
+
+run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; called again, it resumes
 	@.venv/bin/poet run laptop --name laptop
 
 test: $(STAMP)  ## the default tests, under five minutes
@@ -14,6 +18,9 @@ test: $(STAMP)  ## the default tests, under five minutes
 
 test-slow: $(STAMP)  ## the long ones too: kills at random moments, physics against Box2D
 	@$(PY) -m pytest -n auto --dist worksteal -m "slow or not slow"
+
+typed: $(STAMP)  ## contract tables and decision tests once more, with every shape and dtype annotation checked
+	@$(PY) -m pytest -n auto --dist worksteal --jaxtyping-packages='$(CHECKER)' $(TYPED)
 
 lint: $(STAMP)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
@@ -28,7 +35,7 @@ notebooks: $(STAMP)
 .uv/bin/uv:
 	@rm -rf .uv && $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-# A sync that was killed leaves packages that look installed and are not, so no stamp means start afresh.
+# A sync that was killed leaves packages that look installed and are not, so without a stamp start with an empty environment.
 $(STAMP): .uv/bin/uv requirements.lock pyproject.toml
 	@echo "setting up .venv (once)"
 	@[ -f $(STAMP) ] || rm -rf .venv
@@ -54,7 +61,7 @@ cuda: .uv/bin/uv  ## the same with jax's CUDA plugin, in .venv-cuda
 	@.uv/bin/uv pip install --quiet --compile-bytecode --python $@.tmp/bin/python --constraint requirements.lock $(PEER)
 	@mv $@.tmp $@
 
-bench-qd: $(STAMP) | .venv-qdax .venv-pyribs  ## archives and MAP-Elites beside QDax and pyribs; hours, goes on where it stopped
+bench-qd: $(STAMP) | .venv-qdax .venv-pyribs  ## archives and MAP-Elites beside QDax and pyribs; hours, resumes where it stopped
 	@$(PY) -m benchmarks.quality_diversity all
 
 clean:

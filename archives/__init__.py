@@ -1,7 +1,8 @@
-"""Memory of what was found; knows nothing of worlds.
+"""Archives: fixed-capacity stores of elites, indexed by descriptor. They know nothing of environments.
 
-Each factory is in the module of its name (`from poet.archives.grid import grid`), and `poet.archives.make` makes any
-of them from its spec. Names are loaded when they are first used: options (`ArchiveConfig`) cost no import of jax.
+Each factory is in the module of its name (`from poet.archives.grid import grid`). `poet.archives.GridConfig(...).make(
+bounds)` makes an archive from its options, `poet.archives.make(spec)` makes it from its spec. Names are imported at
+first use, so that config classes can be used without importing jax.
 """
 
 import importlib
@@ -14,15 +15,19 @@ if TYPE_CHECKING:
     from poet.archives.base import Entries as Entries
     from poet.archives.base import entries as entries
     from poet.archives.config import ArchiveConfig as ArchiveConfig
+    from poet.archives.config import CVTConfig as CVTConfig
+    from poet.archives.config import GridConfig as GridConfig
+    from poet.archives.config import ParetoConfig as ParetoConfig
+    from poet.archives.config import UnstructuredConfig as UnstructuredConfig
     from poet.archives.config import make as make
-    from poet.archives.soft import SoftRule as SoftRule
+    from poet.archives.thresholds import ThresholdRule as ThresholdRule
 
-_WHERE = {
+_NAMES = {
     "poet.archives.base": ("AddInfo", "Archive", "Counts", "Entries", "entries"),
-    "poet.archives.config": ("ArchiveConfig", "make"),
-    "poet.archives.soft": ("SoftRule",),
+    "poet.archives.config": ("ArchiveConfig", "CVTConfig", "GridConfig", "ParetoConfig", "UnstructuredConfig", "make"),
+    "poet.archives.thresholds": ("ThresholdRule",),
 }
-_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 
@@ -31,3 +36,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'poet.archives' has no attribute {name!r}")
     return getattr(importlib.import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,36 +1,39 @@
-"""What every archive is and promises.
+"""The interface of archives, and the batches that they store.
 
-An archive keeps the best of what was found, by what it is like. It is a triple of pure functions over a state that is
-allocated at capacity and never grows, so a batch of one shape compiles once.
+An archive keeps elites: the best entries found, distinguished by descriptor. It is a tuple of pure functions over a
+state that is allocated at full capacity and never grows, so that batches of one shape compile once.
 
 Axes: B batch, R rows (places for elites), C cells, D descriptor, M objectives.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
+from poet.archives.layout import NO_PARENT as NO_PARENT
 from poet.errors import ShapeError
 from poet.types import Key, PyTree
 
-NOBODY = np.uint32(0xFFFFFFFF)  # both words of the id of a parent that there is not
+StateT = TypeVar("StateT")
+StateT_co = TypeVar("StateT_co", covariant=True)
+StateT_contra = TypeVar("StateT_contra", contravariant=True)
 
 
 class Entries(NamedTuple):
-    """Things that were evaluated, or elites taken out of an archive; leaves are stacked.
+    """Evaluated solutions, or elites of an archive; leaves are stacked.
 
     Attributes:
-      payload: what an elite is: an agent, a genome, a pair of both; any pytree of arrays [B, ...].
-      fitness: bigger is better; f32[B, M] where an archive keeps trade-offs between M > 1 objectives (`pareto`).
-      descriptor: what it is like, coordinates of the archive.
-      id: (iteration, number), unique within a run; it travels with an elite and decides ties: the smaller one wins.
-      parents: ids of up to two parents, `NOBODY` where there is none.
-      emitter: number of the emitter that made it, -1 where none did.
-      valid: False for rows that only fill up the shape: they are never stored, and not counted.
+      payload: what is stored, as an agent, a genome or a pair of both: any pytree of arrays [B, ...].
+      fitness: larger is better; f32[B, M] in archives for M > 1 objectives (`pareto`).
+      descriptor: coordinates in the space that the archive divides.
+      id: (iteration, number), unique within a run. It is stored with the elite and breaks ties: the smaller id wins.
+      parents: ids of up to two parents, `NO_PARENT` for a missing one.
+      emitter: number of the emitter that made the entry, -1 for none.
+      valid: False for rows that only pad the shape; they are neither stored nor counted.
     """
 
     payload: PyTree
@@ -43,26 +46,28 @@ class Entries(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What became of a batch, i32[] each; seen is the sum of added, improved, beaten, not_finite and outside."""
+    """What happened to a batch, i32[] each: seen = added + improved + rejected_by_fitness + not_finite + outside."""
 
     seen: Int[Array, ""]
-    added: Int[Array, ""]  # stored in a place that was free
-    improved: Int[Array, ""]  # stored in place of a worse one
-    beaten: Int[Array, ""]  # sound, but not stored
+    added: Int[Array, ""]  # stored in a free place
+    improved: Int[Array, ""]  # stored in place of a worse elite
+    rejected_by_fitness: Int[Array, ""]  # finite and within the bounds, but not stored
     not_finite: Int[Array, ""]  # rejected: fitness or descriptor is NaN or infinite
-    outside: Int[Array, ""]  # descriptor out of bounds and rejected
-    clipped: Int[Array, ""]  # descriptor out of bounds and moved to the bound; also counted above as what it became
+    outside: Int[Array, ""]  # rejected: descriptor out of bounds
+    clipped: Int[Array, ""]  # descriptor out of bounds and moved to the bounds; counted above as well
 
 
 class AddInfo(NamedTuple):
-    """What `add` tells of each entry of a batch, in the batch's order, against the archive before the batch came.
+    """What happened to each entry of a batch, in the order of the batch, compared with the archive before the batch.
 
     Attributes:
-      status: 2 if its place was free, 1 if it beats what stood there (the threshold, under the soft rule), else 0.
-      improvement: by how much, also where negative; its fitness where the place was free; -inf if it was rejected.
-      stored: whether it is in the archive now: of several in one place the best is.
-      added: whether it is stored, and in a place that was free.
-      cell: i32, where it belongs; -1 if it was rejected or has no cell.
+      status: 0 unless the entry exceeds the elite in its place, or the acceptance threshold where there is one; then 2
+        if the place was free, else 1.
+      improvement: fitness minus that of the elite (0 for a free place), or minus the acceptance threshold where there
+        is one; may be negative; -inf for an entry that is not finite, rejected as out of bounds, or padding.
+      stored: whether the entry is in the archive now. Of several entries for one place the best is stored.
+      added: whether the entry is stored in a place that was free.
+      cell: i32, the cell of the entry; -1 where improvement is -inf, or the archive has no cells.
       counts: sums over the batch.
     """
 
@@ -74,21 +79,54 @@ class AddInfo(NamedTuple):
     counts: Counts
 
 
-class Archive(NamedTuple):
-    """Pure functions; whatever they need besides the state is closed over.
+class Init(Protocol[StateT_co]):
+    """Allocate an empty archive."""
+
+    def __call__(self, example: PyTree, /) -> StateT_co:
+        """From an example of one payload (arrays or `jax.ShapeDtypeStruct`s): a pytree of non-empty arrays."""
+        ...
+
+
+class Add(Protocol[StateT]):
+    """Add a batch to the archive."""
+
+    def __call__(self, state: StateT, entries: Entries, /) -> tuple[StateT, AddInfo]:
+        """The next state, which does not depend on the order of the batch, and what happened to each entry."""
+        ...
+
+
+class Sample(Protocol[StateT_contra]):
+    """Draw elites with replacement, uniformly unless the archive documents another distribution."""
+
+    def __call__(self, key: Key, state: StateT_contra, num: int, /) -> Entries:
+        """`num` elites; `valid` is False everywhere if the archive is empty."""
+        ...
+
+
+class Elites(Protocol[StateT_contra]):
+    """Read the archive."""
+
+    def __call__(self, state: StateT_contra, /) -> Entries:
+        """All R rows; `valid` is True for the occupied ones."""
+        ...
+
+
+class Archive(NamedTuple, Generic[StateT]):
+    """Pure functions; all they need besides the state is closed over.
 
     Attributes:
-      init: example of one payload (arrays or `jax.ShapeDtypeStruct`s) -> empty state, a pytree of non-empty arrays.
-      add: (state, entries) -> (state, AddInfo). The archive does not depend on the order of the batch.
-      sample: (key, state, num) -> `num` elites, uniformly and with replacement; `valid` is False if there is none.
-      elites: state -> all R rows; `valid` says which are taken.
-      spec: JSON-ready: "kind" and every option, from which `poet.archives.make` builds the archive anew.
+      init: example of one payload -> empty state.
+      add: (state, entries) -> (state, AddInfo).
+      sample: (key, state, num) -> `num` elites.
+      elites: state -> all R rows.
+      spec: JSON-ready, with "id", "bounds", "layout" and every option (`poet.archives.layout`);
+        `poet.archives.make(spec)` makes the same archive again.
     """
 
-    init: Callable[[PyTree], PyTree]
-    add: Callable[[PyTree, Entries], tuple[PyTree, AddInfo]]
-    sample: Callable[[Key, PyTree, int], Entries]
-    elites: Callable[[PyTree], Entries]
+    init: Init[StateT]
+    add: Add[StateT]
+    sample: Sample[StateT]
+    elites: Elites[StateT]
     spec: Mapping[str, Any]
 
 
@@ -102,45 +140,52 @@ def entries(
     emitter: Int[Array, "B"] | int = -1,
     valid: Bool[Array, "B"] | None = None,
 ) -> Entries:
-    """A batch from what an evaluation gives: number b of `iteration` is entry b.
+    """A batch of evaluated solutions; entry b has the id (`iteration`, b).
 
-    Raises `ShapeError` where batch sizes differ, or something is no array.
+    Raises `ShapeError` where batch sizes differ, or fitness or descriptor is not an array.
+
+    >>> batch = entries(jnp.zeros((2, 10)), jnp.array([1.0, 3.0]), jnp.array([[0.1, 0.2], [0.5, 0.9]]), iteration=4)
+    >>> batch.id.tolist()
+    [[4, 0], [4, 1]]
     """
     for name, array in (("fitness", fitness), ("descriptor", descriptor)):
         _check_array(name, array)
     if not fitness.ndim:
-        raise ShapeError("expected fitness f32[B], a number for each entry; got a single one: a batch may be of one")
+        raise ShapeError("expected fitness f32[B], one number per entry; got a single number: pass an array of size 1")
     size = fitness.shape[0]
     number = jnp.arange(size, dtype=jnp.uint32)
-    made = Entries(
+    batch = Entries(
         payload,
         fitness,
         descriptor,
         jnp.stack([jnp.full(size, iteration, jnp.uint32), number], axis=1),
-        jnp.full((size, 2, 2), NOBODY) if parents is None else parents,
+        jnp.full((size, 2, 2), NO_PARENT) if parents is None else parents,
         jnp.full(size, emitter, jnp.int32) if isinstance(emitter, int) else emitter,
         jnp.ones(size, bool) if valid is None else valid,
     )
-    sizes = {np.shape(leaf)[0] if np.ndim(leaf) else None for leaf in jax.tree.leaves(made)}
+    sizes = {np.shape(leaf)[0] if np.ndim(leaf) else None for leaf in jax.tree.leaves(batch)}
     if sizes != {size}:
         raise ShapeError(
-            f"expected {size} of everything, as of fitness f32[{size}]; got leading axes of {sorted(map(str, sizes))}"
+            f"expected a leading axis of size {size} everywhere, as in fitness f32[{size}]; "
+            f"got sizes {sorted(map(str, sizes))}"
         )
-    return made
+    return batch
 
 
 def check_entries(batch: Entries, example: PyTree, num_descriptors: int, num_objectives: int = 1) -> None:
-    """Raises `ShapeError` unless a batch fits the archive: shapes and dtypes, known before anything is traced.
+    """Raises `ShapeError` unless a batch fits the archive in shapes and dtypes; works on traced arrays.
 
-    `example` is the archive's payload with one more leading axis of any size.
+    `example` is the payload of the archive with one more leading axis, of any size.
     """
     _check_array("fitness", batch.fitness)
     objectives = () if num_objectives == 1 else (num_objectives,)
     size = np.shape(batch.fitness)[:1]
     if not size or np.shape(batch.fitness)[1:] != objectives:
-        wanted = ", ".join(["B", *map(str, objectives)])
-        each = "one number" if num_objectives == 1 else f"{num_objectives} objectives"
-        raise ShapeError(f"expected fitness f32[{wanted}], got shape {np.shape(batch.fitness)}: {each} for each entry")
+        expected = ", ".join(["B", *map(str, objectives)])
+        numbers = "one number" if num_objectives == 1 else f"{num_objectives} objectives"
+        raise ShapeError(
+            f"expected fitness f32[{expected}], got shape {np.shape(batch.fitness)}: {numbers} for each entry"
+        )
     fixed = (
         ("fitness", batch.fitness, objectives, jnp.float32),
         ("descriptor", batch.descriptor, (num_descriptors,), jnp.float32),
@@ -151,16 +196,18 @@ def check_entries(batch: Entries, example: PyTree, num_descriptors: int, num_obj
     )
     for name, array, shape, dtype in fixed:
         _check(name, array, (*size, *shape), dtype)
-    wanted, got = jax.tree.structure(example), jax.tree.structure(batch.payload)
-    if wanted != got:
-        raise ShapeError(f"expected a payload of structure {wanted}, as this archive was made for; got {got}")
+    expected, found = jax.tree.structure(example), jax.tree.structure(batch.payload)
+    if expected != found:
+        raise ShapeError(
+            f"expected a payload with the structure of the example that `init` received, {expected}; got {found}"
+        )
     for (path, leaf), like in zip(jax.tree_util.tree_leaves_with_path(batch.payload), jax.tree.leaves(example)):
         _check(f"payload{jax.tree_util.keystr(path)}", leaf, (*size, *like.shape[1:]), like.dtype)
 
 
 def _check_array(name: str, array: Any) -> None:
     if not (hasattr(array, "shape") and hasattr(array, "dtype")):
-        raise ShapeError(f"expected {name} as an array, got {type(array).__name__}: give jnp.asarray({name}, dtype)")
+        raise ShapeError(f"expected {name} as an array, got {type(array).__name__}: pass jnp.asarray({name}, dtype)")
 
 
 def _check(name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> None:
@@ -168,5 +215,5 @@ def _check(name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> None:
     if np.shape(array) != shape or array.dtype != dtype:
         raise ShapeError(
             f"expected {name} {np.dtype(dtype).name}{list(shape)}, got {array.dtype}{list(np.shape(array))}: "
-            f"give one row for each of the {shape[0]} entries, cast to {np.dtype(dtype).name}"
+            f"pass one row for each of the {shape[0]} entries, cast to {np.dtype(dtype).name}"
         )

@@ -1,50 +1,54 @@
-"""What an archive does with descriptors before they have a place: bounds, and what is not a number."""
+"""Validation of a batch before its entries are assigned to rows: descriptors out of bounds, values not finite.
+
+Axes: B batch, D descriptor, M objectives.
+"""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from poet.archives.base import Entries
+from poet.archives.config import OutOfBounds
 from poet.archives.layout import total
-from poet.archives.once import once
+from poet.archives.materialise import materialise
 from poet.errors import ConfigError
 
-OutOfBounds = Literal["clip", "reject"]
 
-
-def sift(
+def validate_batch(
     batch: Entries, low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"], out_of_bounds: OutOfBounds
 ) -> tuple[Entries, dict[str, Int[Array, ""]]]:
-    """Sort out what cannot be stored: `valid` is False for it then, and all descriptors lie within the bounds.
+    """Set `valid` to False for entries that cannot be stored, and clip all descriptors to the bounds.
 
-    Returns the batch and the counts seen, not_finite, outside and clipped.
+    Returns the batch and four of the `Counts`: seen, not_finite, outside and clipped.
     """
-    batch = batch._replace(fitness=once(batch.fitness), descriptor=once(batch.descriptor))
-    # A sum of objectives is finite where they all are, unless it overflows: then they cannot be ranked by it.
+    batch = batch._replace(fitness=materialise(batch.fitness), descriptor=materialise(batch.descriptor))
+    # The sum of finite objectives is not finite if it overflows; such an entry cannot be ranked by its sum.
     finite = jnp.isfinite(total(batch.fitness)) & jnp.isfinite(batch.descriptor).all(1)
-    strays = ((batch.descriptor < low) | (batch.descriptor > high)).any(1)
-    rejects = out_of_bounds == "reject"
-    num_strays = jnp.sum(batch.valid & finite & strays)
+    outside = ((batch.descriptor < low) | (batch.descriptor > high)).any(1)
+    reject = out_of_bounds == "reject"
+    num_outside = jnp.sum(batch.valid & finite & outside)
     counts = {
         "seen": jnp.sum(batch.valid),
         "not_finite": jnp.sum(batch.valid & ~finite),
-        "outside": num_strays if rejects else jnp.int32(0),
-        "clipped": jnp.int32(0) if rejects else num_strays,
+        "outside": num_outside if reject else jnp.int32(0),
+        "clipped": jnp.int32(0) if reject else num_outside,
     }
-    fits = batch.valid & finite & ~strays if rejects else batch.valid & finite
-    return batch._replace(descriptor=jnp.clip(batch.descriptor, low, high), valid=fits), counts
+    storable = batch.valid & finite & ~outside if reject else batch.valid & finite
+    return batch._replace(descriptor=jnp.clip(batch.descriptor, low, high), valid=storable), counts
 
 
 def check_bounds(
     bounds: Sequence[Sequence[float]], out_of_bounds: str
 ) -> tuple[Float[np.ndarray, "D"], Float[np.ndarray, "D"]]:
-    """Low and high of each coordinate. Raises `ConfigError` unless every low is finite and below its high."""
+    """Low and high of each coordinate, f32[D] each.
+
+    Raises `ConfigError` unless bounds are finite, each low is below its high, and `out_of_bounds` is known.
+    """
     pairs = np.asarray(bounds, np.float32)
     if pairs.ndim != 2 or pairs.shape[1:] != (2,) or not len(pairs):
-        raise ConfigError(f"bounds expects a (low, high) for each coordinate of the descriptor, got {bounds!r}")
+        raise ConfigError(f"bounds expects a pair (low, high) for each coordinate of the descriptor, got {bounds!r}")
     low, high = pairs.T
     if not (np.isfinite(pairs).all() and (low < high).all()):
         raise ConfigError(f"bounds expects finite numbers, each low below its high, got {bounds!r}")

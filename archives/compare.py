@@ -1,4 +1,4 @@
-"""Archives beside each other: what several hold together, what one holds in other cells, how two differ. On the host.
+"""Operations on several archives: merge them, transfer elites to another archive, list the differences. On the host.
 
 Axes: C cells, M elites.
 """
@@ -10,22 +10,21 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from poet.archives.base import AddInfo, Archive, Entries
-from poet.archives.layout import Spec, best_of_cells
+from poet.archives.base import AddInfo, Archive, Entries, StateT
+from poet.archives.layout import Spec, best_of_cells, geometry
 from poet.errors import ConfigError, ShapeError
-from poet.types import PyTree
 
 
 class Diff(NamedTuple):
-    """Two archives a and b of one spec, cell by cell: indices of cells, ascending, and one number.
+    """The differences of two archives a and b of one spec: ascending indices of cells, and one number.
 
     Attributes:
-      only_a: cells with an elite in a alone.
-      only_b: cells with an elite in b alone.
-      better_a: cells with one in both, the fitter one in a.
-      better_b: cells with one in both, the fitter one in b.
-      equal: cells with elites of the same fitness in both.
-      qd_score: that of a minus that of b, exact and rounded once.
+      only_a: cells with an elite only in a.
+      only_b: cells with an elite only in b.
+      better_a: cells with an elite in both, fitter in a.
+      better_b: cells with an elite in both, fitter in b.
+      equal: cells with elites of equal fitness in both.
+      qd_score: QD score of a minus that of b, exact and rounded once.
     """
 
     only_a: Int[np.ndarray, "_"]
@@ -36,47 +35,77 @@ class Diff(NamedTuple):
     qd_score: float
 
 
-def merge(archive: Archive, elites: Entries, *others: Entries) -> tuple[PyTree, AddInfo]:
-    """A new state of `archive` with the elites of all, and what became of them, in the order of their ids.
+def merge(archive: Archive[StateT], elites: Entries, *others: Entries) -> tuple[StateT, AddInfo]:
+    """A new state of `archive` with the elites of all the others, and what happened to each, in the order of ids.
 
-    The order of the arguments does not matter, nor that of rows: ties go to the smaller id, and where two runs gave the
-    same id to different things, to the one whose bytes come first. What is in several of them counts once. Thresholds
-    of a soft rule start afresh. To go on with a state, `archive.add(state, elites)` is enough.
+    Neither the order of the arguments nor that of their rows matters: ties go to the smaller id, and if two runs gave
+    one id to different elites, to the one whose bytes are smaller. An elite that is in several archives counts once.
+    Acceptance thresholds start at their initial value. `archive.add(state, elites)` adds to an existing state instead.
 
-    Raises `ShapeError` unless all have payloads of one structure, shape and dtype, and descriptors of the archive's.
+    Raises `ShapeError` unless all payloads have the same structure, shapes and dtypes, and descriptors fit the archive.
+
+    >>> from poet.archives import GridConfig, entries
+    >>> archive = GridConfig(shape=(4,)).make([(0, 1)])
+    >>> batch = entries(jax.numpy.zeros((1, 2)), jax.numpy.ones(1), jax.numpy.full((1, 1), 0.3))
+    >>> state, info = merge(archive, batch, batch._replace(descriptor=batch.descriptor + 0.5))
+    >>> archive.elites(state).valid.tolist()
+    [False, True, False, True]
     """
-    hosts = [jax.device_get(each) for each in (elites, *others)]
+    on_host = [jax.device_get(each) for each in (elites, *others)]
     try:
-        every = jax.tree.map(lambda *leaves: np.concatenate([*leaves]), *hosts)
+        combined = jax.tree.map(lambda *leaves: np.concatenate([*leaves]), *on_host)
     except ValueError as err:
-        raise ShapeError(f"expected archives of the same kind of elites, to be merged into one: {err}") from err
-    keys = {}
-    leaves = jax.tree.leaves(every)
-    for row in np.flatnonzero(every.valid):
-        keys[(*every.id[row].tolist(), b"".join(leaf[row].tobytes() for leaf in leaves))] = row
-    chosen = [keys[key] for key in sorted(keys)] or [0]  # where there is no elite at all, a row that is not valid
-    state = archive.init(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), every.payload))
-    return jax.jit(archive.add)(state, jax.tree.map(lambda leaf: leaf[np.array(chosen)], every))
+        raise ShapeError(f"expected elites with the same kind of payload in all archives to be merged: {err}") from err
+    row_of = {}
+    leaves = jax.tree.leaves(combined)
+    for row in np.flatnonzero(combined.valid):
+        row_of[(*combined.id[row].tolist(), b"".join(leaf[row].tobytes() for leaf in leaves))] = row
+    chosen = [row_of[identity] for identity in sorted(row_of)] or [0]  # without elites, a row that is not valid
+    state = archive.init(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), combined.payload))
+    return jax.jit(archive.add)(state, jax.tree.map(lambda leaf: leaf[np.array(chosen)], combined))
 
 
-def resize(archive: Archive, elites: Entries) -> tuple[PyTree, AddInfo]:
-    """A new state of `archive` with the elites of another one put in again by descriptor, and what became of them.
+def resize(archive: Archive[StateT], elites: Entries) -> tuple[StateT, AddInfo]:
+    """A new state of `archive` with the elites of another archive, inserted by descriptor, and what happened to each.
 
-    Where several meet in one cell the fittest stays: a coarser archive holds fewer. Beyond the bounds of `archive` its
-    own rule holds, counted in `AddInfo`.
-    Raises `ShapeError` where descriptors are not the archive's.
+    If several elites fall into one cell, the fittest is stored: a coarser archive holds fewer elites. Descriptors
+    outside the bounds of `archive` are clipped or rejected as it defines, and counted in `AddInfo`.
+    Raises `ShapeError` where descriptors do not fit the archive.
+
+    >>> from poet.archives import GridConfig, entries
+    >>> batch = entries(jax.numpy.zeros((2, 2)), jax.numpy.array([1.0, 3.0]), jax.numpy.array([[0.3], [0.8]]))
+    >>> archive = GridConfig(shape=(1,)).make([(0, 1)])
+    >>> state, info = resize(archive, batch)
+    >>> archive.elites(state).fitness.tolist()
+    [3.0]
     """
     return merge(archive, elites)
 
 
 def diff(spec: Spec, a: Any, b: Any) -> Diff:
-    """How two archives of one spec differ, given as rows or columns; of cells with several elites the best one counts.
+    """The differences of two archives of one spec, given as rows or columns; the best elite of a cell counts.
 
-    Raises `ConfigError` for an unstructured archive, which has no cells.
+    Raises `ConfigError` for an archive without cells.
+
+    >>> from poet.archives.layout import layout
+    >>> spec = {"id": "grid", "shape": [3], "bounds": [[0, 1]], "layout": layout(3, "grid")}
+    >>> a = {"cell": np.array([0, 1]), "fitness": np.array([5.0, 2.0])}
+    >>> b = {"cell": np.array([1, 2]), "fitness": np.array([3.0, 1.0])}
+    >>> found = diff(spec, a, b)
+    >>> found.only_a.tolist(), found.only_b.tolist(), found.better_b.tolist(), found.qd_score
+    ([0], [2], [1], 3.0)
     """
-    if spec.get("kind") == "unstructured":
-        raise ConfigError("unstructured archives have no cells to compare: `resize` both to a grid, and diff those")
-    (fit_a, in_a), (fit_b, in_b) = (best_of_cells(spec, jax.device_get(each)) for each in (a, b))
-    both = in_a & in_b
-    cells = (in_a & ~in_b, in_b & ~in_a, both & (fit_a > fit_b), both & (fit_b > fit_a), both & (fit_a == fit_b))
-    return Diff._make([*map(np.flatnonzero, cells), math.fsum([*fit_a, *-fit_b])])
+    if geometry(spec) == "points":
+        raise ConfigError(
+            f"archive {spec.get('id')!r} has no cells to compare: `resize` both archives to a grid, and compare those"
+        )
+    (fitness_a, filled_a), (fitness_b, filled_b) = (best_of_cells(spec, jax.device_get(each)) for each in (a, b))
+    both = filled_a & filled_b
+    cells = (
+        filled_a & ~filled_b,
+        filled_b & ~filled_a,
+        both & (fitness_a > fitness_b),
+        both & (fitness_b > fitness_a),
+        both & (fitness_a == fitness_b),
+    )
+    return Diff._make([*map(np.flatnonzero, cells), math.fsum([*fitness_a, *-fitness_b])])

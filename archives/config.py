@@ -1,86 +1,266 @@
-"""Options of archives; imports no jax. An archive's `spec` is these with its bounds, and makes it anew."""
+"""Config classes of archives and their registry; imports no jax.
+
+Derive a frozen dataclass from `ArchiveConfig`; in a separate package it is found by an entry point in the group
+`poet.archives`.
+"""
+
+from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from poet.errors import ConfigError, unknown
+from poet.archives.layout import grid_layout, layout
+from poet.errors import ConfigError, ContractError, unknown
+from poet.registry import PluginConfig, Registry
 
 if TYPE_CHECKING:
     from poet.archives.base import Archive
+    from poet.archives.thresholds import ThresholdRule
 
-# kind -> the options of its factory besides bounds
-KINDS = {
-    "grid": ("shape", "out_of_bounds", "soft"),
-    "cvt": ("num_cells", "seed", "out_of_bounds", "soft"),
-    "unstructured": ("capacity", "threshold", "out_of_bounds"),
-    "pareto": ("shape", "front", "num_objectives", "out_of_bounds"),
-}
+OutOfBounds = Literal["clip", "reject"]
+Bounds = Sequence[Sequence[float]]  # (low, high) of each coordinate of the descriptor
 
 
 @dataclasses.dataclass(frozen=True)
-class ArchiveConfig:
-    """An archive for descriptors whose bounds the problem knows. Each kind looks at its own options alone."""
+class ArchiveConfig(PluginConfig):
+    """Base of the configs of archives: the options of an archive without the bounds, which the problem provides.
 
-    kind: Literal["grid", "cvt", "unstructured", "pareto"] = "grid"
-    shape: tuple[int, ...] = (100, 100)  # grid, pareto: cells along each coordinate; one number for all of them
-    num_cells: int = 10_000  # cvt
-    seed: int = 0  # cvt: of the centroids
-    capacity: int = 10_000  # unstructured
-    threshold: float = 0.05  # unstructured: elites lie at least this far apart
-    front: int = 8  # pareto: elites in a cell at most
-    num_objectives: int = 2  # pareto: as many as the problem has
-    out_of_bounds: Literal["clip", "reject"] = "clip"
-    learning_rate: float | None = None  # grid, cvt: of the soft acceptance rule; None for the plain one
-    threshold_min: float = 0.0  # where the soft rule's thresholds start
+    Subclasses set `id`, add fields with defaults, and define `spec` and `from_spec`.
+    """
+
+    def spec(self, bounds: Bounds) -> dict[str, Any]:
+        """The JSON-ready spec of the archive for descriptors within `bounds`; see `poet.archives.layout`.
+
+        Raises `ConfigError` where the options do not fit the bounds.
+        """
+        raise ContractError(f"{type(self).__name__} must define spec(self, bounds) -> dict")
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Archive:
+        """The archive of a spec, which is from `spec` or from an `Archive`; "id" and "layout" in it change nothing.
+
+        Import jax here, not at the top of the module that holds the config.
+        Raises `ConfigError` for unknown, missing or impossible options.
+        """
+        raise ContractError(f"{cls.__name__} must define from_spec(cls, spec) -> Archive")
+
+    def make(self, bounds: Bounds) -> Archive:
+        """The archive with these options for descriptors within `bounds`: (low, high) of each of the D coordinates.
+
+        Raises `ConfigError` where options and bounds are impossible.
+
+        >>> archive = GridConfig(shape=(20, 20)).make([(-1, 1), (-1, 1)])
+        >>> archive.spec["layout"]
+        {'cells': 400, 'rows_per_cell': 1, 'geometry': 'grid'}
+        """
+        return self.from_spec(self.spec(bounds))
+
+
+@dataclasses.dataclass(frozen=True)
+class GridConfig(ArchiveConfig):
+    """A grid of equal cells, one elite per cell."""
+
+    id: ClassVar[str] = "grid"
+
+    shape: tuple[int, ...] = (100, 100)  # cells along each coordinate; a single number applies to all coordinates
+    out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
+    learning_rate: float | None = None  # of the acceptance thresholds of CMA-MAE; None for no thresholds
+    threshold_min: float = 0.0  # initial value of the acceptance thresholds
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise unknown("archive.kind", self.kind, KINDS)
-        if not self.shape or min(self.shape) < 1:
-            raise ConfigError(f"archive.shape expects at least one number of cells, each at least 1, got {self.shape}")
-        for name in ("num_cells", "capacity", "front", "num_objectives"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"archive.{name} expects at least 1, got {getattr(self, name)}")
+        _check_shape(self.shape)
 
-    def spec(self, bounds: Sequence[Sequence[float]]) -> dict[str, Any]:
-        """What `poet.archives.make` needs. Raises `ConfigError` where the shape does not fit the bounds."""
-        shape = self.shape * len(bounds) if len(self.shape) == 1 else self.shape
-        if "shape" in KINDS[self.kind] and len(shape) != len(bounds):
-            raise ConfigError(
-                f"archive.shape {self.shape} is for {len(shape)} coordinates, but descriptors have {len(bounds)}"
-            )
-        soft = None
-        if self.learning_rate is not None:
-            soft = {"threshold_min": self.threshold_min, "learning_rate": self.learning_rate}
-        options = {**dataclasses.asdict(self), "shape": list(shape), "soft": soft}
-        chosen = {name: options[name] for name in KINDS[self.kind]}
-        return {"kind": self.kind, "bounds": [list(map(float, pair)) for pair in bounds], **chosen}
+    def spec(self, bounds: Bounds) -> dict[str, Any]:
+        """The spec of the grid. Raises `ConfigError` where the shape has another number of coordinates."""
+        shape = _shape_for(self.shape, bounds)
+        return {
+            "id": self.id,
+            "shape": shape,
+            "bounds": _pairs(bounds),
+            "out_of_bounds": self.out_of_bounds,
+            "thresholds": _thresholds(self.learning_rate, self.threshold_min),
+            "layout": grid_layout(shape),
+        }
 
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Archive:
+        """The grid of a spec. Raises `ConfigError` for unknown, missing or impossible options."""
+        from poet.archives.grid import grid
 
-def make(spec: Mapping[str, Any]) -> "Archive":
-    """The archive of a spec. Raises `ConfigError` for an unknown kind or impossible options."""
-    options = dict(spec)
-    kind = options.pop("kind", None)
-    if kind not in KINDS:
-        raise unknown("kind of archive", str(kind), KINDS)
-    factory = getattr(importlib.import_module(f"poet.archives.{kind}"), kind)
-    if options.get("soft") is not None:
-        from poet.archives.soft import SoftRule
-
-        _check_options("soft", SoftRule, options["soft"])
-        options["soft"] = SoftRule(**options["soft"])
-    _check_options(kind, factory, options)
-    return factory(**options)
+        return _call(cls.id, grid, spec, thresholds=_threshold_rule(spec))
 
 
-def _check_options(what: str, factory: Callable, options: Mapping[str, Any]) -> None:
-    known = inspect.signature(factory).parameters
+@dataclasses.dataclass(frozen=True)
+class CVTConfig(ArchiveConfig):
+    """Cells around evenly spread centroids, one elite per cell."""
+
+    id: ClassVar[str] = "cvt"
+
+    num_cells: int = 10_000  # number of cells
+    seed: int = 0  # random seed of the centroids
+    out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
+    learning_rate: float | None = None  # of the acceptance thresholds of CMA-MAE; None for no thresholds
+    threshold_min: float = 0.0  # initial value of the acceptance thresholds
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "num_cells")
+
+    def spec(self, bounds: Bounds) -> dict[str, Any]:
+        """The spec of the archive; its centroids follow from the seed."""
+        return {
+            "id": self.id,
+            "num_cells": self.num_cells,
+            "bounds": _pairs(bounds),
+            "seed": self.seed,
+            "out_of_bounds": self.out_of_bounds,
+            "thresholds": _thresholds(self.learning_rate, self.threshold_min),
+            "layout": layout(self.num_cells, "centroids"),
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Archive:
+        """The archive of a spec. Raises `ConfigError` for unknown, missing or impossible options."""
+        from poet.archives.cvt import cvt
+
+        return _call(cls.id, cvt, spec, thresholds=_threshold_rule(spec))
+
+
+@dataclasses.dataclass(frozen=True)
+class UnstructuredConfig(ArchiveConfig):
+    """Elites with a minimum distance between them, without cells."""
+
+    id: ClassVar[str] = "unstructured"
+
+    capacity: int = 10_000  # maximum number of elites
+    threshold: float = 0.05  # minimum distance between two elites
+    out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "capacity")
+
+    def spec(self, bounds: Bounds) -> dict[str, Any]:
+        """The spec of the archive."""
+        return {
+            "id": self.id,
+            "capacity": self.capacity,
+            "bounds": _pairs(bounds),
+            "threshold": self.threshold,
+            "out_of_bounds": self.out_of_bounds,
+            "layout": layout(self.capacity, "points"),
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Archive:
+        """The archive of a spec. Raises `ConfigError` for unknown, missing or impossible options."""
+        from poet.archives.unstructured import unstructured
+
+        return _call(cls.id, unstructured, spec)
+
+
+@dataclasses.dataclass(frozen=True)
+class ParetoConfig(ArchiveConfig):
+    """A grid of equal cells, a Pareto front of several objectives in each cell."""
+
+    id: ClassVar[str] = "pareto"
+
+    shape: tuple[int, ...] = (100, 100)  # cells along each coordinate; a single number applies to all coordinates
+    front: int = 8  # maximum number of elites in a cell
+    num_objectives: int = 2  # the number that the problem has
+    out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
+
+    def __post_init__(self) -> None:
+        _check_shape(self.shape)
+        _check_positive(self, "front", "num_objectives")
+
+    def spec(self, bounds: Bounds) -> dict[str, Any]:
+        """The spec of the archive. Raises `ConfigError` where the shape has another number of coordinates."""
+        shape = _shape_for(self.shape, bounds)
+        return {
+            "id": self.id,
+            "shape": shape,
+            "bounds": _pairs(bounds),
+            "front": self.front,
+            "num_objectives": self.num_objectives,
+            "out_of_bounds": self.out_of_bounds,
+            "layout": grid_layout(shape, self.front),
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Archive:
+        """The archive of a spec. Raises `ConfigError` for unknown, missing or impossible options."""
+        from poet.archives.pareto import pareto
+
+        return _call(cls.id, pareto, spec)
+
+
+archives: Registry[type[ArchiveConfig]] = Registry("archive", ArchiveConfig)
+
+
+def make(spec: Mapping[str, Any]) -> Archive:
+    """The archive of a spec: its "id" names the config class, of this project or of another package.
+
+    Raises `ConfigError` for an unknown id and for unknown, missing or impossible options.
+
+    >>> archive = make({"id": "grid", "shape": [20, 20], "bounds": [[-1, 1], [-1, 1]]})
+    >>> make(archive.spec).spec == archive.spec
+    True
+    """
+    id = spec.get("id")
+    if not isinstance(id, str):
+        raise ConfigError(f"expected a spec with the id of an archive, as in 'grid'; got id {id!r}")
+    return archives.get(id).from_spec(spec)
+
+
+def _check_positive(config: ArchiveConfig, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ConfigError(f"archive.{name} expects at least 1, got {getattr(config, name)}")
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if not shape or min(shape) < 1:
+        raise ConfigError(f"archive.shape expects one or more numbers of cells, each at least 1, got {shape}")
+
+
+def _shape_for(shape: tuple[int, ...], bounds: Bounds) -> list[int]:
+    cells = list(shape) * len(bounds) if len(shape) == 1 else list(shape)
+    if len(cells) != len(bounds):
+        raise ConfigError(f"archive.shape {shape} is for {len(cells)} coordinates, but descriptors have {len(bounds)}")
+    return cells
+
+
+def _pairs(bounds: Bounds) -> list[list[float]]:
+    return [list(map(float, pair)) for pair in bounds]
+
+
+def _thresholds(learning_rate: float | None, threshold_min: float) -> dict[str, float] | None:
+    """The "thresholds" of a spec."""
+    return None if learning_rate is None else {"threshold_min": threshold_min, "learning_rate": learning_rate}
+
+
+def _threshold_rule(spec: Mapping[str, Any]) -> ThresholdRule | None:
+    if spec.get("thresholds") is None:
+        return None
+    from poet.archives.thresholds import ThresholdRule
+
+    _check_options("thresholds", ThresholdRule, spec["thresholds"])
+    return ThresholdRule(**spec["thresholds"])
+
+
+def _call(id: str, factory: Callable[..., Archive], spec: Mapping[str, Any], **parsed: Any) -> Archive:
+    """What a factory makes of the options in a spec; `parsed` replaces options that JSON cannot hold."""
+    options = {name: value for name, value in spec.items() if name not in ("id", "layout")}
+    _check_options(id, factory, options)
+    return factory(**{**options, **parsed})
+
+
+def _check_options(owner: str, factory: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(factory).parameters
     for name in options:
-        if name not in known:
-            raise unknown(f"option of {what}", name, known)
-    missing = [name for name, each in known.items() if each.default is each.empty and name not in options]
+        if name not in parameters:
+            raise unknown(f"option of {owner}", name, parameters)
+    missing = [name for name, each in parameters.items() if each.default is each.empty and name not in options]
     if missing:
-        raise ConfigError(f"{what} needs {', '.join(missing)} too, got {', '.join(options) or 'nothing'}")
+        raise ConfigError(f"{owner} needs {', '.join(missing)}; got only {', '.join(options) or 'nothing'}")

@@ -1,5 +1,7 @@
-"""Cells around centroids that fill the descriptor space evenly, however many coordinates it has (Vassiliades,
-Chatzilygeroudis and Mouret 2016, arXiv 1610.05729).
+"""Cells around centroids that are spread evenly over the descriptor space, in any number of dimensions (CVT-MAP-Elites:
+Vassiliades, Chatzilygeroudis and Mouret 2016, arXiv 1610.05729).
+
+Axes: C cells, D descriptor, B batch.
 """
 
 from collections.abc import Sequence
@@ -11,10 +13,12 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 
 from poet.archives.base import Archive
-from poet.archives.bounds import OutOfBounds, check_bounds
-from poet.archives.centroids import Index, cvt_centroids, index_of, nearest
-from poet.archives.soft import SoftRule, check_rule
-from poet.archives.tessellation import tessellation
+from poet.archives.bounds import check_bounds
+from poet.archives.centroids import CentroidIndex, build_index, cvt_centroids, nearest_cell
+from poet.archives.config import OutOfBounds
+from poet.archives.layout import layout
+from poet.archives.tessellation import TessellationState, tessellation
+from poet.archives.thresholds import ThresholdRule, check_threshold_rule
 from poet.errors import ConfigError, ShapeError
 
 
@@ -26,58 +30,68 @@ def cvt(
     samples: int = 100_000,
     centroids: ArrayLike | None = None,
     out_of_bounds: OutOfBounds = "clip",
-    soft: SoftRule | None = None,
-) -> Archive:
-    """An archive whose cell c is what lies nearest to centroid c; centroids and their index are leaves of its state.
+    thresholds: ThresholdRule | None = None,
+) -> Archive[TessellationState]:
+    """An archive whose cell c is the region nearest to centroid c; centroids and their index are leaves of its state.
 
     Args:
       num_cells: C.
       bounds: (low, high) of each of the D coordinates.
-      seed: of the samples; what the centroids are depends on it, the bounds and both numbers alone.
-      samples: uniform ones, whose k-means the centroids are; more give cells that are more even in size.
-      centroids: your own [C, D], instead of those; they become part of the spec.
-      out_of_bounds: move descriptors beyond the bounds to them, or reject their entries; counted either way.
-      soft: the acceptance rule of CMA-MAE; costs a sort of each batch.
+      seed: of the samples; the centroids depend on the seed, the bounds and both numbers only.
+      samples: number of uniform samples whose k-means are the centroids; more samples give more even cells.
+      centroids: user-defined centroids [C, D] instead; they become part of the spec.
+      out_of_bounds: move descriptors outside the bounds to the bounds, or reject their entries; counted in both cases.
+      thresholds: the acceptance thresholds of CMA-MAE; they require a sort of each batch.
 
-    Raises `ConfigError` or `ShapeError` for bounds, numbers or centroids that cannot be.
+    Raises `ConfigError` or `ShapeError` for impossible bounds, numbers or centroids.
+
+    >>> from poet.archives import entries
+    >>> archive = cvt(3, [(0, 1)], centroids=[[0.1], [0.5], [0.8]])
+    >>> batch = entries(jnp.zeros((2, 10)), jnp.array([1.0, 2.0]), jnp.array([[0.0], [0.9]]))
+    >>> state, info = jax.jit(archive.add)(archive.init(jnp.zeros(10)), batch)
+    >>> info.cell.tolist()
+    [0, 2]
     """
     low, high = check_bounds(bounds, out_of_bounds)
     if centroids is None:
         chosen = cvt_centroids(num_cells, bounds, seed=seed, samples=samples)
     else:
-        chosen = _check(np.asarray(centroids, np.float32), num_cells, low, high)
-    index = index_of(chosen, low, high)
+        chosen = _check_centroids(np.asarray(centroids, np.float32), num_cells, low, high)
+    index = build_index(chosen, low, high)
 
-    def find(index: Index, descriptor: Float[Array, "B D"]) -> Int[Array, "B"]:
-        return nearest(index, descriptor, low, high)
+    def find_cell(index: CentroidIndex, descriptor: Float[Array, "B D"]) -> Int[Array, "B"]:
+        return nearest_cell(index, descriptor, low, high)
 
-    def own_index() -> Index:
-        # A copy for every state: to donate one state would take a shared index away from all others.
+    def copy_index() -> CentroidIndex:
+        # Each state has a copy: donating a state would delete an index that all states share.
         return jax.tree.map(jnp.array, index)
 
     spec = {
-        "kind": "cvt",
+        "id": "cvt",
         "num_cells": num_cells,
         "bounds": [[float(l), float(h)] for l, h in zip(low, high)],
         "seed": seed,
         "samples": samples,
         "centroids": None if centroids is None else chosen.tolist(),
         "out_of_bounds": out_of_bounds,
-        "soft": None if soft is None else check_rule(soft)._asdict(),
+        "thresholds": None if thresholds is None else check_threshold_rule(thresholds)._asdict(),
+        "layout": layout(num_cells, "centroids"),
     }
-    return tessellation(num_cells, low, high, find, own_index, out_of_bounds=out_of_bounds, soft=soft, spec=spec)
+    return tessellation(
+        num_cells, low, high, find_cell, copy_index, out_of_bounds=out_of_bounds, thresholds=thresholds, spec=spec
+    )
 
 
-def _check(
+def _check_centroids(
     centroids: Float[np.ndarray, "C D"], num_cells: int, low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"]
 ) -> Float[np.ndarray, "C D"]:
     if centroids.shape != (num_cells, len(low)) or not num_cells:
         raise ShapeError(
-            f"expected centroids [{num_cells}, {len(low)}], one row for each cell and a number for each coordinate; "
+            f"expected centroids [{num_cells}, {len(low)}], a row for each cell and a number for each coordinate; "
             f"got {list(centroids.shape)}"
         )
     if not ((centroids >= low) & (centroids <= high)).all():
-        raise ConfigError("centroids expects points within the bounds, got some beyond: widen the bounds")
+        raise ConfigError("centroids expects points within the bounds, got points outside: widen the bounds")
     if len(np.unique(centroids, axis=0)) < num_cells:
-        raise ConfigError("centroids expects distinct points, got some twice: nothing could ever be nearest to both")
+        raise ConfigError("centroids expects distinct points, got duplicates: one of two equal cells would stay empty")
     return centroids

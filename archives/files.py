@@ -1,4 +1,4 @@
-"""Columns of elites (`poet.archives.table.columns`) as a pandas frame, a parquet file, JSON; needs no jax.
+"""Columns of elites (`poet.archives.table.columns`) as a pandas frame, a parquet file or JSON; needs no jax.
 
 Axes: M elites.
 """
@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     import pandas
 
 Columns = Mapping[str, np.ndarray]
-KEY = b"poet"  # where parquet keeps what is not a column
+METADATA_KEY = b"poet"  # of the parquet metadata that holds the shapes of columns and `meta`
 
 
 def frame(columns: Columns) -> "pandas.DataFrame":
-    """One row an elite; a column of several numbers becomes several: "descriptor_0", "parents_1_0".
+    """One row per elite; a column of arrays becomes several columns: "descriptor_0", "parents_1_0".
 
     Raises `ConfigError` if pandas is not installed.
+
+    >>> list(frame({"fitness": np.zeros(3), "descriptor": np.zeros((3, 2))}))
+    ['fitness', 'descriptor_0', 'descriptor_1']
     """
-    pandas = _need("pandas")
+    pandas = _import_optional("pandas")
     flat = {}
     for name, column in columns.items():
         for index in np.ndindex(column.shape[1:]):
@@ -35,19 +38,27 @@ def frame(columns: Columns) -> "pandas.DataFrame":
 
 
 def write_parquet(path: str | os.PathLike[str], meta: Mapping[str, Any], columns: Columns) -> None:
-    """Write columns with `meta` (JSON-ready; its "spec" is that of the archive) beside them.
+    """Write columns and `meta` (JSON-ready; its "spec" is that of the archive) to a parquet file, atomically.
 
-    A column of several numbers becomes one of fixed-size lists, in C order. The file appears whole or not at all.
+    A column of arrays becomes a column of fixed-size lists, in C order.
     Raises `ConfigError` if pyarrow is not installed.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "archive.parquet")
+    >>> write_parquet(path, {"iteration": 100}, {"fitness": np.arange(3.0)})
+    >>> meta, columns = read_parquet(path)
+    >>> meta, columns["fitness"].tolist()
+    ({'iteration': 100}, [0.0, 1.0, 2.0])
     """
-    pyarrow, parquet = _need("pyarrow"), _need("pyarrow.parquet")
+    pyarrow, parquet = _import_optional("pyarrow"), _import_optional("pyarrow.parquet")
     shapes = {name: column.shape[1:] for name, column in columns.items()}
     arrays = {}
     for name, column in columns.items():
         values = pyarrow.array(column.ravel())
         width = int(np.prod(column.shape[1:]))
         arrays[name] = pyarrow.FixedSizeListArray.from_arrays(values, width) if shapes[name] else values
-    table = pyarrow.table(arrays).replace_schema_metadata({KEY: json.dumps({"meta": meta, "shapes": shapes})})
+    header = {METADATA_KEY: json.dumps({"meta": meta, "shapes": shapes})}
+    table = pyarrow.table(arrays).replace_schema_metadata(header)
     path = Path(path)
     part = path.with_name(path.name + ".part")
     parquet.write_table(table, part)
@@ -55,36 +66,44 @@ def write_parquet(path: str | os.PathLike[str], meta: Mapping[str, Any], columns
 
 
 def read_parquet(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Meta data and columns of a file of `write_parquet`, bit for bit.
+    """Meta data and columns of a file, as `write_parquet` received them, bit for bit; for an example see there.
 
-    Raises `ConfigError` if the file is another's, or pyarrow is not installed.
+    Raises `ConfigError` if another program wrote the file, or pyarrow is not installed.
     """
-    table = _need("pyarrow.parquet").read_table(path)
-    kept = (table.schema.metadata or {}).get(KEY)
-    if kept is None:
-        raise ConfigError(f"{path} was not written by write_parquet: it names no archive; read it with pandas")
-    about = json.loads(kept)
+    table = _import_optional("pyarrow.parquet").read_table(path)
+    text = (table.schema.metadata or {}).get(METADATA_KEY)
+    if text is None:
+        raise ConfigError(f"{path} was not written by write_parquet, so its archive is unknown: read it with pandas")
+    header = json.loads(text)
     columns = {}
-    for name, shape in about["shapes"].items():
+    for name, shape in header["shapes"].items():
         column = table[name].combine_chunks()
         values = column.flatten() if shape else column
         columns[name] = values.to_numpy(zero_copy_only=False).reshape(len(table), *shape).copy()
-    return about["meta"], columns
+    return header["meta"], columns
 
 
 def to_json(meta: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
-    """Columns and meta data, ready for `json.dumps(..., allow_nan=False)`; NaN and infinity become their names."""
+    """Columns and meta data, ready for `json.dumps(..., allow_nan=False)`; NaN and infinity become strings.
+
+    >>> to_json({}, {"fitness": np.array([1.5, np.nan])})["columns"]
+    {'fitness': {'dtype': 'float64', 'shape': [2], 'values': [1.5, 'nan']}}
+    """
     return {
         "meta": dict(meta),
         "columns": {
-            name: {"dtype": column.dtype.name, "shape": list(column.shape), "values": _plain(column)}
+            name: {"dtype": column.dtype.name, "shape": list(column.shape), "values": _json_values(column)}
             for name, column in columns.items()
         },
     }
 
 
 def from_json(data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Inverse of `to_json`, bit for bit. Raises `ConfigError` where something is missing."""
+    """Inverse of `to_json`, bit for bit. Raises `ConfigError` where something is missing.
+
+    >>> from_json(to_json({}, {"fitness": np.array([1.5, np.nan])}))
+    ({}, {'fitness': array([1.5, nan])})
+    """
     try:
         columns = {
             name: np.asarray(column["values"], column["dtype"]).reshape(column["shape"])
@@ -92,17 +111,17 @@ def from_json(data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.nda
         }
         return dict(data["meta"]), columns
     except (KeyError, TypeError) as err:
-        raise ConfigError(f"expected an archive written by to_json, with meta and columns; {err!r} went wrong") from err
+        raise ConfigError(f"expected an archive written by to_json, with meta and columns; got error {err!r}") from err
 
 
-def _plain(column: np.ndarray) -> list[Any]:
+def _json_values(column: np.ndarray) -> list[Any]:
     values = column.ravel().tolist()
     if np.isfinite(column).all():
         return values
     return [value if np.isfinite(value) else str(value) for value in values]
 
 
-def _need(name: str) -> Any:
+def _import_optional(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as err:

@@ -1,4 +1,7 @@
-"""A grid of equal cells over the descriptor space (Mouret and Clune 2015, arXiv 1504.04909)."""
+"""A grid of equal cells over the descriptor space (MAP-Elites: Mouret and Clune 2015, arXiv 1504.04909).
+
+Axes: C cells, D descriptor, B batch.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,9 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from poet.archives.base import Archive
-from poet.archives.bounds import OutOfBounds, check_bounds
-from poet.archives.soft import SoftRule, check_rule
-from poet.archives.tessellation import tessellation
+from poet.archives.bounds import check_bounds
+from poet.archives.config import OutOfBounds
+from poet.archives.layout import grid_layout
+from poet.archives.tessellation import TessellationState, tessellation
+from poet.archives.thresholds import ThresholdRule, check_threshold_rule
 from poet.errors import ConfigError
 
 MAX_CELLS = 2**31 - 1
@@ -21,35 +26,44 @@ def grid(
     bounds: Sequence[Sequence[float]],
     *,
     out_of_bounds: OutOfBounds = "clip",
-    soft: SoftRule | None = None,
-) -> Archive:
-    """An archive of `shape` cells, the last coordinate running fastest; a cell's index is computed, not searched.
+    thresholds: ThresholdRule | None = None,
+) -> Archive[TessellationState]:
+    """An archive of `shape` equal cells; the cell of a descriptor is computed without a search.
 
     Args:
-      shape: cells along each of the D coordinates.
+      shape: cells along each of the D coordinates; the last coordinate varies fastest.
       bounds: (low, high) of each coordinate.
-      out_of_bounds: move descriptors beyond the bounds to them, or reject their entries; counted either way.
-      soft: the acceptance rule of CMA-MAE; costs a sort of each batch.
+      out_of_bounds: move descriptors outside the bounds to the bounds, or reject their entries; counted in both cases.
+      thresholds: the acceptance thresholds of CMA-MAE; they require a sort of each batch.
 
-    Raises `ConfigError` for bounds or a shape that cannot be.
+    Raises `ConfigError` for impossible bounds or an impossible shape.
+
+    >>> import jax
+    >>> from poet.archives import entries
+    >>> archive = grid((2, 3), [(-1, 1), (0, 3)])
+    >>> batch = entries(jnp.zeros((2, 10)), jnp.array([1.0, 2.0]), jnp.array([[-0.5, 2.5], [0.5, 0.5]]))
+    >>> state, info = jax.jit(archive.add)(archive.init(jnp.zeros(10)), batch)
+    >>> info.cell.tolist()
+    [2, 3]
     """
     low, high = check_bounds(bounds, out_of_bounds)
-    num_cells, find = equal_cells(shape, low, high)
+    num_cells, find_cell = equal_cells(shape, low, high)
     spec = {
-        "kind": "grid",
+        "id": "grid",
         "shape": list(shape),
         "bounds": [[float(l), float(h)] for l, h in zip(low, high)],
         "out_of_bounds": out_of_bounds,
-        "soft": None if soft is None else check_rule(soft)._asdict(),
+        "thresholds": None if thresholds is None else check_threshold_rule(thresholds)._asdict(),
+        "layout": grid_layout(shape),
     }
     return tessellation(
         num_cells,
         low,
         high,
-        lambda _, descriptor: find(descriptor),
+        lambda _, descriptor: find_cell(descriptor),
         lambda: None,
         out_of_bounds=out_of_bounds,
-        soft=soft,
+        thresholds=thresholds,
         spec=spec,
     )
 
@@ -57,22 +71,22 @@ def grid(
 def equal_cells(
     shape: Sequence[int], low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"]
 ) -> tuple[int, Callable[[Float[Array, "B D"]], Int[Array, "B"]]]:
-    """How many cells `shape` makes, and what computes the cells of descriptors within the bounds.
+    """The number of cells, and a function that gives the cells of descriptors within the bounds.
 
-    Raises `ConfigError` for a shape that cannot be.
+    Raises `ConfigError` for an impossible shape.
     """
     if len(shape) != len(low) or min(shape) < 1:
         raise ConfigError(f"shape expects a number of cells, at least 1, for each of {len(low)} bounds, got {shape!r}")
     num_cells = math.prod(shape)
     if num_cells > MAX_CELLS:
-        raise ConfigError(f"shape {tuple(shape)} makes {num_cells} cells, more than {MAX_CELLS}")
+        raise ConfigError(f"shape {tuple(shape)} has {num_cells} cells, more than the maximum {MAX_CELLS}")
     scale = [cells / float(h - l) for cells, l, h in zip(shape, low, high)]
 
-    def find(descriptor: Float[Array, "B D"]) -> Int[Array, "B"]:
+    def find_cell(descriptor: Float[Array, "B D"]) -> Int[Array, "B"]:
         cell = jnp.zeros(descriptor.shape[0], jnp.int32)
         for d, cells in enumerate(shape):
-            place = jnp.floor((descriptor[:, d] - low[d]) * scale[d]).astype(jnp.int32)
-            cell = cells * cell + jnp.clip(place, 0, cells - 1)
+            position = jnp.floor((descriptor[:, d] - low[d]) * scale[d]).astype(jnp.int32)
+            cell = cells * cell + jnp.clip(position, 0, cells - 1)
         return cell
 
-    return num_cells, find
+    return num_cells, find_cell

@@ -1,42 +1,47 @@
-"""Cells that keep a small front of trade-offs each, for several objectives (MOME: Pierrot et al. 2022, arXiv
-2202.03057).
+"""A grid whose cells hold a Pareto front each, for several objectives (MOME: Pierrot et al. 2022, arXiv 2202.03057).
 
-An entry dominates another if it is at least as good in all objectives and better in one; of entries equal in all, that
-of smaller id does. What a cell's front dominates is turned away at once. The rest goes in one after the other, the
-greater sum of objectives first, of equals the smaller id, so that the order of a batch does not matter. Each throws out
-what it dominates. If the front was full, one goes: never the best in an objective, nor that of the greatest sum; of the
-rest the one closest to another, by the largest difference in any objective as a share of the front's reach in it; of
-several that of the smallest sum, of equals that of the largest id. So the best in an objective never falls, nor does
-the best sum.
+An entry dominates another if it is at least as good in all objectives and better in one; of two entries that are equal
+in all objectives, the one with the smaller id dominates.
 
-A batch costs a sort, and as many rounds as there are entries for one cell, at most, that its front does not dominate:
-all cells take in their next one side by side, with B x F^2 work and memory. Payloads are moved once, at the end.
+Entries that the front of their cell dominates are rejected first. The others are inserted one after another, the
+largest sum of objectives first and of equal sums the smaller id first, so that the order of a batch does not matter. An
+inserted entry removes the elites that it dominates. If the front then has F + 1 elites, one is removed: never the best
+in an objective, nor the one with the largest sum. Of the others it is the one that is closest to another elite, where
+the distance is the largest difference in any objective, relative to the extent of the front in that objective; of equal
+distances the one with the smaller sum, and of equal sums the one with the larger id. Neither the best value of an
+objective nor the best sum ever decreases.
 
-Axes: B batch, C cells, F places in a front, R = C x F rows, M objectives, D descriptor.
+A batch costs a sort, and at most as many rounds as there are entries for one cell that its front does not dominate. In
+a round every cell inserts its next entry, with B x F^2 work and memory. Payloads are moved once, at the end.
+
+Axes: B batch, C cells, F rows of a cell, R = C x F rows, M objectives, D descriptor.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from poet.archives.base import NOBODY, AddInfo, Archive, Counts, Entries, check_entries
-from poet.archives.bounds import OutOfBounds, check_bounds, sift
+from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries
+from poet.archives.bounds import check_bounds, validate_batch
+from poet.archives.config import OutOfBounds
 from poet.archives.grid import MAX_CELLS, equal_cells
-from poet.archives.layout import total
+from poet.archives.layout import NO_PARENT, grid_layout, total
 from poet.errors import ConfigError
 from poet.types import Key, PyTree
 
+ParetoState: TypeAlias = Entries  # all R rows; the occupied rows of a cell come first, the largest sum leading
+
 
 class _Front(NamedTuple):
-    """What decides about a cell, without payloads: those that are there first, the greatest sum first."""
+    """The elites of a cell without payloads: occupied places first, in descending order of the sum of objectives."""
 
-    fitness: Float[Array, "F M"]  # -inf where a place is free
+    fitness: Float[Array, "F M"]  # -inf in a free place
     id: UInt32[Array, "F 2"]
-    source: Int[Array, "F"]  # a row of the archive as it was, or R + its place in the batch, or R + B where free
+    source: Int[Array, "F"]  # a row of the archive before the batch; R + b for entry b of the batch; R + B if free
 
 
 def pareto(
@@ -46,175 +51,192 @@ def pareto(
     front: int = 8,
     num_objectives: int = 2,
     out_of_bounds: OutOfBounds = "clip",
-) -> Archive:
-    """A grid whose cells hold up to `front` elites each, none of which dominates another; its state is its rows.
+) -> Archive[ParetoState]:
+    """A grid whose cells hold up to `front` elites each, none of which dominates another.
 
     Args:
-      shape: cells along each of the D coordinates, the last one running fastest.
+      shape: cells along each of the D coordinates; the last coordinate varies fastest.
       bounds: (low, high) of each coordinate.
-      front: F, the rows of a cell; those taken come first, that of the greatest sum of objectives leading.
-      num_objectives: M; fitness is f32[B, M], or f32[B] for one objective, where a cell then holds one elite.
-      out_of_bounds: move descriptors beyond the bounds to them, or reject their entries; counted either way.
+      front: F, the number of rows of a cell.
+      num_objectives: M; fitness is f32[B, M], or f32[B] for one objective, where a cell holds one elite.
+      out_of_bounds: move descriptors outside the bounds to the bounds, or reject their entries; counted in both cases.
 
     Status is 2 where the cell was empty, 1 where its front does not dominate the entry, else 0. Improvement is the sum
-    of objectives against the cell's best sum. A place is a cell here: what is stored counts as added where its cell was
-    empty, of several each, and else as improved. Sampling draws a cell that has elites, then one of them.
+    of objectives minus the best sum of the cell. The place of an entry is its cell: all entries that are stored in a
+    cell that was empty are counted as added, the others that are stored as improved. Sampling draws a filled cell, then
+    one of its elites.
 
-    Raises `ConfigError` for options that cannot be: a front holds the best of each objective and of the sum, at least.
+    Raises `ConfigError` for impossible options; a front must have room for the best in each objective and in the sum.
+
+    >>> from poet.archives import entries
+    >>> archive = pareto((2,), [(0, 1)], front=3)
+    >>> objectives = jnp.array([[1.0, 3.0], [2.0, 2.0], [1.0, 1.0]])
+    >>> batch = entries(jnp.zeros((3, 10)), objectives, jnp.array([[0.1], [0.2], [0.3]]))
+    >>> state, info = jax.jit(archive.add)(archive.init(jnp.zeros(10)), batch)
+    >>> info.stored.tolist()
+    [True, True, False]
     """
     low, high = check_bounds(bounds, out_of_bounds)
-    num_cells, find = equal_cells(shape, low, high)
+    num_cells, find_cell = equal_cells(shape, low, high)
     if num_objectives < 1:
         raise ConfigError(f"pareto.num_objectives expects at least 1, got {num_objectives}")
     if front < num_objectives + 1:
         raise ConfigError(
             f"pareto.front expects at least {num_objectives + 1}, one more than objectives, got {front}: "
-            "the best of each objective and of their sum always stay"
+            "the best elite in each objective and the one with the best sum are never removed"
         )
     num_rows = num_cells * front
     if num_rows > MAX_CELLS:
-        raise ConfigError(f"{num_cells} cells of {front} make {num_rows} rows, more than {MAX_CELLS}")
+        raise ConfigError(f"{num_cells} cells of {front} have {num_rows} rows, more than the maximum {MAX_CELLS}")
 
-    def init(example: PyTree) -> Entries:
-        return _free(example, num_rows, len(low), num_objectives)
+    def init(example: PyTree, /) -> ParetoState:
+        return _free_rows(example, num_rows, len(low), num_objectives)
 
-    def add(state: Entries, entries: Entries) -> tuple[Entries, AddInfo]:
+    def add(state: ParetoState, entries: Entries, /) -> tuple[ParetoState, AddInfo]:
         check_entries(entries, state.payload, len(low), num_objectives)
-        batch, counts = sift(entries, low, high, out_of_bounds)
+        batch, counts = validate_batch(entries, low, high, out_of_bounds)
         size = batch.valid.shape[0]
-        nobody = num_rows + size
-        cell = jnp.where(batch.valid, find(batch.descriptor), num_cells)
+        no_source = num_rows + size
+        cell = jnp.where(batch.valid, find_cell(batch.descriptor), num_cells)
         rows = front * jnp.minimum(cell, num_cells - 1)[:, None] + jnp.arange(front)
-        fitness, old = (_objectives(each.fitness) for each in (batch, state))
-        before = _Front(old[rows], state.id[rows], jnp.where(state.valid[rows], rows, nobody))
+        fitness, old_fitness = (_as_objectives(each.fitness) for each in (batch, state))
+        before = _Front(old_fitness[rows], state.id[rows], jnp.where(state.valid[rows], rows, no_source))
 
-        hopeful = batch.valid & ~_dominates(before.fitness, before.id, fitness[:, None], batch.id[:, None]).any(1)
+        candidate = batch.valid & ~_dominates(before.fitness, before.id, fitness[:, None], batch.id[:, None]).any(1)
         empty = ~state.valid[rows[:, 0]]
-        bar = jnp.where(empty, 0.0, total(before.fitness[:, 0]))
+        reference = jnp.where(empty, 0.0, total(before.fitness[:, 0]))
 
-        # From here on entries stand in the order in which they go in, those of a cell side by side.
-        order = jnp.lexsort((batch.id[:, 1], batch.id[:, 0], -total(fitness), jnp.where(hopeful, cell, num_cells)))
+        # `queue` holds the entries in the order of insertion, those of one cell adjacent. Front i below belongs to the
+        # cell of queued entry i and is updated only where entry i is the first of its cell.
+        order = jnp.lexsort((batch.id[:, 1], batch.id[:, 0], -total(fitness), jnp.where(candidate, cell, num_cells)))
         queue = jax.tree.map(lambda leaf: leaf[order], _Front(fitness, batch.id, num_rows + jnp.arange(size)))
-        place = jnp.where(hopeful, cell, num_cells)[order]
-        here = jnp.arange(size)
-        leads = (place != jnp.roll(place, 1)) | (here == 0)
-        turn = here - lax.cummax(jnp.where(leads, here, 0))
-        leads &= place < num_cells
+        queue_cell = jnp.where(candidate, cell, num_cells)[order]
+        position = jnp.arange(size)
+        is_first = (queue_cell != jnp.roll(queue_cell, 1)) | (position == 0)
+        number_in_cell = position - lax.cummax(jnp.where(is_first, position, 0))
+        is_first &= queue_cell < num_cells
 
-        def take_next(carry: tuple[Int[Array, ""], _Front]) -> tuple[Int[Array, ""], _Front]:
+        def insert_next(carry: tuple[Int[Array, ""], _Front]) -> tuple[Int[Array, ""], _Front]:
             number, fronts = carry
-            next_one = jnp.minimum(here + number, size - 1)
-            mine = leads & (here + number < size) & (place[next_one] == place)
-            grown = jax.vmap(_take_in, (0, 0, None))(fronts, jax.tree.map(lambda leaf: leaf[next_one], queue), nobody)
-            return number + 1, jax.tree.map(lambda new, old: jnp.where(_along(mine, old), new, old), grown, fronts)
+            following = jnp.minimum(position + number, size - 1)
+            has_next = is_first & (position + number < size) & (queue_cell[following] == queue_cell)
+            entry = jax.tree.map(lambda leaf: leaf[following], queue)
+            inserted = jax.vmap(_insert, (0, 0, None))(fronts, entry, no_source)
+            return number + 1, jax.tree.map(
+                lambda new, old: jnp.where(_expand(has_next, old), new, old), inserted, fronts
+            )
 
-        rounds = jnp.max(jnp.where(place < num_cells, turn + 1, 0), initial=0)
+        num_rounds = jnp.max(jnp.where(queue_cell < num_cells, number_in_cell + 1, 0), initial=0)
         fronts = jax.tree.map(lambda leaf: leaf[order], before)
-        _, after = lax.while_loop(lambda carry: carry[0] < rounds, take_next, (jnp.int32(0), fronts))
+        _, after = lax.while_loop(lambda carry: carry[0] < num_rounds, insert_next, (jnp.int32(0), fronts))
 
-        source = jnp.where(leads[:, None], after.source, nobody)
+        source = jnp.where(is_first[:, None], after.source, no_source)
         stored = jnp.zeros(size + 1, bool).at[source - num_rows].set(True, mode="drop", wrap_negative_indices=False)
         stored = stored[:size]
-        row = jnp.where(leads[:, None], rows[order], num_rows)
-        free = _free(jax.tree.map(lambda leaf: leaf[0], state.payload), 1, len(low), num_objectives)
+        row = jnp.where(is_first[:, None], rows[order], num_rows)
+        free = _free_rows(jax.tree.map(lambda leaf: leaf[0], state.payload), 1, len(low), num_objectives)
 
-        def move(old: Array, new: Array, none: Array) -> Array:
-            arrived = jnp.concatenate([new, none])[jnp.maximum(after.source - num_rows, 0)]
-            stays = old[jnp.minimum(after.source, num_rows - 1)]
-            moved = jnp.where(_along(after.source < num_rows, stays), stays, arrived)
+        def move(old: Array, new: Array, free: Array) -> Array:
+            from_batch = jnp.concatenate([new, free])[jnp.maximum(after.source - num_rows, 0)]
+            from_archive = old[jnp.minimum(after.source, num_rows - 1)]
+            moved = jnp.where(_expand(after.source < num_rows, from_archive), from_archive, from_batch)
             return old.at[row].set(moved, mode="drop", unique_indices=True)
 
-        none, added = jnp.int32(0), stored & empty
+        zero, added = jnp.int32(0), stored & empty
         info = AddInfo(
-            status=jnp.where(hopeful, jnp.where(empty, 2, 1), 0),
-            improvement=jnp.where(batch.valid, total(fitness) - bar, -jnp.inf),
+            status=jnp.where(candidate, jnp.where(empty, 2, 1), 0),
+            improvement=jnp.where(batch.valid, total(fitness) - reference, -jnp.inf),
             stored=stored,
             added=added,
             cell=jnp.where(batch.valid, cell, -1),
             counts=Counts(
-                none, jnp.sum(added), jnp.sum(stored & ~added), jnp.sum(batch.valid & ~stored), none, none, none
+                zero, jnp.sum(added), jnp.sum(stored & ~added), jnp.sum(batch.valid & ~stored), zero, zero, zero
             )._replace(**counts),
         )
         return jax.tree.map(move, state, batch, free), info
 
-    def sample(key: Key, state: Entries, num: int) -> Entries:
+    def sample(key: Key, state: ParetoState, num: int, /) -> Entries:
         sizes = state.valid.reshape(num_cells, front).sum(1)
-        upto = jnp.cumsum(sizes > 0)
+        cumulative = jnp.cumsum(sizes > 0)
 
         def draw() -> Int[Array, "num"]:
-            nth = jax.random.randint(jax.random.fold_in(key, 0), (num,), 0, upto[-1])
-            cell = jnp.searchsorted(upto, nth, side="right", method="scan_unrolled")
+            nth = jax.random.randint(jax.random.fold_in(key, 0), (num,), 0, cumulative[-1])
+            cell = jnp.searchsorted(cumulative, nth, side="right", method="scan_unrolled")
             return front * cell + jax.random.randint(jax.random.fold_in(key, 1), (num,), 0, sizes[cell])
 
-        # A branch also keeps XLA from drawing a row anew for each of its numbers that is gathered.
-        row = lax.cond(upto[-1] > 0, draw, lambda: jnp.zeros(num, jnp.int32))
+        # The branch also keeps XLA from recomputing the draw of a row for every element that is gathered from the row.
+        row = lax.cond(cumulative[-1] > 0, draw, lambda: jnp.zeros(num, jnp.int32))
         return jax.tree.map(lambda leaf: leaf[row], state)
 
+    def elites(state: ParetoState, /) -> Entries:
+        return state
+
     spec = {
-        "kind": "pareto",
+        "id": "pareto",
         "shape": list(shape),
         "bounds": [[float(l), float(h)] for l, h in zip(low, high)],
         "front": front,
         "num_objectives": num_objectives,
         "out_of_bounds": out_of_bounds,
+        "layout": grid_layout(shape, front),
     }
-    return Archive(init, add, sample, lambda state: state, spec)
+    return Archive(init, add, sample, elites, spec)
 
 
-def _free(example: PyTree, num_rows: int, num_descriptors: int, num_objectives: int) -> Entries:
-    """Rows with nothing in them, for payloads like `example`."""
+def _free_rows(example: PyTree, num_rows: int, num_descriptors: int, num_objectives: int) -> Entries:
+    """Free rows for payloads like `example`."""
     objectives = () if num_objectives == 1 else (num_objectives,)
     return Entries(
         jax.tree.map(lambda leaf: jnp.zeros((num_rows, *jnp.shape(leaf)), jnp.result_type(leaf)), example),
         jnp.full((num_rows, *objectives), -jnp.inf, jnp.float32),
         jnp.zeros((num_rows, num_descriptors)),
-        jnp.full((num_rows, 2), NOBODY),
-        jnp.full((num_rows, 2, 2), NOBODY),
+        jnp.full((num_rows, 2), NO_PARENT),
+        jnp.full((num_rows, 2, 2), NO_PARENT),
         jnp.full(num_rows, -1, jnp.int32),
         jnp.zeros(num_rows, bool),
     )
 
 
-def _take_in(front: _Front, entry: _Front, nobody: int) -> _Front:
-    """A front once `entry` was offered to it; `nobody` is the source of a free place."""
-    room = front.source.shape[0]
-    welcome = ~_dominates(front.fitness, front.id, entry.fitness, entry.id).any()
-    stays = (front.source != nobody) & ~(welcome & _dominates(entry.fitness, entry.id, front.fitness, front.id))
-    there = jnp.append(stays, welcome)
-    every = jax.tree.map(lambda old, new: jnp.concatenate([old, new[None]]), front, entry)
-    order = jnp.lexsort((every.id[:, 1], every.id[:, 0], -total(every.fitness), ~there))
-    every = _Front(
-        jnp.where(there[:, None], every.fitness, -jnp.inf)[order],
-        jnp.where(there[:, None], every.id, NOBODY)[order],
-        jnp.where(there, every.source, nobody)[order],
+def _insert(front: _Front, entry: _Front, no_source: int) -> _Front:
+    """The front of a cell after `entry` was offered to it; `no_source` marks a free place."""
+    num_places = front.source.shape[0]
+    accepted = ~_dominates(front.fitness, front.id, entry.fitness, entry.id).any()
+    kept = (front.source != no_source) & ~(accepted & _dominates(entry.fitness, entry.id, front.fitness, front.id))
+    occupied = jnp.append(kept, accepted)
+    combined = jax.tree.map(lambda old, new: jnp.concatenate([old, new[None]]), front, entry)
+    order = jnp.lexsort((combined.id[:, 1], combined.id[:, 0], -total(combined.fitness), ~occupied))
+    combined = _Front(
+        jnp.where(occupied[:, None], combined.fitness, -jnp.inf)[order],
+        jnp.where(occupied[:, None], combined.id, NO_PARENT)[order],
+        jnp.where(occupied, combined.source, no_source)[order],
     )
-    leaves = jnp.where(there.all(), _most_crowded(every.fitness), room)
-    keep = jnp.arange(room) + (jnp.arange(room) >= leaves)
-    return jax.tree.map(lambda leaf: leaf[keep], every)
+    removed = jnp.where(occupied.all(), _most_crowded(combined.fitness), num_places)
+    remaining = jnp.arange(num_places) + (jnp.arange(num_places) >= removed)
+    return jax.tree.map(lambda leaf: leaf[remaining], combined)
 
 
 def _most_crowded(fitness: Float[Array, "F M"]) -> Int[Array, ""]:
-    """Which of a front in its order has to go, where one has."""
-    reach = fitness.max(0) - fitness.min(0)
-    apart = jnp.abs(fitness[:, None] - fitness) / jnp.where(reach > 0, reach, 1.0)
-    here = jnp.arange(fitness.shape[0])
-    closest = jnp.where(here[:, None] == here, jnp.inf, apart.max(2)).min(1)
-    best = (here == 0) | (here[:, None] == fitness.argmax(0)).any(1)
-    return here[-1] - jnp.argmin(jnp.where(best, jnp.inf, closest)[::-1])
+    """The place of the elite to remove from a front that is too large, given in descending order of sums."""
+    extent = fitness.max(0) - fitness.min(0)
+    difference = jnp.abs(fitness[:, None] - fitness) / jnp.where(extent > 0, extent, 1.0)
+    place = jnp.arange(fitness.shape[0])
+    distance = jnp.where(place[:, None] == place, jnp.inf, difference.max(2)).min(1)
+    is_best = (place == 0) | (place[:, None] == fitness.argmax(0)).any(1)
+    return place[-1] - jnp.argmin(jnp.where(is_best, jnp.inf, distance)[::-1])
 
 
 def _dominates(
     a: Float[Array, "... M"], a_id: UInt32[Array, "... 2"], b: Float[Array, "... M"], b_id: UInt32[Array, "... 2"]
 ) -> Bool[Array, "..."]:
-    """Whether a dominates b; of two that are one and the same either does."""
-    older = (a_id[..., 0] < b_id[..., 0]) | ((a_id[..., 0] == b_id[..., 0]) & (a_id[..., 1] <= b_id[..., 1]))
-    return (a >= b).all(-1) & ((a > b).any(-1) | older)
+    """Whether a dominates b; an entry dominates itself."""
+    smaller_id = (a_id[..., 0] < b_id[..., 0]) | ((a_id[..., 0] == b_id[..., 0]) & (a_id[..., 1] <= b_id[..., 1]))
+    return (a >= b).all(-1) & ((a > b).any(-1) | smaller_id)
 
 
-def _objectives(fitness: Array) -> Float[Array, "B M"]:
+def _as_objectives(fitness: Array) -> Float[Array, "B M"]:
     return fitness[:, None] if fitness.ndim == 1 else fitness
 
 
-def _along(mask: Bool[Array, "..."], like: Array) -> Bool[Array, "..."]:
-    """A mask of the leading axes, to be used with an array that has more of them."""
+def _expand(mask: Bool[Array, "..."], like: Array) -> Bool[Array, "..."]:
+    """A mask of the leading axes with trailing axes of size 1, as many as `like` has more."""
     return mask.reshape(*mask.shape, *(1,) * (like.ndim - mask.ndim))

@@ -1,8 +1,10 @@
-"""Elites to and from the data frames of pyribs (`ArchiveDataFrame` of 0.12): one row an elite, and the columns
-solution_0, solution_1, ..., objective, measures_0, ..., index.
+"""Conversion of elites to and from the data frames of pyribs (`ArchiveDataFrame` of 0.12): one row per elite, with the
+columns solution_0, solution_1, ..., objective, measures_0, ..., index.
 
-Its objective is our fitness, its measures are our descriptor. Ids, parents and emitters have no place there: parquet
-keeps them.
+The objective is our fitness, the measures are our descriptor. The frame has no columns for ids, parents and emitters;
+parquet files keep those.
+
+Axes: M elites.
 """
 
 import re
@@ -15,7 +17,7 @@ import numpy as np
 from poet.archives.base import Entries, entries
 from poet.archives.files import Columns
 from poet.archives.files import frame as as_frame
-from poet.archives.table import OWN
+from poet.archives.table import RESERVED_COLUMNS
 from poet.errors import ShapeError
 from poet.types import PyTree
 
@@ -24,14 +26,22 @@ if TYPE_CHECKING:
 
 
 def to_pyribs(columns: Columns) -> "pandas.DataFrame":
-    """The frame of `columns`; the leaves of a payload follow each other, flattened, as one solution.
+    """The frame of `columns`; the leaves of a payload are flattened and concatenated to one solution.
 
-    `ribs.archives.ArchiveDataFrame(frame)` makes it one of pyribs' own. Index is our cell, which for a grid is pyribs'.
+    `ribs.archives.ArchiveDataFrame(frame)` converts it to the class of pyribs. The index is our cell, which for a grid
+    is also that of pyribs.
     Raises `ConfigError` if pandas is not installed.
+
+    >>> elites = {"cell": np.array([2]), "fitness": np.ones(1), "descriptor": np.zeros((1, 2))}
+    >>> frame = to_pyribs({**elites, "params": np.zeros((1, 2))})
+    >>> list(frame)
+    ['solution_0', 'solution_1', 'objective', 'measures_0', 'measures_1', 'index']
+    >>> from_pyribs(frame, np.zeros(2, np.float32)).payload.tolist()
+    [[0.0, 0.0]]
     """
     num = len(columns["fitness"])
-    own = (column for name, column in columns.items() if name not in OWN)
-    payload = [column.reshape(num, int(np.prod(column.shape[1:]))) for column in own]
+    leaves = (column for name, column in columns.items() if name not in RESERVED_COLUMNS)
+    payload = [column.reshape(num, int(np.prod(column.shape[1:]))) for column in leaves]
     return as_frame(
         {
             "solution": np.concatenate(payload, axis=1),
@@ -43,19 +53,19 @@ def to_pyribs(columns: Columns) -> "pandas.DataFrame":
 
 
 def from_pyribs(frame: "pandas.DataFrame", example: PyTree) -> Entries:
-    """The elites of a pyribs frame with payloads like `example`, ready for `Archive.add` or `compare.resize`.
+    """The elites of a pyribs frame with payloads like `example`, for `Archive.add` or `compare.resize`.
 
-    Cells are found anew, since pyribs cuts at slightly other places. float64 becomes float32; of equals in one cell the
-    one further up in the frame wins.
-    Raises `ShapeError` where columns are missing, or there are more or fewer numbers than the example has.
+    The index of pyribs is ignored, since its cell borders differ slightly from ours. float64 becomes float32. Of
+    equally fit elites for one cell, the first in the frame wins.
+    Raises `ShapeError` where columns are missing, or solutions have another size than the example.
     """
     solution = _field(frame, "solution")
     leaves, structure = jax.tree.flatten(example)
     sizes = [int(np.prod(np.shape(leaf))) for leaf in leaves]
     if solution.shape[1] != sum(sizes):
         raise ShapeError(
-            f"expected solutions of {sum(sizes)} numbers, as the example has them; got {solution.shape[1]}: "
-            "give the example of what pyribs was searching for"
+            f"expected solutions of {sum(sizes)} numbers, as in the example; got {solution.shape[1]}: "
+            "pass an example of the solutions in the frame"
         )
     parts = np.split(solution, np.cumsum(sizes)[:-1], axis=1)
     payload = [
@@ -69,12 +79,12 @@ def from_pyribs(frame: "pandas.DataFrame", example: PyTree) -> Entries:
 
 
 def _field(frame: "pandas.DataFrame", name: str) -> np.ndarray:
-    """A field as [M, width], from its one column or its numbered ones."""
+    """A field as [M, width], from its single column or its numbered columns."""
     numbered = sorted((c for c in frame if re.fullmatch(rf"{name}_\d+", c)), key=lambda c: int(c.rsplit("_", 1)[1]))
-    wanted = [name] if name in frame else numbered
-    if not wanted:
+    chosen = [name] if name in frame else numbered
+    if not chosen:
         raise ShapeError(
             f"expected a frame of pyribs with {name!r} or '{name}_0', ...; got columns {', '.join(map(str, frame))}: "
-            'take archive.data(return_type="pandas")'
+            'pass archive.data(return_type="pandas")'
         )
-    return frame[wanted].to_numpy()
+    return frame[chosen].to_numpy()

@@ -1,7 +1,9 @@
-"""Rows at fixed capacity, filled by one masked scatter pass; below every archive whose elites have a place.
+"""A fixed number of rows, updated by masked scatters: the base of all archives with one elite per row.
 
-A batch goes in without a sort and without an array of batch x rows: a scatter of the maximum finds the best fitness
-of each row, a scatter of the minimum the smallest id among those that have it, and what is left has one entry a row.
+A batch is inserted without a sort and without an array of size B x R: a scatter with maximum finds the best fitness of
+each row, then a scatter with minimum finds the smallest id among the entries that have this fitness.
+
+Axes: B batch, R rows, D descriptor, W words of 32 rows.
 """
 
 from typing import NamedTuple
@@ -11,10 +13,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from poet.archives.base import NOBODY, AddInfo, Counts, Entries
+from poet.archives.base import AddInfo, Counts, Entries
+from poet.archives.layout import NO_PARENT
 from poet.types import Key, PyTree
 
-WORD = 32
+WORD_BITS = 32
 
 
 class Store(NamedTuple):
@@ -24,15 +27,15 @@ class Store(NamedTuple):
       payload: [R, ...].
       fitness: f32[R].
       emitter: i32[R].
-      tag: id, parents and the bits of the descriptor in one row, so that one scatter writes them.
-      taken: one bit per row, so that sampling need not look at every row.
+      tag: id, parents and the bits of the descriptor in one row, so that one scatter writes them all.
+      occupied: one bit per row, so that sampling does not read every row.
     """
 
     payload: PyTree
     fitness: Float[Array, "R"]
     emitter: Int[Array, "R"]
     tag: UInt32[Array, "R 6+D"]
-    taken: UInt32[Array, "W"]
+    occupied: UInt32[Array, "W"]
 
 
 def empty(example: PyTree, num_rows: int, num_descriptors: int) -> Store:
@@ -41,129 +44,133 @@ def empty(example: PyTree, num_rows: int, num_descriptors: int) -> Store:
         jax.tree.map(lambda leaf: jnp.zeros((num_rows, *jnp.shape(leaf)), jnp.result_type(leaf)), example),
         jnp.full(num_rows, -jnp.inf, jnp.float32),
         jnp.full(num_rows, -1, jnp.int32),
-        jnp.concatenate([jnp.full((num_rows, 6), NOBODY), jnp.zeros((num_rows, num_descriptors), jnp.uint32)], axis=1),
-        jnp.zeros(-(-num_rows // WORD), jnp.uint32),
+        jnp.concatenate(
+            [jnp.full((num_rows, 6), NO_PARENT), jnp.zeros((num_rows, num_descriptors), jnp.uint32)], axis=1
+        ),
+        jnp.zeros(-(-num_rows // WORD_BITS), jnp.uint32),
     )
 
 
-def rows(store: Store) -> Entries:
-    """All rows as entries; `valid` says which are taken."""
-    return _entries(store.payload, store.fitness, store.emitter, store.tag)
+def as_entries(store: Store) -> Entries:
+    """All R rows as entries; `valid` is True for the occupied ones."""
+    return _unpack(store.payload, store.fitness, store.emitter, store.tag)
 
 
-def _entries(payload: PyTree, fitness: Array, emitter: Array, tag: Array) -> Entries:
+def _unpack(payload: PyTree, fitness: Array, emitter: Array, tag: Array) -> Entries:
     descriptor = lax.bitcast_convert_type(tag[:, 6:], jnp.float32)
     parents = tag[:, 2:6].reshape(-1, 2, 2)
     return Entries(payload, fitness, descriptor, tag[:, :2], parents, emitter, fitness > -jnp.inf)
 
 
-def put(
+def insert(
     store: Store, batch: Entries, row: Int[Array, "B"], threshold: Float[Array, "B"] | None = None
 ) -> tuple[Store, AddInfo]:
-    """Offer each entry its row, R for those that have none; a row keeps the fittest, of equals that of smallest id.
+    """Offer each entry to its row, R for none; a row stores the fittest, and of equally fit ones the smallest id.
 
-    `threshold` takes the place of what stands in the row as the measure of `status` and `improvement`. Of the counts
-    only added, improved and beaten are known here.
+    `status` and `improvement` are measured against `threshold` where it is given, else against the elite of the row.
+    Of the counts only added, improved and rejected_by_fitness are set; the others are 0.
     """
     num_rows = store.fitness.shape[0]
-    placed = row < num_rows
-    here = jnp.minimum(row, num_rows - 1)
-    old = store.fitness[here]
-    free = old == -jnp.inf
+    has_row = row < num_rows
+    safe_row = jnp.minimum(row, num_rows - 1)
+    old_fitness = store.fitness[safe_row]
+    free = old_fitness == -jnp.inf
 
-    wins = placed & ((batch.fitness > old) | ((batch.fitness == old) & _smaller(batch.id, store.tag[here, :2])))
+    fitter = batch.fitness > old_fitness
+    wins = has_row & (fitter | ((batch.fitness == old_fitness) & _smaller_id(batch.id, store.tag[safe_row, :2])))
     contested = jnp.where(wins, row, num_rows)
-    top = store.fitness.at[contested].max(batch.fitness, mode="drop")
-    wins &= batch.fitness == top[here]
-    # Contested rows are about to be overwritten, so a column of theirs can hold ranks meanwhile: an array of its own
-    # would have to be filled for every batch, which takes longer than the batch once there are a million rows. Ranks
-    # count from the lowest integer, below the number of any emitter.
+    best_fitness = store.fitness.at[contested].max(batch.fitness, mode="drop")
+    wins &= batch.fitness == best_fitness[safe_row]
+    # Contested rows are overwritten below, so their emitter column can hold ranks until then. A separate array would
+    # have to be filled for each batch, which takes longer than the insertion in an archive of a million rows. Ranks
+    # start at the lowest integer, below the number of any emitter.
     rank = rank_by_id(batch.id) + jnp.iinfo(jnp.int32).min
     contested = jnp.where(wins, row, num_rows)
-    first = store.emitter.at[contested].min(rank, mode="drop")
-    wins &= rank == first[here]
+    lowest_rank = store.emitter.at[contested].min(rank, mode="drop")
+    wins &= rank == lowest_rank[safe_row]
 
-    bar = old if threshold is None else threshold
-    beats = placed & (batch.fitness > bar)
-    none = jnp.int32(0)
+    reference = old_fitness if threshold is None else threshold
+    exceeds = has_row & (batch.fitness > reference)
+    zero = jnp.int32(0)
     info = AddInfo(
-        status=jnp.where(beats, jnp.where(free, 2, 1), 0),
-        improvement=jnp.where(placed, batch.fitness - jnp.where(jnp.isfinite(bar), bar, 0.0), -jnp.inf),
+        status=jnp.where(exceeds, jnp.where(free, 2, 1), 0),
+        improvement=jnp.where(has_row, batch.fitness - jnp.where(jnp.isfinite(reference), reference, 0.0), -jnp.inf),
         stored=wins,
         added=wins & free,
-        cell=jnp.where(placed, row, -1),
-        counts=Counts(none, jnp.sum(wins & free), jnp.sum(wins & ~free), jnp.sum(placed & ~wins), none, none, none),
+        cell=jnp.where(has_row, row, -1),
+        counts=Counts(zero, jnp.sum(wins & free), jnp.sum(wins & ~free), jnp.sum(has_row & ~wins), zero, zero, zero),
     )
-    # From here on only what the scatters made may be read: to look at the old columns again would copy them.
-    return _write(store._replace(fitness=top, emitter=first), batch, jnp.where(wins, row, num_rows), free), info
+    # Only the results of the scatters may be read below: a read of the old columns would force XLA to copy them.
+    scattered = store._replace(fitness=best_fitness, emitter=lowest_rank)
+    return _overwrite(scattered, batch, jnp.where(wins, row, num_rows), free), info
 
 
-def write(store: Store, batch: Entries, row: Int[Array, "B"]) -> Store:
-    """Overwrite rows, at most one entry each; R means none."""
-    here = jnp.minimum(row, store.fitness.shape[0] - 1)
-    return _write(store, batch, row, store.fitness[here] == -jnp.inf)
+def overwrite(store: Store, batch: Entries, row: Int[Array, "B"]) -> Store:
+    """Write each entry to its row, R for none; at most one entry per row."""
+    safe_row = jnp.minimum(row, store.fitness.shape[0] - 1)
+    return _overwrite(store, batch, row, store.fitness[safe_row] == -jnp.inf)
 
 
-def _write(store: Store, batch: Entries, row: Int[Array, "B"], free: Bool[Array, "B"]) -> Store:
-    new = (row < store.fitness.shape[0]) & free
-    bit = jnp.uint32(1) << (row % WORD).astype(jnp.uint32)
+def _overwrite(store: Store, batch: Entries, row: Int[Array, "B"], free: Bool[Array, "B"]) -> Store:
+    newly_occupied = (row < store.fitness.shape[0]) & free
+    bit = jnp.uint32(1) << (row % WORD_BITS).astype(jnp.uint32)
     descriptor = lax.bitcast_convert_type(batch.descriptor, jnp.uint32)
     tag = jnp.concatenate([batch.id, batch.parents.reshape(-1, 4), descriptor], axis=1)
 
-    def put_in(old: Array, entry: Array) -> Array:
-        return old.at[row].set(entry, mode="drop", unique_indices=True)
+    def scatter(column: Array, values: Array) -> Array:
+        return column.at[row].set(values, mode="drop", unique_indices=True)
 
     return Store(
-        jax.tree.map(put_in, store.payload, batch.payload),
-        put_in(store.fitness, batch.fitness),
-        put_in(store.emitter, batch.emitter),
-        put_in(store.tag, tag),
-        store.taken.at[jnp.where(new, row // WORD, store.taken.shape[0])].add(bit, mode="drop"),
+        jax.tree.map(scatter, store.payload, batch.payload),
+        scatter(store.fitness, batch.fitness),
+        scatter(store.emitter, batch.emitter),
+        scatter(store.tag, tag),
+        store.occupied.at[jnp.where(newly_occupied, row // WORD_BITS, store.occupied.shape[0])].add(bit, mode="drop"),
     )
 
 
 def sample(key: Key, store: Store, num: int) -> Entries:
-    """`num` taken rows, uniformly and with replacement; `valid` is False everywhere if there is none."""
-    row = sample_rows(key, store.taken, num)
-    return _entries(*jax.tree.map(lambda leaf: leaf[row], store[:4]))
+    """`num` occupied rows, uniformly and with replacement; `valid` is False everywhere if there are none."""
+    row = sample_rows(key, store.occupied, num)
+    return _unpack(*jax.tree.map(lambda leaf: leaf[row], store[:4]))
 
 
-def sample_rows(key: Key, taken: UInt32[Array, "W"], num: int) -> Int[Array, "num"]:
+def sample_rows(key: Key, occupied: UInt32[Array, "W"], num: int) -> Int[Array, "num"]:
     """Indices of set bits, uniformly and with replacement; 0 if none is set."""
-    per_word = lax.population_count(taken).astype(jnp.int32)
-    upto = jnp.cumsum(per_word)
+    per_word = lax.population_count(occupied).astype(jnp.int32)
+    cumulative = jnp.cumsum(per_word)
 
     def draw() -> Int[Array, "num"]:
-        nth = jax.random.randint(key, (num,), 0, upto[-1])
-        word = jnp.searchsorted(upto, nth, side="right", method="scan_unrolled")
-        return WORD * word + _nth_bit(taken[word], nth - (upto[word] - per_word[word]))
+        nth = jax.random.randint(key, (num,), 0, cumulative[-1])
+        word = jnp.searchsorted(cumulative, nth, side="right", method="scan_unrolled")
+        return WORD_BITS * word + _nth_set_bit(occupied[word], nth - (cumulative[word] - per_word[word]))
 
-    # A branch also keeps XLA from drawing a row anew for each of its numbers that is gathered.
-    return lax.cond(upto[-1] > 0, draw, lambda: jnp.zeros(num, jnp.int32))
+    # The branch also keeps XLA from recomputing the draw of a row for every element that is gathered from the row.
+    return lax.cond(cumulative[-1] > 0, draw, lambda: jnp.zeros(num, jnp.int32))
 
 
-def _nth_bit(word: UInt32[Array, "B"], nth: Int[Array, "B"]) -> Int[Array, "B"]:
-    """Place of the nth set bit, by halving: are there enough of them in the lower half?"""
-    place = jnp.zeros_like(nth)
+def _nth_set_bit(word: UInt32[Array, "B"], nth: Int[Array, "B"]) -> Int[Array, "B"]:
+    """Position of the nth set bit, by bisection on the number of set bits in the lower half."""
+    position = jnp.zeros_like(nth)
     for width in (16, 8, 4, 2, 1):
-        low = (word >> place.astype(jnp.uint32)) & jnp.uint32((1 << width) - 1)
-        below = lax.population_count(low).astype(jnp.int32)
-        up = nth >= below
-        nth = jnp.where(up, nth - below, nth)
-        place = jnp.where(up, place + width, place)
-    return place
+        lower = (word >> position.astype(jnp.uint32)) & jnp.uint32((1 << width) - 1)
+        num_lower = lax.population_count(lower).astype(jnp.int32)
+        in_upper = nth >= num_lower
+        nth = jnp.where(in_upper, nth - num_lower, nth)
+        position = jnp.where(in_upper, position + width, position)
+    return position
 
 
 def rank_by_id(id: UInt32[Array, "B 2"]) -> Int[Array, "B"]:
-    """Each entry's place in the order of ids; free of a sort where they come in order, as those of a search do."""
-    place = jnp.arange(id.shape[0], dtype=jnp.int32)
+    """The rank of each entry in the order of ids; without a sort if ids are ascending, as those of a search are."""
+    position = jnp.arange(id.shape[0], dtype=jnp.int32)
 
     def sort() -> Int[Array, "B"]:
         order = jnp.lexsort((id[:, 1], id[:, 0]))
-        return jnp.zeros_like(place).at[order].set(place, unique_indices=True)
+        return jnp.zeros_like(position).at[order].set(position, unique_indices=True)
 
-    return lax.cond(jnp.all(_smaller(id[:-1], id[1:])), lambda: place, sort)
+    return lax.cond(jnp.all(_smaller_id(id[:-1], id[1:])), lambda: position, sort)
 
 
-def _smaller(a: UInt32[Array, "B 2"], b: UInt32[Array, "B 2"]) -> Bool[Array, "B"]:
+def _smaller_id(a: UInt32[Array, "B 2"], b: UInt32[Array, "B 2"]) -> Bool[Array, "B"]:
     return (a[:, 0] < b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] < b[:, 1]))

@@ -1,5 +1,7 @@
-"""Archives whose descriptor space is cut into cells, each with room for one elite (Mouret and Clune 2015,
-arXiv 1504.04909): what grid and cvt have in common. They differ in how they find the cell of a descriptor.
+"""Archives whose descriptor space is divided into cells with one elite each (MAP-Elites: Mouret and Clune 2015,
+arXiv 1504.04909). `grid` and `cvt` differ only in how they find the cell of a descriptor.
+
+Axes: C cells, D descriptor, B batch.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,56 +13,61 @@ from jaxtyping import Array, Float, Int
 
 from poet.archives import store
 from poet.archives.base import AddInfo, Archive, Entries, check_entries
-from poet.archives.bounds import OutOfBounds, sift
-from poet.archives.soft import SoftRule, raise_thresholds
+from poet.archives.bounds import validate_batch
+from poet.archives.config import OutOfBounds
 from poet.archives.store import Store
+from poet.archives.thresholds import ThresholdRule, update_thresholds
 from poet.types import Key, PyTree
 
 
-class State(NamedTuple):
-    """C cells.
+class TessellationState(NamedTuple):
+    """The state of an archive of C cells.
 
     Attributes:
       store: row c is the elite of cell c.
-      threshold: of the soft rule; None without it.
-      geometry: whatever finds the cell of a descriptor.
+      threshold: acceptance threshold of each cell; None without a threshold rule.
+      index: what finds the cell of a descriptor besides the bounds: the centroids of `cvt`, None for `grid`.
     """
 
     store: Store
     threshold: Float[Array, "C"] | None
-    geometry: PyTree
+    index: PyTree
 
 
 def tessellation(
     num_cells: int,
     low: Float[np.ndarray, "D"],
     high: Float[np.ndarray, "D"],
-    find: Callable[[PyTree, Float[Array, "B D"]], Int[Array, "B"]],
-    geometry: Callable[[], PyTree],
+    find_cell: Callable[[PyTree, Float[Array, "B D"]], Int[Array, "B"]],
+    make_index: Callable[[], PyTree],
     *,
     out_of_bounds: OutOfBounds,
-    soft: SoftRule | None,
+    thresholds: ThresholdRule | None,
     spec: Mapping[str, Any],
-) -> Archive:
-    """An archive of cells; `find(geometry, descriptors)` gives the cells of descriptors within the bounds."""
+) -> Archive[TessellationState]:
+    """An archive of cells; `find_cell(index, descriptor)` gives the cells of descriptors within the bounds."""
 
-    def init(example: PyTree) -> State:
-        threshold = None if soft is None else jnp.full(num_cells, soft.threshold_min, jnp.float32)
-        return State(store.empty(example, num_cells, len(low)), threshold, geometry())
+    def init(example: PyTree, /) -> TessellationState:
+        threshold = None if thresholds is None else jnp.full(num_cells, thresholds.threshold_min, jnp.float32)
+        return TessellationState(store.empty(example, num_cells, len(low)), threshold, make_index())
 
-    def add(state: State, entries: Entries) -> tuple[State, AddInfo]:
+    def add(state: TessellationState, entries: Entries, /) -> tuple[TessellationState, AddInfo]:
         check_entries(entries, state.store.payload, len(low))
-        batch, counts = sift(entries, low, high, out_of_bounds)
-        cell = jnp.where(batch.valid, find(state.geometry, batch.descriptor), num_cells)
+        batch, counts = validate_batch(entries, low, high, out_of_bounds)
+        cell = jnp.where(batch.valid, find_cell(state.index, batch.descriptor), num_cells)
         threshold = state.threshold
-        if soft is None or threshold is None:
-            kept, info = store.put(state.store, batch, cell)
+        if thresholds is None or threshold is None:
+            updated, info = store.insert(state.store, batch, cell)
         else:
-            kept, info = store.put(state.store, batch, cell, threshold[jnp.minimum(cell, num_cells - 1)])
-            threshold = raise_thresholds(threshold, cell, batch.fitness, info.status > 0, soft.learning_rate)
-        return State(kept, threshold, state.geometry), info._replace(counts=info.counts._replace(**counts))
+            updated, info = store.insert(state.store, batch, cell, threshold[jnp.minimum(cell, num_cells - 1)])
+            threshold = update_thresholds(threshold, cell, batch.fitness, info.status > 0, thresholds.learning_rate)
+        state = TessellationState(updated, threshold, state.index)
+        return state, info._replace(counts=info.counts._replace(**counts))
 
-    def sample(key: Key, state: State, num: int) -> Entries:
+    def sample(key: Key, state: TessellationState, num: int, /) -> Entries:
         return store.sample(key, state.store, num)
 
-    return Archive(init, add, sample, lambda state: store.rows(state.store), spec)
+    def elites(state: TessellationState, /) -> Entries:
+        return store.as_entries(state.store)
+
+    return Archive(init, add, sample, elites, spec)

@@ -1,17 +1,21 @@
-"""Elites that keep their distance, without cells: for descriptors of unknown reach, or learnt ones.
+"""Elites with a minimum distance between them and without cells, for descriptors that are learnt or whose reachable
+range is unknown.
 
-The rule is that of Cully and Demiris (2018, arXiv 1708.09251) and AURORA (Cully 2019, arXiv 1905.11874), with a bound:
-what lies farther than the threshold from every elite is stored; what lies within it of one elite takes its place if it
-is fitter; what lies within it of several is refused, however fit, since elites would come closer than the threshold.
-An archive that is full acts as if its threshold had grown to the distance between its two closest elites: what lies
-farther than that from everyone takes the place of the less fit of the two. AURORA raises its threshold to the same end.
+The rule is that of Cully and Demiris (2018, arXiv 1708.09251) and AURORA (Cully 2019, arXiv 1905.11874), with a fixed
+capacity. An entry farther than the threshold from every elite is added. An entry within the threshold of exactly one
+elite replaces it if it is fitter. An entry within the threshold of several elites is rejected whatever its fitness: if
+it replaced one of them, it would be too close to the others.
 
-So elites never come closer than the threshold, those of a full archive only ever spread, their number never falls,
-nor does the best fitness.
+A full archive acts as if its threshold were the distance between its two closest elites: an entry farther than that
+from every elite replaces the less fit of the two. AURORA raises its threshold for the same purpose.
 
-The order of a batch does not matter: everything is judged by the archive as it was, then what is left once more, one
-after the other, by what the archive has become; the fitter first, of equals that of smaller id.
-That costs B x R distances, and R for each entry that passes, of which there are few once an archive has filled.
+Elites are therefore never closer than the threshold, and the minimum distance in a full archive never decreases, nor do
+the number of elites and the best fitness.
+
+The order of a batch does not matter. All entries are first compared with the archive before the batch. Those that pass
+are then inserted one after another and compared with the archive at that moment; the fittest first, and of equally fit
+ones the smaller id first. This costs B x R distances, and R distances for each entry that passes; few entries pass once
+an archive is full.
 
 Axes: B batch, R rows, D descriptor, K neighbours.
 """
@@ -25,60 +29,70 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from poet.archives import store
 from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries
-from poet.archives.bounds import OutOfBounds, check_bounds, sift
+from poet.archives.bounds import check_bounds, validate_batch
+from poet.archives.config import OutOfBounds
+from poet.archives.layout import layout
 from poet.archives.store import Store
 from poet.errors import ConfigError
 from poet.types import Key, PyTree
 
 
-class State(NamedTuple):
-    """R rows, the first ones taken.
+class UnstructuredState(NamedTuple):
+    """R rows, of which the first ones are occupied.
 
     Attributes:
       store: the elites.
-      near: f32[R], squared distance of each elite to the nearest other; infinity where there is none.
-      mate: i32[R], the row of that other, of several as near the lowest.
+      nearest_squared: f32[R], squared distance of each elite to the nearest other one; infinity if there is none.
+      nearest_row: i32[R], the row of that elite; the lowest row if several are equally near.
     """
 
     store: Store
-    near: Float[Array, "R"]
-    mate: Int[Array, "R"]
+    nearest_squared: Float[Array, "R"]
+    nearest_row: Int[Array, "R"]
 
 
 class _Elites(NamedTuple):
-    """What decides who is stored, as it changes while a batch goes in."""
+    """The elites without payloads, updated while the entries of a batch are inserted."""
 
-    places: Float[Array, "D R"]  # descriptors, infinity where a row is free
+    positions: Float[Array, "D R"]  # descriptors; infinity in a free row
     fitness: Float[Array, "R"]
     id: UInt32[Array, "R 2"]
-    near: Float[Array, "R"]
-    mate: Int[Array, "R"]
-    num: Int[Array, ""]
+    nearest_squared: Float[Array, "R"]
+    nearest_row: Int[Array, "R"]
+    num_elites: Int[Array, ""]
 
 
-class _Verdict(NamedTuple):
-    """Where entries would go, in the shape of what was asked about."""
+class _Decision(NamedTuple):
+    """Whether entries are accepted, and their rows; of any shape."""
 
     accepted: Bool[Array, "..."]
-    apart: Bool[Array, "..."]  # farther than the threshold from every elite
-    row: Int[Array, "..."]  # whose place it takes, or that it does not come up to
+    isolated: Bool[Array, "..."]  # farther than the threshold from every elite
+    row: Int[Array, "..."]  # the free row, or the row of the elite that the entry competes with
 
 
 def unstructured(
     capacity: int, bounds: Sequence[Sequence[float]], *, threshold: float, out_of_bounds: OutOfBounds = "clip"
-) -> Archive:
-    """An archive of up to `capacity` elites, all of them farther apart than `threshold`.
+) -> Archive[UnstructuredState]:
+    """An archive of up to `capacity` elites, all farther apart than `threshold`.
 
     Args:
-      capacity: R, the most elites it holds.
-      bounds: (low, high) of each of the D coordinates; they may be far.
-      threshold: a Euclidean distance in the descriptor's own units.
-      out_of_bounds: move descriptors beyond the bounds to them, or reject their entries; counted either way.
+      capacity: R, the maximum number of elites.
+      bounds: (low, high) of each of the D coordinates; they may be wide.
+      threshold: a Euclidean distance in the units of the descriptor.
+      out_of_bounds: move descriptors outside the bounds to the bounds, or reject their entries; counted in both cases.
 
-    An entry that takes a place in a full archive by its distance has status 1; its improvement is measured against the
-    elite that leaves, and may be negative. There are no cells, so `AddInfo.cell` is -1.
+    An entry that is stored in a full archive because it is far from all elites has status 1. Its improvement is
+    measured against the elite that it replaces and may be negative. `AddInfo.cell` is -1, since there are no cells.
 
-    Raises `ConfigError` for a capacity below 2, or a threshold or bounds that cannot be.
+    Raises `ConfigError` for a capacity below 2, and for an impossible threshold or impossible bounds.
+
+    >>> import jax
+    >>> from poet.archives import entries
+    >>> archive = unstructured(10, [(0, 1)], threshold=0.2)
+    >>> batch = entries(jnp.zeros((3, 10)), jnp.array([1.0, 2.0, 3.0]), jnp.array([[0.1], [0.2], [0.9]]))
+    >>> state, info = jax.jit(archive.add)(archive.init(jnp.zeros(10)), batch)
+    >>> info.stored.tolist()
+    [False, True, True]
     """
     low, high = check_bounds(bounds, out_of_bounds)
     if capacity < 2:
@@ -86,167 +100,193 @@ def unstructured(
     if not 0 <= threshold < float("inf"):
         raise ConfigError(f"unstructured.threshold expects a distance, finite and at least 0, got {threshold}")
 
-    def init(example: PyTree) -> State:
-        far = jnp.full(capacity, jnp.inf, jnp.float32)
-        return State(store.empty(example, capacity, len(low)), far, jnp.zeros(capacity, jnp.int32))
+    def init(example: PyTree, /) -> UnstructuredState:
+        infinity = jnp.full(capacity, jnp.inf, jnp.float32)
+        return UnstructuredState(store.empty(example, capacity, len(low)), infinity, jnp.zeros(capacity, jnp.int32))
 
-    def add(state: State, entries: Entries) -> tuple[State, AddInfo]:
+    def add(state: UnstructuredState, entries: Entries, /) -> tuple[UnstructuredState, AddInfo]:
         check_entries(entries, state.store.payload, len(low))
-        batch, counts = sift(entries, low, high, out_of_bounds)
+        batch, counts = validate_batch(entries, low, high, out_of_bounds)
         before = _elites(state)
-        near, row = k_nearest(batch.descriptor, before.places, before.num, 2)
-        verdict = _judge(before, near, row, batch.fitness, batch.id, threshold)
-        hopeful = batch.valid & verdict.accepted
-        after, at, owner = _one_by_one(before, batch, hopeful, threshold)
-        stored = hopeful & (at < capacity) & (owner[at] == jnp.arange(at.shape[0]))
+        squared, row = k_nearest(batch.descriptor, before.positions, before.num_elites, 2)
+        decision = _decide(before, squared, row, batch.fitness, batch.id, threshold)
+        candidate = batch.valid & decision.accepted
+        after, inserted_row, last_entry = _insert_sequentially(before, batch, candidate, threshold)
+        inserted = candidate & (inserted_row < capacity)
+        stored = inserted & (last_entry[inserted_row] == jnp.arange(inserted_row.shape[0]))
 
-        free = verdict.apart & (before.num < capacity)
-        bar = jnp.where(free, 0.0, before.fitness[verdict.row])
-        beats = hopeful & (free | verdict.apart | (batch.fitness > bar))
-        new = stored & (at >= before.num)
-        none = jnp.int32(0)
+        free = decision.isolated & (before.num_elites < capacity)
+        reference = jnp.where(free, 0.0, before.fitness[decision.row])
+        exceeds = candidate & (free | decision.isolated | (batch.fitness > reference))
+        added = stored & (inserted_row >= before.num_elites)
+        zero = jnp.int32(0)
         info = AddInfo(
-            status=jnp.where(beats, jnp.where(free, 2, 1), 0),
-            improvement=jnp.where(batch.valid, batch.fitness - bar, -jnp.inf),
+            status=jnp.where(exceeds, jnp.where(free, 2, 1), 0),
+            improvement=jnp.where(batch.valid, batch.fitness - reference, -jnp.inf),
             stored=stored,
-            added=new,
-            cell=jnp.full(at.shape, -1),
+            added=added,
+            cell=jnp.full(inserted_row.shape, -1),
             counts=Counts(
-                none, jnp.sum(new), jnp.sum(stored & ~new), jnp.sum(batch.valid & ~stored), none, none, none
+                zero, jnp.sum(added), jnp.sum(stored & ~added), jnp.sum(batch.valid & ~stored), zero, zero, zero
             )._replace(**counts),
         )
-        kept = store.write(state.store, batch, jnp.where(stored, at, capacity))
-        return State(kept, after.near, after.mate), info
+        updated = store.overwrite(state.store, batch, jnp.where(stored, inserted_row, capacity))
+        return UnstructuredState(updated, after.nearest_squared, after.nearest_row), info
 
-    def sample(key: Key, state: State, num: int) -> Entries:
+    def sample(key: Key, state: UnstructuredState, num: int, /) -> Entries:
         return store.sample(key, state.store, num)
 
+    def elites(state: UnstructuredState, /) -> Entries:
+        return store.as_entries(state.store)
+
     spec = {
-        "kind": "unstructured",
+        "id": "unstructured",
         "capacity": capacity,
         "bounds": [[float(l), float(h)] for l, h in zip(low, high)],
         "threshold": threshold,
         "out_of_bounds": out_of_bounds,
+        "layout": layout(capacity, "points"),
     }
-    return Archive(init, add, sample, lambda state: store.rows(state.store), spec)
+    return Archive(init, add, sample, elites, spec)
 
 
-def novelty(state: State, descriptors: Float[Array, "B D"], k: int = 15) -> Float[Array, "B"]:
-    """Mean distance of each descriptor to the `k` nearest elites: to all if they are fewer, infinity if there is none.
+def novelty(state: UnstructuredState, descriptors: Float[Array, "B D"], k: int = 15) -> Float[Array, "B"]:
+    """Mean distance of each descriptor to its `k` nearest elites, or to all if there are fewer; infinity if none.
 
-    The measure of novelty search (Lehman and Stanley 2011). An elite asked about counts as a neighbour of itself.
-    It looks at one elite at a time and keeps K numbers for each descriptor, in a fraction of the time of a sort.
+    The measure of novelty search (Lehman and Stanley 2011). An elite is its own nearest neighbour. Memory is K numbers
+    per descriptor, and the search takes a fraction of the time of a sort.
+
+    >>> import jax
+    >>> from poet.archives import entries
+    >>> archive = unstructured(10, [(0, 1)], threshold=0.2)
+    >>> batch = entries(jnp.zeros((3, 10)), jnp.ones(3), jnp.array([[0.25], [0.5], [1.0]]))
+    >>> state, info = jax.jit(archive.add)(archive.init(jnp.zeros(10)), batch)
+    >>> jax.jit(novelty, static_argnums=2)(state, jnp.array([[0.0]]), 2).tolist()
+    [0.375]
     """
     elites = _elites(state)
-    near, _ = k_nearest(descriptors, elites.places, elites.num, k)
-    known = jnp.minimum(elites.num, k)
-    distance = jnp.where(jnp.arange(k)[:, None] < known, jnp.sqrt(near), 0.0)
-    return jnp.where(known > 0, distance.sum(0) / jnp.maximum(known, 1), jnp.inf)
+    squared, _ = k_nearest(descriptors, elites.positions, elites.num_elites, k)
+    found = jnp.minimum(elites.num_elites, k)
+    distance = jnp.where(jnp.arange(k)[:, None] < found, jnp.sqrt(squared), 0.0)
+    return jnp.where(found > 0, distance.sum(0) / jnp.maximum(found, 1), jnp.inf)
 
 
 def k_nearest(
-    points: Float[Array, "B D"], places: Float[Array, "D R"], count: Int[Array, ""], k: int
+    points: Float[Array, "B D"], positions: Float[Array, "D R"], count: Int[Array, ""], k: int
 ) -> tuple[Float[Array, "K B"], Int[Array, "B"]]:
-    """Squared distances to the `k` nearest of the first `count` places, rising, and the row of the nearest.
+    """Squared distances to the `k` nearest of the first `count` positions, ascending, and the row of the nearest.
 
-    Of several as near it is the lowest row; distances are infinite and the row is 0 where there are no more.
+    Of several equally near rows it is the lowest. With fewer than `k` positions the remaining distances are infinite;
+    without positions the row is 0.
+
+    >>> squared, row = k_nearest(jnp.array([[0.0]]), jnp.array([[3.0, 2.0, 1.0]]), jnp.int32(2), 1)
+    >>> squared.tolist(), row.tolist()
+    ([[4.0]], [1])
     """
 
-    def look_at(row: Int[Array, ""], carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        near, at = carry
-        distance = sum(jnp.square(points[:, d] - places[d, row]) for d in range(points.shape[1]))
-        below = jnp.concatenate([jnp.full_like(near[:1], -jnp.inf), near[:-1]])
-        return jnp.minimum(near, jnp.maximum(below, distance)), jnp.where(distance < near[0], row, at)
+    def compare(row: Int[Array, ""], carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        smallest, nearest = carry
+        distance = sum(jnp.square(points[:, d] - positions[d, row]) for d in range(points.shape[1]))
+        shifted = jnp.concatenate([jnp.full_like(smallest[:1], -jnp.inf), smallest[:-1]])
+        inserted = jnp.minimum(smallest, jnp.maximum(shifted, distance))
+        return inserted, jnp.where(distance < smallest[0], row, nearest)
 
-    none = jnp.full((k, points.shape[0]), jnp.inf), jnp.zeros(points.shape[0], jnp.int32)
-    return lax.fori_loop(0, count, look_at, none)
-
-
-def _elites(state: State) -> _Elites:
-    rows = store.rows(state.store)
-    places = jnp.where(rows.valid, rows.descriptor.T, jnp.inf)
-    return _Elites(places, rows.fitness, rows.id, state.near, state.mate, jnp.sum(rows.valid))
+    initial = jnp.full((k, points.shape[0]), jnp.inf), jnp.zeros(points.shape[0], jnp.int32)
+    return lax.fori_loop(0, count, compare, initial)
 
 
-def _judge(
-    elites: _Elites, near: Array, row: Array, fitness: Array, id: UInt32[Array, "... 2"], threshold: float
-) -> _Verdict:
-    """What becomes of entries, given their squared distances to the nearest two elites and the row of the nearest."""
-    full = elites.num == elites.fitness.shape[0]
-    closest = _first_least(elites.near)
-    partner = elites.mate[closest]
-    leaves = jnp.where(_fitter(elites, closest, elites.fitness[partner], elites.id[partner]), partner, closest)
-    reach = jnp.where(full, jnp.maximum(elites.near[closest], threshold**2), threshold**2)
-    apart, crowded = near[0] > reach, near[1] <= reach
-    wins = apart | (~crowded & ~_fitter(elites, row, fitness, id))
-    return _Verdict(wins, apart, jnp.where(apart, jnp.where(full, leaves, elites.num), row))
+def _elites(state: UnstructuredState) -> _Elites:
+    rows = store.as_entries(state.store)
+    positions = jnp.where(rows.valid, rows.descriptor.T, jnp.inf)
+    return _Elites(positions, rows.fitness, rows.id, state.nearest_squared, state.nearest_row, jnp.sum(rows.valid))
 
 
-def _fitter(elites: _Elites, row: Array, fitness: Array, id: UInt32[Array, "... 2"]) -> Bool[Array, "..."]:
-    """Whether the elite of a row is fitter than something; of equals the smaller id is."""
-    mine, other = elites.id[row], id
-    smaller = (mine[..., 0] < other[..., 0]) | ((mine[..., 0] == other[..., 0]) & (mine[..., 1] <= other[..., 1]))
+def _decide(
+    elites: _Elites, squared: Array, row: Array, fitness: Array, id: UInt32[Array, "... 2"], threshold: float
+) -> _Decision:
+    """What happens to entries, from their squared distances to the two nearest elites and the row of the nearest."""
+    full = elites.num_elites == elites.fitness.shape[0]
+    closest = _argmin(elites.nearest_squared)
+    partner = elites.nearest_row[closest]
+    closest_is_fitter = _elite_is_fitter(elites, closest, elites.fitness[partner], elites.id[partner])
+    replaced = jnp.where(closest_is_fitter, partner, closest)
+    limit = jnp.where(full, jnp.maximum(elites.nearest_squared[closest], threshold**2), threshold**2)
+    isolated, near_several = squared[0] > limit, squared[1] <= limit
+    accepted = isolated | (~near_several & ~_elite_is_fitter(elites, row, fitness, id))
+    return _Decision(accepted, isolated, jnp.where(isolated, jnp.where(full, replaced, elites.num_elites), row))
+
+
+def _elite_is_fitter(elites: _Elites, row: Array, fitness: Array, id: UInt32[Array, "... 2"]) -> Bool[Array, "..."]:
+    """Whether the elite in a row is fitter than an entry; of equally fit ones the smaller id counts as fitter."""
+    elite_id, entry_id = elites.id[row], id
+    smaller = (elite_id[..., 0] < entry_id[..., 0]) | (
+        (elite_id[..., 0] == entry_id[..., 0]) & (elite_id[..., 1] <= entry_id[..., 1])
+    )
     return (elites.fitness[row] > fitness) | ((elites.fitness[row] == fitness) & smaller)
 
 
-def _one_by_one(
-    elites: _Elites, batch: Entries, hopeful: Bool[Array, "B"], threshold: float
+def _insert_sequentially(
+    elites: _Elites, batch: Entries, candidate: Bool[Array, "B"], threshold: float
 ) -> tuple[_Elites, Int[Array, "B"], Int[Array, "R"]]:
-    """Who of the hopeful gets in, in their canonical order: the row that each was put in, R where none, and who is in
-    each row last, -1 for whoever was there before.
+    """Offer the candidates to the archive one after another, the fittest first, of equally fit ones the smaller id.
+
+    Returns the elites, the row in which each entry was put (R for none), and the entry that was last put in each row
+    (-1 for none).
     """
-    capacity, size = elites.fitness.shape[0], hopeful.shape[0]
-    order = jnp.lexsort((batch.id[:, 1], batch.id[:, 0], jnp.where(hopeful, -batch.fitness, jnp.inf)))
+    capacity, size = elites.fitness.shape[0], candidate.shape[0]
+    order = jnp.lexsort((batch.id[:, 1], batch.id[:, 0], jnp.where(candidate, -batch.fitness, jnp.inf)))
 
     if not size:
         return elites, order, jnp.full(capacity, -1)
 
-    def next_one(carry: tuple) -> tuple:
-        i, elites, at, owner = carry
+    def insert_next(carry: tuple) -> tuple:
+        i, elites, inserted_row, last_entry = carry
         b = order[i]
-        squared = _squared(elites, batch.descriptor[b])
-        first = _first_least(squared)
-        near = jnp.stack([squared[first], squared.at[first].set(jnp.inf).min()])
-        verdict = _judge(elites, near, first, batch.fitness[b], batch.id[b], threshold)
-        row = jnp.where(verdict.accepted, verdict.row, capacity)
-        elites = lax.cond(verdict.accepted, _settle, lambda elites, *_: elites, elites, batch, b, row, squared)
-        return i + 1, elites, at.at[b].set(row), owner.at[row].set(b, mode="drop")
+        distances = _squared_distances(elites, batch.descriptor[b])
+        nearest = _argmin(distances)
+        two_nearest = jnp.stack([distances[nearest], distances.at[nearest].set(jnp.inf).min()])
+        decision = _decide(elites, two_nearest, nearest, batch.fitness[b], batch.id[b], threshold)
+        row = jnp.where(decision.accepted, decision.row, capacity)
+        elites = lax.cond(decision.accepted, _put, lambda elites, *_: elites, elites, batch, b, row, distances)
+        return i + 1, elites, inserted_row.at[b].set(row), last_entry.at[row].set(b, mode="drop")
 
-    start = jnp.int32(0), elites, jnp.full(size, capacity), jnp.full(capacity, -1)
-    return lax.while_loop(lambda carry: carry[0] < jnp.sum(hopeful), next_one, start)[1:]
+    initial = jnp.int32(0), elites, jnp.full(size, capacity), jnp.full(capacity, -1)
+    return lax.while_loop(lambda carry: carry[0] < jnp.sum(candidate), insert_next, initial)[1:]
 
 
-def _settle(elites: _Elites, batch: Entries, b: Array, row: Array, squared: Float[Array, "R"]) -> _Elites:
-    """Entry b in the place of whatever is in a row; `squared` are its distances."""
-    squared = squared.at[row].set(jnp.inf)
-    closer = (squared < elites.near) | ((squared == elites.near) & (row < elites.mate))
-    # Whoever loses its nearest here and finds nobody nearer has to look around.
-    lonely = (elites.mate == row) & ~closer & (elites.near < jnp.inf)
+def _put(elites: _Elites, batch: Entries, b: Array, row: Array, distances: Float[Array, "R"]) -> _Elites:
+    """Put entry b in a row and update nearest neighbours; `distances` are its squared distances to all elites."""
+    distances = distances.at[row].set(jnp.inf)
+    closer = (distances < elites.nearest_squared) | ((distances == elites.nearest_squared) & (row < elites.nearest_row))
+    # An elite whose nearest neighbour was replaced by an entry farther away needs a search over all elites.
+    outdated = (elites.nearest_row == row) & ~closer & (elites.nearest_squared < jnp.inf)
     elites = _Elites(
-        elites.places.at[:, row].set(batch.descriptor[b]),
+        elites.positions.at[:, row].set(batch.descriptor[b]),
         elites.fitness.at[row].set(batch.fitness[b]),
         elites.id.at[row].set(batch.id[b]),
-        jnp.where(closer, squared, elites.near).at[row].set(squared.min()),
-        jnp.where(closer, row, elites.mate).at[row].set(_first_least(squared)),
-        jnp.maximum(elites.num, row + 1),
+        jnp.where(closer, distances, elites.nearest_squared).at[row].set(distances.min()),
+        jnp.where(closer, row, elites.nearest_row).at[row].set(_argmin(distances)),
+        jnp.maximum(elites.num_elites, row + 1),
     )
-    lonely = lonely.at[row].set(False)
+    outdated = outdated.at[row].set(False)
 
-    def look_around(carry: tuple) -> tuple:
-        elites, lonely = carry
-        who = jnp.where(lonely, jnp.arange(lonely.shape[0]), lonely.shape[0]).min()
-        squared = _squared(elites, elites.places[:, who]).at[who].set(jnp.inf)
-        near, mate = elites.near.at[who].set(squared.min()), elites.mate.at[who].set(_first_least(squared))
-        return elites._replace(near=near, mate=mate), lonely.at[who].set(False)
+    def search_again(carry: tuple) -> tuple:
+        elites, outdated = carry
+        elite = jnp.where(outdated, jnp.arange(outdated.shape[0]), outdated.shape[0]).min()
+        distances = _squared_distances(elites, elites.positions[:, elite]).at[elite].set(jnp.inf)
+        nearest_squared = elites.nearest_squared.at[elite].set(distances.min())
+        nearest_row = elites.nearest_row.at[elite].set(_argmin(distances))
+        elites = elites._replace(nearest_squared=nearest_squared, nearest_row=nearest_row)
+        return elites, outdated.at[elite].set(False)
 
-    return lax.while_loop(lambda carry: carry[1].any(), look_around, (elites, lonely))[0]
-
-
-def _squared(elites: _Elites, point: Float[Array, "D"]) -> Float[Array, "R"]:
-    return sum(jnp.square(axis - x) for axis, x in zip(elites.places, point))  # pyright: ignore[reportReturnType]
+    return lax.while_loop(lambda carry: carry[1].any(), search_again, (elites, outdated))[0]
 
 
-def _first_least(values: Float[Array, "R"]) -> Int[Array, ""]:
-    """`argmin`, which on CPUs takes several times as long."""
+def _squared_distances(elites: _Elites, point: Float[Array, "D"]) -> Float[Array, "R"]:
+    return sum(jnp.square(axis - x) for axis, x in zip(elites.positions, point))  # pyright: ignore[reportReturnType]
+
+
+def _argmin(values: Float[Array, "R"]) -> Int[Array, ""]:
+    """The first minimum; `jnp.argmin` takes several times as long on CPUs."""
     rows = jnp.arange(values.shape[0])
     return jnp.where(values == values.min(), rows, values.shape[0]).min()

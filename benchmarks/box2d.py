@@ -1,7 +1,7 @@
-"""Box2D as an oracle for the walker: gym's BipedalWalker on our courses, and how far our step departs from it.
+"""Box2D as a reference for the walker: gym's BipedalWalker on our terrains, and the error of our step.
 
-Method: put our walker into each state met along a walk in Box2D, apply the same recorded actions open loop, and
-compare after some steps. Long trajectories say nothing: contacts are chaotic.
+Method: set our walker to each state of a recorded walk in Box2D, apply the same recorded actions open loop, and compare
+both after some steps. Long trajectories cannot be compared, since contacts are chaotic.
 """
 
 from typing import Any, NamedTuple
@@ -12,22 +12,22 @@ from gymnasium.envs.box2d.bipedal_walker import BipedalWalker, BipedalWalkerHeur
 
 from poet.envs.walker import constants as c
 from poet.envs.walker.dynamics import pose
-from poet.envs.walker.env import Walker, World, renew
-from poet.envs.walker.terrain import KNOTS, STEP, Terrain
+from poet.envs.walker.env import Walker, World, update_derived
+from poet.envs.walker.terrain import NUM_KNOTS, TERRAIN_STEP, Terrain
 
 
 class CourseWalker(BipedalWalker):
-    """Gym's walker on one of our courses: edges as in the original, boxes wherever the ground has a wall."""
+    """Gym's walker on one of our terrains: edges as in the original, and boxes where the terrain has a wall."""
 
     def __init__(self, terrain: Terrain, x: float | None = None, render_mode: str | None = None) -> None:
         super().__init__(render_mode=render_mode)
-        self.course = Terrain(*(np.asarray(v, np.float64) for v in terrain))
+        self.level = Terrain(*(np.asarray(v, np.float64) for v in terrain))
         self.start_x = x
 
     def _generate_terrain(self, hardcore: bool) -> None:
-        x, left, right, _ = self.course
+        x, left, right, _ = self.level
         self.terrain, self.terrain_poly = [], []
-        for i in range(KNOTS - 1):
+        for i in range(NUM_KNOTS - 1):
             a, b = (x[i], right[i]), (x[i + 1], left[i + 1])
             if b[0] - a[0] < 1e-3:
                 continue
@@ -44,16 +44,16 @@ class CourseWalker(BipedalWalker):
         self.terrain.reverse()
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
-        """As gym's, then the whole walker is set down at `x`."""
+        """As in gym; then the walker is put at `x`."""
         obs, info = super().reset(seed=seed, options=options)
-        for _ in range(3):  # until its joints are together
+        for _ in range(3):  # until its joints are closed
             obs = self.step(np.zeros(4))[0]
         if self.start_x is not None:
-            x, left, right, _ = self.course
+            x, left, right, _ = self.level
             near = np.abs(x - self.start_x) < 0.8
             lift = np.maximum(left, right)[near].max() - right[0] + 0.05
             for body in (self.hull, *self.legs):
-                body.position += (self.start_x - 10 * STEP, float(lift))
+                body.position += (self.start_x - 10 * TERRAIN_STEP, float(lift))
                 body.linearVelocity, body.angularVelocity = (0, 0), 0
             self.game_over, self.prev_shaping = False, None
             obs = self.step(np.zeros(4))[0]
@@ -61,19 +61,19 @@ class CourseWalker(BipedalWalker):
 
 
 class Walk(NamedTuple):
-    """A recorded walk; arrays [T, ...] of the state before each action, the actions, and the observation after."""
+    """A recorded walk: the state before each action, the action, and the observation after it."""
 
-    place: np.ndarray  # [T, 5, 2] mass centres
-    angle: np.ndarray  # [T, 5]
-    velocity: np.ndarray  # [T, 5, 2]
-    spin: np.ndarray  # [T, 5]
+    centre: np.ndarray  # [T, 5, 2], m, centres of mass of the bodies
+    angle: np.ndarray  # [T, 5], rad
+    velocity: np.ndarray  # [T, 5, 2], m/s
+    spin: np.ndarray  # [T, 5], rad/s
     contact: np.ndarray  # [T, 2]
     action: np.ndarray  # [T, 4]
     obs: np.ndarray  # [T, 24]
 
 
 def read_state(env: Any) -> tuple[np.ndarray, ...]:
-    """Centres, angles, velocities, spins and contact flags."""
+    """Centres, angles, velocities, angular velocities and contact flags of the bodies."""
     bodies = [env.hull, *env.legs]
     return (
         np.array([tuple(b.worldCenter) for b in bodies]),
@@ -85,13 +85,13 @@ def read_state(env: Any) -> tuple[np.ndarray, ...]:
 
 
 def walk(env: CourseWalker, seed: int, steps: int, noise: float) -> Walk | None:
-    """Walk with gym's heuristic gait, its actions disturbed by slowly changing noise, until the hull falls."""
+    """Walk with gym's heuristic gait, with slowly changing noise on the actions, until the walker falls."""
     rng = np.random.default_rng(seed)
-    gait, rows, push = BipedalWalkerHeuristics(), [], np.zeros(4)
+    gait, rows, disturbance = BipedalWalkerHeuristics(), [], np.zeros(4)
     obs, _ = env.reset(seed=seed)
     for _ in range(steps):
-        push = 0.9 * push + 0.44 * noise * rng.standard_normal(4)
-        action = np.clip(gait.step_heuristic(obs) + push, -1, 1).astype(np.float32)
+        disturbance = 0.9 * disturbance + 0.44 * noise * rng.standard_normal(4)
+        action = np.clip(gait.step_heuristic(obs) + disturbance, -1, 1).astype(np.float32)
         before = read_state(env)
         obs, _, done, _, _ = env.step(action)
         if done:
@@ -101,7 +101,7 @@ def walk(env: CourseWalker, seed: int, steps: int, noise: float) -> Walk | None:
 
 
 class Errors(NamedTuple):
-    """How far our step is from Box2D k steps on, for each start; and what is needed to look at a case."""
+    """Errors of our simulation after k steps for S starts, and data to examine single cases."""
 
     x: np.ndarray  # m, hull
     y: np.ndarray  # m, hull
@@ -109,12 +109,12 @@ class Errors(NamedTuple):
     joint: np.ndarray  # rad, largest of the four
     obs: np.ndarray  # [S, 24]
     start: np.ndarray  # index into the walk
-    ours: np.ndarray  # [S, 5, 3] our pose at the end
+    ours: np.ndarray  # [S, 5, 3], our pose after the steps
 
 
 def world_of(terrain: Terrain, record: Walk, t: int) -> World:
-    """Our world in the state that Box2D was in before step t."""
-    com, velocity = (c.MASSES @ v[t] / c.MASS for v in (record.place, record.velocity))
+    """Our world in the state of Box2D before step t."""
+    com, velocity = (c.MASSES @ v[t] / c.TOTAL_MASS for v in (record.centre, record.velocity))
     floats = (com, record.angle[t], velocity, record.spin[t], record.angle[t - 1])
     return _world(terrain, *(np.float32(v) for v in floats))
 
@@ -122,33 +122,33 @@ def world_of(terrain: Terrain, record: Walk, t: int) -> World:
 @jax.jit
 def _world(terrain: Terrain, *motion: jax.Array) -> World:
     world, _ = Walker().reset(jax.random.key(0), terrain)
-    return renew(terrain, World(*motion, *world[5:]))
+    return update_derived(terrain, World(*motion, *world[5:]))
 
 
-def hull_origin(place: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """From the hull's mass centre, [..., 2], to its origin."""
+def hull_origin(centre: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """The hull's origin, from its centre of mass [..., 2]."""
     cx, cy = c.HULL_CENTRE
     cos, sin = np.cos(angle), np.sin(angle)
-    return place - np.stack([cos * cx - sin * cy, sin * cx + cos * cy], axis=-1)
+    return centre - np.stack([cos * cx - sin * cy, sin * cx + cos * cy], axis=-1)
 
 
 class Oracle:
-    """Compares `walker` with recorded walks; compiles once for each number of steps."""
+    """Compares a walker with recorded walks; compiles once per number of steps."""
 
     def __init__(self, walker: Walker, lanes: int = 256) -> None:
         self.lanes = lanes
 
         def follow(level: Terrain, world: World, actions: jax.Array):
             def one(world: World, action: jax.Array):
-                done = walker.step(jax.random.key(0), level, world, action)
-                return done.world, (pose(done.world), done.obs)
+                result = walker.step(jax.random.key(0), level, world, action)
+                return result.world, (pose(result.world), result.obs)
 
             return jax.lax.scan(one, world, actions)[1]
 
         self._follow = jax.jit(jax.vmap(follow, (None, 0, 0)))
 
     def compare(self, terrain: Terrain, record: Walk, steps: tuple[int, ...], every: int = 1) -> dict[int, Errors]:
-        """Errors after each of these numbers of steps from every start along the walk."""
+        """Errors after each of these numbers of steps, from every `every`-th state of the walk."""
         longest, last = max(steps), len(record.action)
         starts = np.arange(2, last - longest, every)
         errors: dict[int, list] = {k: [] for k in steps}
@@ -160,9 +160,9 @@ class Oracle:
             poses, obs = (np.asarray(v)[: len(block)] for v in self._follow(terrain, worlds, actions))
             for k in steps:
                 ours, end = poses[:, k - 1], block + k
-                hull = hull_origin(record.place[end, 0], record.angle[end, 0])
-                joint = (ours[:, c.CHILD, 2] - ours[:, c.PARENT, 2]) - (
-                    record.angle[end][:, c.CHILD] - record.angle[end][:, c.PARENT]
+                hull = hull_origin(record.centre[end, 0], record.angle[end, 0])
+                joint = (ours[:, c.JOINT_CHILDREN, 2] - ours[:, c.JOINT_PARENTS, 2]) - (
+                    record.angle[end][:, c.JOINT_CHILDREN] - record.angle[end][:, c.JOINT_PARENTS]
                 )
                 errors[k].append(
                     Errors(

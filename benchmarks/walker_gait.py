@@ -1,6 +1,6 @@
-"""Gym's hand-written gait, closed loop, in our walker and in Box2D on the same v3-rough courses: does it fare alike?
+"""Gym's heuristic gait, closed loop, in our simulation and in Box2D on the same terrains as rough as v3.
 
-python -m benchmarks.walker_gait [--ours 512] [--box2d 100] [--sweeps 10]
+python -m benchmarks.walker_gait --sweeps 10 30 --box2d 150
 """
 
 import argparse
@@ -17,12 +17,12 @@ from poet.envs.walker.genome import ObstacleGenome
 from poet.envs.walker.terrain import Terrain
 
 STEPS = 1600
-STAY, PUT_DOWN, PUSH_OFF = 1, 2, 3
+STAY, PUT_DOWN, PUSH_OFF = 1, 2, 3  # phases
 SPEED, SUPPORT = 0.29, 0.1
 
 
 class Gait(NamedTuple):
-    """State of the gait: its phase, the leg that moves, the angle that the other knee keeps."""
+    """State of the gait: its phase, the index of the moving leg, the target angle of the other knee."""
 
     phase: jax.Array
     moving: jax.Array
@@ -30,17 +30,17 @@ class Gait(NamedTuple):
 
 
 def stride(gait: Gait, obs: jax.Array) -> tuple[Gait, jax.Array]:
-    """The gait's next action, as `BipedalWalkerHeuristics.step_heuristic`."""
+    """The next state and action, as in `BipedalWalkerHeuristics.step_heuristic`."""
     phase, moving, knee = gait
     legs = obs[4:14].reshape(2, 5)  # hip, its speed, knee, its speed, contact
     move, support = legs[moving], legs[1 - moving]
-    rest = jnp.nan  # no target
+    free = jnp.nan  # no target angle
 
     stay = phase == STAY
     rising = jnp.minimum(knee + 0.03 + jnp.where(obs[2] > SPEED, 0.03, 0.0), SUPPORT)
     knee = jnp.where(stay, rising, knee)
-    hips = jnp.where(stay, jnp.array([1.1, rest]), jnp.array([rest, rest]))  # of the moving and the other leg
-    knees = jnp.where(stay, jnp.stack([jnp.float32(-0.6), knee]), jnp.array([rest, rest]))
+    hips = jnp.where(stay, jnp.array([1.1, free]), jnp.array([free, free]))  # of the moving and the other leg
+    knees = jnp.where(stay, jnp.stack([jnp.float32(-0.6), knee]), jnp.array([free, free]))
     phase = jnp.where(stay & (support[0] < 0.1), PUT_DOWN, phase)
 
     put = phase == PUT_DOWN
@@ -62,26 +62,26 @@ def stride(gait: Gait, obs: jax.Array) -> tuple[Gait, jax.Array]:
     return Gait(jnp.where(swap, STAY, phase), jnp.where(swap, 1 - moving, moving), knee), action
 
 
-def course(seed: jax.Array) -> Terrain:
+def terrain(seed: jax.Array) -> Terrain:
     genome = ObstacleGenome(*(jnp.array(v, jnp.int32) for v in (10, (0, 0), (0, 0), (0, 0), 0)), seed)
     return Walker().build(jax.random.key(0), genome)
 
 
-def in_ours(walker: Walker, seeds: np.ndarray) -> np.ndarray:
-    """Returns, one a seed."""
+def returns_in_ours(walker: Walker, seeds: np.ndarray) -> np.ndarray:
+    """The return for each seed."""
     key = jax.random.key(0)
 
     def episode(seed: jax.Array) -> jax.Array:
-        level = course(seed)
+        level = terrain(seed)
         world, obs = walker.reset(key, level)
         gait = Gait(jnp.int32(STAY), jnp.int32(0), jnp.float32(SUPPORT))
 
         def step(carry: tuple, _: None) -> tuple[tuple, None]:
-            world, obs, gait, total, over = carry
+            world, obs, gait, total, ended = carry
             gait, action = stride(gait, obs)
-            done = walker.step(key, level, world, action)
-            total += jnp.where(over, 0.0, done.reward)
-            return (done.world, done.obs, gait, total, over | done.terminated), None
+            result = walker.step(key, level, world, action)
+            total += jnp.where(ended, 0.0, result.reward)
+            return (result.world, result.obs, gait, total, ended | result.terminated), None
 
         start = (world, obs, gait, jnp.float32(0), jnp.array(False))
         return jax.lax.scan(step, start, length=STEPS)[0][3]
@@ -89,9 +89,9 @@ def in_ours(walker: Walker, seeds: np.ndarray) -> np.ndarray:
     return np.asarray(jax.jit(jax.vmap(episode))(jnp.asarray(seeds)))
 
 
-def in_box2d(seeds: np.ndarray) -> np.ndarray:
-    """Returns, one a seed."""
-    found, build = [], jax.jit(course)
+def returns_in_box2d(seeds: np.ndarray) -> np.ndarray:
+    """The return for each seed."""
+    found, build = [], jax.jit(terrain)
     for seed in seeds:
         env, gait, total = CourseWalker(build(jnp.int32(seed))), BipedalWalkerHeuristics(), 0.0
         obs, _ = env.reset(seed=int(seed))
@@ -110,8 +110,8 @@ def main() -> None:
     parser.add_argument("--box2d", type=int, default=100, help="episodes")
     parser.add_argument("--sweeps", type=int, nargs="+", default=[10])
     options = parser.parse_args()
-    results = {f"ours, {n} sweeps": in_ours(Walker(sweeps=n), np.arange(options.ours)) for n in options.sweeps}
-    results["Box2D"] = in_box2d(np.arange(options.box2d))
+    results = {f"ours, {n} sweeps": returns_in_ours(Walker(sweeps=n), np.arange(options.ours)) for n in options.sweeps}
+    results["Box2D"] = returns_in_box2d(np.arange(options.box2d))
     print("| | episodes | mean return (standard error) | share above 250 |\n| --- | --- | --- | --- |")
     for name, r in results.items():
         print(f"| {name} | {len(r)} | {r.mean():.0f} ({r.std() / len(r) ** 0.5:.0f}) | {(r > 250).mean():.2f} |")

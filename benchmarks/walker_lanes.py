@@ -1,10 +1,10 @@
-"""Walker steps per second by the number of lanes, on whatever device jax finds: where does a device saturate?
+"""Walker steps per second for different numbers of lanes on the default device: where does the device saturate?
 
     python benchmarks/walker_lanes.py --lanes 1024 4096 16384 65536 262144
 
-Each row runs episodes as a search would: fresh random policies of the paper's size, one set of weights per lane,
-courses built in the program, lanes refilled from a queue, fitness returned. Steps that idle lanes take are not
-counted. Also prints what the paper's run would take at the best rate.
+Each row runs episodes as a search does: random policies of the paper's size, one set of weights per episode, terrains
+built within the program, lanes refilled from a queue, fitness returned. Steps of idle lanes are not counted. Also
+prints how long the paper's run would take at the best rate.
 """
 
 import argparse
@@ -14,29 +14,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poet.agents.config import PolicyConfig
+from poet.agents.config import MLPConfig
 from poet.agents.policy import mlp
-from poet.agents.rollout import Grounds, rollout
+from poet.agents.rollout import Episodes, rollout
 from poet.envs.walker.config import WalkerConfig
 
 PAPER_STEPS = 4.6e11  # 25,200 iterations, 20 niches, 512 samples, episodes of 1,000 steps, proposals included
 
 
-def measure(lanes: int, per_lane: int, hard: bool, chunk: int, repeats: int) -> tuple[float, float, float, float]:
-    """Useful steps/s (median of repeats), lane steps/s, share of lane steps that counted, seconds to compile."""
+def measure(lanes: int, per_lane: int, from_prior: bool, chunk: int, repeats: int) -> tuple[float, float, float, float]:
+    """Steps/s of episodes (median of repeats), steps/s of lanes, share of busy lanes, seconds to compile."""
     generator = WalkerConfig().make()
     environment = generator.environment
-    policy = mlp(environment.interface, PolicyConfig())
+    policy = mlp(environment.interface, MLPConfig())
     queue = lanes * per_lane
     keys = jax.random.split(jax.random.key(0), queue)
     params = jax.vmap(policy.init)(keys)
     simplest = jax.tree.map(jnp.asarray, generator.simplest())
     genome = (
         jax.vmap(generator.sample)(keys)
-        if hard
+        if from_prior
         else jax.tree.map(lambda x: jnp.broadcast_to(x, (queue, *x.shape)), simplest)
     )
-    args = params, Grounds(genome, keys), jnp.arange(queue), jnp.int32(queue), jnp.int32(queue)
+    args = params, Episodes(genome, keys), jnp.arange(queue), jnp.int32(queue), jnp.int32(queue)
     start = time.perf_counter()
     program = jax.jit(rollout(environment, policy, lanes, chunk)).lower(*args).compile()
     compiled = time.perf_counter() - start
@@ -44,10 +44,11 @@ def measure(lanes: int, per_lane: int, hard: bool, chunk: int, repeats: int) -> 
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
-        outcome = jax.block_until_ready(program(*args))
+        result, lane_steps = jax.block_until_ready(program(*args))
         seconds.append(time.perf_counter() - start)
-    took, steps, lane_steps = float(np.median(seconds)), int(np.asarray(outcome.length).sum()), int(outcome.lane_steps)
-    return steps / took, lane_steps / took, steps / lane_steps, compiled
+    median_s = float(np.median(seconds))
+    steps = int(np.asarray(result.length).sum())
+    return steps / median_s, int(lane_steps) / median_s, steps / int(lane_steps), compiled
 
 
 def main() -> None:
@@ -56,11 +57,11 @@ def main() -> None:
     parser.add_argument("--per-lane", type=int, default=4, help="queued episodes for each lane")
     parser.add_argument("--chunk", type=int, default=32, help="steps between refills")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--hard", action="store_true", help="courses drawn from the prior instead of flat ground")
+    parser.add_argument("--hard", action="store_true", help="genomes sampled from the prior instead of flat ground")
     options = parser.parse_args()
     device = jax.devices()[0]
-    courses = "prior" if options.hard else "flat"
-    print(f"{device.device_kind} ({device.platform}), jax {jax.__version__}, {courses} courses")
+    terrains = "sampled" if options.hard else "flat"
+    print(f"{device.device_kind} ({device.platform}), jax {jax.__version__}, {terrains} terrains")
     print(f"{'lanes':>8} {'steps/s':>12} {'lane steps/s':>13} {'busy':>6} {'compile':>8}")
     best = 0.0
     for lanes in options.lanes:

@@ -1,10 +1,10 @@
-"""Walker steps per CPU-second on one core, ours against gymnasium's Box2D ones (and envpool's, if it is importable).
+"""Walker steps per CPU-second on one core: ours, gymnasium's with Box2D, and envpool's if it is installed.
 
     taskset -c 0 python -m benchmarks.walker_speed
 
-Both run random policies of the paper's size, each with its own weights, in turn within one process, and count only
-steps of episodes. Ours are episodes as a search uses them: courses built in the program, lanes refilled from a queue,
-fitness returned. Ratios are medians over the turns, so other load on the machine falls on both.
+All run random policies of the paper's size, each episode with its own weights, in turn within one process, and count
+only steps of episodes. Ours runs episodes as a search does: terrains built within the program, lanes refilled from a
+queue, fitness returned. Ratios are medians over the turns, so that other load on the machine affects all equally.
 """
 
 import argparse
@@ -16,45 +16,45 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalker
 
-from poet.agents.config import PolicyConfig
+from poet.agents.config import MLPConfig
 from poet.agents.policy import mlp
-from poet.agents.rollout import Grounds, rollout
+from poet.agents.rollout import Episodes, rollout
 from poet.envs.walker.env import Walker
 from poet.envs.walker.genome import ObstacleGenome
 
-CAP = 2000  # steps of an episode
+MAX_STEPS = 2000  # of an episode
 FLAT = (0, (0, 0), (0, 0), (0, 0), 0)
-HARD = (10, (5, 10), (5, 10), (5, 5), 4)  # about gym's hardcore: v3's roughness, pits, stumps and stairs
+HARD = (10, (5, 10), (5, 10), (5, 5), 4)  # similar to gym's hardcore: the roughness of v3, pits, stumps and stairs
 SHAPES = ((24, 40), (40, 40), (40, 4))
 
 
 def ours(
     genome: tuple, lanes: int, queue: int, chunk: int, sweeps: int, sigma: float, busy: list[float]
 ) -> Callable[[], float]:
-    """A function that runs `queue` episodes and says how many steps they took per CPU-second.
+    """A function that runs `queue` episodes and returns their steps per CPU-second.
 
-    `busy` gets the share of the lanes' steps that belonged to an episode.
+    Each call appends to `busy` the share of the lanes' steps that belonged to an episode.
     """
     walker = Walker(sweeps=sweeps, terrain="fresh")
-    policy = mlp(walker.interface, PolicyConfig())
+    policy = mlp(walker.interface, MLPConfig())
     keys = jax.random.split(jax.random.key(0), queue)
     params = sigma * jax.random.normal(jax.random.key(1), (queue, policy.num_params))
     one = ObstacleGenome(*(jnp.array(v, jnp.int32) for v in (*genome, 0)))
     genomes = jax.tree.map(lambda v: jnp.broadcast_to(v, (queue, *v.shape)), one)
-    args = params, Grounds(genomes, keys), jnp.arange(queue), jnp.int32(queue), jnp.int32(queue)
+    args = params, Episodes(genomes, keys), jnp.arange(queue), jnp.int32(queue), jnp.int32(queue)
     program = jax.jit(rollout(walker, policy, lanes, chunk)).lower(*args).compile()
 
     def turn() -> float:
         begin = time.process_time()
-        outcome = jax.block_until_ready(program(*args))
-        busy.append(float(outcome.length.sum() / outcome.lane_steps))
-        return float(outcome.length.sum()) / (time.process_time() - begin)
+        result, lane_steps = jax.block_until_ready(program(*args))
+        busy.append(float(result.length.sum() / lane_steps))
+        return float(result.length.sum()) / (time.process_time() - begin)
 
     return turn
 
 
-def draw(rng: np.random.Generator, sigma: float, copies: tuple[int, ...] = ()) -> list[np.ndarray]:
-    """Weights and biases of a random policy, or of several."""
+def draw_weights(rng: np.random.Generator, sigma: float, copies: tuple[int, ...] = ()) -> list[np.ndarray]:
+    """Weights and biases of one random policy, or of an array of them with shape `copies`."""
     return [
         sigma * rng.standard_normal((*copies, *shape)).astype(np.float32)
         for n, m in SHAPES
@@ -63,15 +63,15 @@ def draw(rng: np.random.Generator, sigma: float, copies: tuple[int, ...] = ()) -
 
 
 def gymnasium(hardcore: bool, seconds: float, sigma: float) -> Callable[[], float]:
-    """The same for gymnasium's environment with a NumPy policy, for so many seconds."""
+    """The same for gymnasium's environment with a NumPy policy; each call takes `seconds` of CPU time."""
     env, rng = BipedalWalker(hardcore=hardcore), np.random.default_rng(0)
 
     def turn() -> float:
         steps, begin = 0, time.process_time()
         while time.process_time() - begin < seconds:
-            weights = draw(rng, sigma)
+            weights = draw_weights(rng, sigma)
             obs, _ = env.reset(seed=int(rng.integers(1 << 30)))
-            for _ in range(CAP):
+            for _ in range(MAX_STEPS):
                 for w, b in zip(weights[::2], weights[1::2]):
                     obs = np.tanh(obs @ w + b[0])
                 obs, _, done, _, _ = env.step(obs)
@@ -84,14 +84,14 @@ def gymnasium(hardcore: bool, seconds: float, sigma: float) -> Callable[[], floa
 
 
 def envpool(hardcore: bool, seconds: float, sigma: float) -> Callable[[], float] | None:
-    """The same for envpool's C++ environment on one thread, 64 at a time; None where it is not installed."""
+    """The same for 64 of envpool's C++ environments on one thread; None if envpool is not installed."""
     try:
         import envpool as library  # pyright: ignore
     except ImportError:
         return None
     name = "BipedalWalkerHardcore-v3" if hardcore else "BipedalWalker-v3"
-    env = library.make_gymnasium(name, num_envs=64, num_threads=1, max_episode_steps=CAP)
-    weights = draw(np.random.default_rng(0), sigma, (64,))
+    env = library.make_gymnasium(name, num_envs=64, num_threads=1, max_episode_steps=MAX_STEPS)
+    weights = draw_weights(np.random.default_rng(0), sigma, (64,))
     state = {"obs": env.reset()[0]}
 
     def turn() -> float:
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--sweeps", type=int, default=10)
     parser.add_argument("--sigma", type=float, default=0.1, help="of the random weights")
     parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each of the others' turns")
+    parser.add_argument("--seconds", type=float, default=2.0, help="CPU time of each turn of gymnasium and envpool")
     options = parser.parse_args()
     busy: list[float] = []
     mine = (options.lanes, options.queue, options.chunk, options.sweeps, options.sigma, busy)
@@ -134,14 +134,14 @@ def main() -> None:
     for turn in range(options.turns + 1):
         for name, run in runners.items():
             speed = run()
-            if turn:  # the first one warms up
+            if turn:  # the first turn warms up
                 found[name].append(speed)
-    print("| | steps per CPU-second: least / median / most | ours on flat ground, times this |\n| --- | --- | --- |")
+    print("| | steps per CPU-second: min / median / max | speed-up of ours on flat ground |\n| --- | --- | --- |")
     for name, speeds in found.items():
         ratio = np.median(np.array(found["ours, flat"]) / np.array(speeds))
         print(f"| {name} | {min(speeds):,.0f} / {np.median(speeds):,.0f} / {max(speeds):,.0f} | {ratio:.2f} |")
     ratio = np.median(np.array(found["ours, hard"]) / np.array(found["gymnasium, hardcore"]))
-    print(f"\nhard courses: {ratio:.1f} times gymnasium's hardcore; lanes busy {np.mean(busy):.0%} of the time")
+    print(f"\nspeed-up on hard terrain over gymnasium, hardcore: {ratio:.1f}; busy lanes {np.mean(busy):.0%}")
 
 
 if __name__ == "__main__":

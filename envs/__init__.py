@@ -1,1 +1,1 @@
-"""Worlds and how to make new ones; knows nothing of evolution."""
+"""Environments, generators of environments, and problems. Independent of agents and search algorithms."""

@@ -1,8 +1,15 @@
-"""What an environment and a generator of environments are. Everything here is pure and for one instance;
-the framework does the batching.
+"""The protocols that plug-ins implement: `Environment`, `Generator` and `Problem`.
 
-Axes, one letter everywhere: N niches, P population, E episodes, T time, B batch (lanes), D descriptor,
-F genome features, G parameters, M objectives.
+Methods called pure are functions of arrays for a single instance, which `jax.jit` can trace; the framework applies
+`jax.vmap`. All other methods run on the host. Check an implementation with `poet.envs.testing`.
+
+>>> from poet.envs.config import generators
+>>> mazes = generators.make("maze")
+>>> isinstance(mazes, Generator), isinstance(mazes.environment, Environment)
+(True, True)
+
+Axes, one letter everywhere: N niches, P population, E episodes, T time, B batch, D descriptor, F features of a genome,
+G parameters, M objectives; H and W are the height and width of a picture.
 """
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -28,7 +35,7 @@ class Discrete(NamedTuple):
 
 
 class MultiDiscrete(NamedTuple):
-    """Several choices at once, an `i32[len(nums)]`."""
+    """Several discrete actions at once, an `i32[len(nums)]`; the i-th is one of `nums[i]`."""
 
     nums: tuple[int, ...]
 
@@ -37,177 +44,211 @@ Space = Box | Discrete | MultiDiscrete
 
 
 class Interface(NamedTuple):
-    """What an agent sees of an environment; static and hashable. Agents transfer only where ids agree."""
+    """Observations, actions and time limit of an environment; static and hashable.
 
-    id: str  # versioned, as in "walker-v1": changed dynamics means a new version
+    Agents can only be transferred between environments whose ids agree.
+    """
+
+    id: str  # with a version, as in "walker-v1"; raise the version when the dynamics change
     obs: jax.ShapeDtypeStruct
     action: Space
-    horizon: int  # steps after which an episode is cut (truncated) at the latest
+    horizon: int  # number of steps after which an episode is truncated
     info: tuple[str, ...] = ()  # names of the f32[] values in `Step.info`
 
 
 class Step(NamedTuple):
-    """One transition. Nothing resets by itself: `obs` is the true next observation."""
+    """One transition. An environment never resets itself: `world` and `obs` are those that the action led to."""
 
     world: PyTree
     obs: Array
     reward: Float[Array, ""]
-    terminated: Bool[Array, ""]
-    truncated: Bool[Array, ""]
+    terminated: Bool[Array, ""]  # the episode ended by the rules of the environment
+    truncated: Bool[Array, ""]  # the episode ended by the time limit
     info: dict[str, Float[Array, ""]]
 
 
 @runtime_checkable
 class Environment(Protocol):
-    """One family of worlds as pure functions of arrays; hashable, so that a compiled program is made once.
+    """The dynamics of one family of levels.
 
-    `World` is complete: the same key, level, world and action give the same `Step`.
-    Optional: `success(level, world) -> f32[] in [0, 1]` and `descriptor(level, world) -> f32[D]`, with
-    `descriptor_names` and `descriptor_bounds` beside it; both are read at the end of an episode, and what
-    accumulates over an episode lives in the world.
+    It is hashable (a frozen dataclass of plain values, for example), since compiled programs are cached by environment.
+    All methods are pure. They work on three pytrees of arrays:
+
+    - the genome: the parameters of one level, made by a `Generator`;
+    - the level: what `build` lays out from a genome (terrain, walls, tables), constant during an episode;
+    - the world: the complete simulation state. The same key, level, world and action give the same `Step`.
+
+    Optional members, used if present:
+
+    - `success(level, world) -> f32[]`: how far the task was solved, in [0, 1]; without it every episode counts as 1.
+    - `descriptor(level, world) -> f32[D]`: the behaviour descriptor, finite for every world. Archives of agents
+      require it.
+    - `descriptor_names`: a tuple of D different strings; required with `descriptor`.
+    - `descriptor_bounds`: a tuple of D pairs (low, high) of finite floats; required with `descriptor`.
+
+    `success` and `descriptor` are evaluated on the last world of an episode: a quantity that accumulates over the
+    episode must be stored in the world.
     """
 
     @property
     def interface(self) -> Interface:
-        """What an agent sees, and for how long."""
+        """Observations, actions and time limit."""
         ...
 
-    def build(self, key: Key, genome: Genome) -> PyTree:
-        """Lay out the level (terrain, walls, tables): once per niche and episode, shared by a population."""
+    def build(self, key: Key, genome: Genome, /) -> PyTree:
+        """Lay out the level. Called once per niche and episode; a population shares the level."""
         ...
 
-    def reset(self, key: Key, level: PyTree) -> tuple[PyTree, Array]:
-        """Start an episode: the world and its first observation."""
+    def reset(self, key: Key, level: PyTree, /) -> tuple[PyTree, Array]:
+        """Start an episode. Returns the first world and its observation."""
         ...
 
-    def step(self, key: Key, level: PyTree, world: PyTree, action: Array) -> Step:
-        """Advance by one action."""
+    def step(self, key: Key, level: PyTree, world: PyTree, action: Array, /) -> Step:
+        """Advance the world by one action."""
         ...
 
 
 @runtime_checkable
 class Generator(Protocol):
-    """Makes, varies, checks, measures and describes the genomes of one environment.
+    """Samples, mutates, checks, measures and describes the genomes of one environment.
 
-    `sample`, `mutate`, `check` and `features` are pure and for one item; the rest runs on the host.
-    Optional, found by their presence: `crossover(key, a, b)`, `repair(genome)`, `difficulty(genome) -> f32[]`,
-    `distance(a, b)`, `json_schema()`, and on the host `difficulty_class(genome) -> str`,
-    `draw_course(genome) -> u8[H, W, 3]` and `render(genome, trajectory, level=None) -> list of u8[H, W, 3]`.
+    A genome is a pytree of non-empty arrays with fixed shapes and dtypes. `sample`, `mutate`, `check` and `features`
+    are pure; the other methods run on the host.
+
+    Optional members. The first three are for user-defined searches; the searches of this package do not use them.
+
+    - `crossover(key, genome_a, genome_b) -> genome`: a child of two parents; pure.
+    - `repair(genome) -> genome`: a valid genome near an invalid one; pure.
+    - `json_schema() -> dict`: a JSON Schema of what `from_json` accepts.
+    - `difficulty_class(genome) -> str`: a name for how difficult the level is, "" for none; tables and plots show it.
+    - `draw_course(genome) -> u8[H, W, 3]`: a picture of the level, for galleries.
+    - `render(genome, trajectory, level=None) -> list of u8[H, W, 3]`: one picture per time step, for videos.
+      `trajectory` is a `poet.agents.rollout.Trajectory` with the fields `worlds` (the world after each step, every leaf
+      [T, ...]), `actions` ([T, ...]) and `rewards` (f32[T]); the time steps may be a selection of those of the episode.
+      Declare the parameter `level` only if the genome does not determine the level; it is then passed by name, as
+      `build` returned it for this episode.
     """
 
     @property
     def id(self) -> str:
-        """Name in the registry."""
+        """Id in the registry."""
         ...
 
     @property
     def version(self) -> int:
-        """Raised when an old genome would mean another world."""
+        """At least 1; raise it when an old genome would mean another level."""
         ...
 
     @property
     def environment(self) -> Environment:
-        """The environment that its genomes parameterise."""
+        """The environment whose levels the genomes describe; equal and with an equal hash at each access."""
         ...
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why a genome can be invalid; `check` answers with an index into this."""
+        """Results of `check` as text: the first entry means valid, the others say why a genome is invalid."""
         ...
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the F features."""
+        """F different names."""
         ...
 
     @property
     def feature_bounds(self) -> tuple[tuple[float, float], ...]:
-        """Low and high of each feature."""
+        """(low, high) of each of the F features, over all valid genomes."""
         ...
 
     @property
     def deterministic(self) -> bool:
-        """Whether a genome fixes its episode entirely, so that one evaluation of an agent suffices."""
+        """Whether level and episode depend on the genome and the actions only, never on keys.
+
+        One evaluation of an agent is then enough.
+        """
         ...
 
-    def sample(self, key: Key) -> Genome:
-        """Draw a genome from the prior."""
+    def sample(self, key: Key, /) -> Genome:
+        """Draw a genome from the prior; it may be invalid."""
         ...
 
-    def mutate(self, key: Key, genome: Genome, strength: Float[Array, ""] | float) -> Genome:
-        """Vary a genome; `strength` 1 is the family's usual step, and is traced."""
+    def mutate(self, key: Key, genome: Genome, strength: Float[Array, ""] | float, /) -> Genome:
+        """Vary a genome. At `strength` 1 the change has the generator's usual size; `strength` may be traced."""
         ...
 
-    def check(self, genome: Genome) -> tuple[Bool[Array, ""], Int[Array, ""]]:
-        """Whether a genome is structurally valid, and the index of the reason why not (0 if it is)."""
+    def check(self, genome: Genome, /) -> tuple[Bool[Array, ""], Int[Array, ""]]:
+        """Whether a genome is valid, and an index into `reasons`: 0 if it is valid."""
         ...
 
-    def features(self, genome: Genome) -> Float[Array, "F"]:
-        """Coordinates for novelty and archives."""
+    def features(self, genome: Genome, /) -> Float[Array, "F"]:
+        """Coordinates of a genome, for novelty and for archives."""
         ...
 
     def simplest(self) -> Genome:
-        """Where an open-ended run starts."""
+        """The genome from which an open-ended run starts; must be valid."""
         ...
 
-    def describe(self, genome: Genome) -> str:
-        """The genome in words, the same words each time."""
+    def describe(self, genome: Genome, /) -> str:
+        """The level in words; the same text at each call."""
         ...
 
-    def to_json(self, genome: Genome) -> dict[str, Any]:
-        """Exact; carries `id` and `version`."""
+    def to_json(self, genome: Genome, /) -> dict[str, Any]:
+        """The genome as JSON values, without loss of precision, with the keys "id" and "version"."""
         ...
 
-    def from_json(self, data: dict[str, Any]) -> Genome:
-        """Inverse of `to_json`. Raises `poet.errors.ConfigError` for another id, version or shape."""
+    def from_json(self, data: dict[str, Any], /) -> Genome:
+        """Inverse of `to_json`. Raises `poet.errors.ConfigError` for another id, version, field or shape."""
         ...
 
 
 @runtime_checkable
 class Problem(Protocol):
-    """A search space with a score and no world inside: what quality-diversity is measured on. Hashable.
+    """A function to optimise: fitness and descriptor of a solution f32[G]. Larger fitness is better.
 
-    `sample` and `evaluate` are pure and for one solution; the framework does the batching.
-    Optional: `num_objectives`, an int M above 1 if there are several to be traded off: `evaluate` then gives f32[M],
-    and `fitness_bounds` are those of their sum. `draw(params) -> u8[H, W, 3]` on the host, a solution as a picture.
+    It is hashable, since compiled programs are cached by problem. `sample` and `evaluate` are pure.
+
+    Optional members, used if present:
+
+    - `num_objectives`: an int M, 1 if absent. If M is above 1, `evaluate` returns a fitness f32[M], and
+      `fitness_bounds` are those of the sum over the objectives.
+    - `draw(params) -> u8[H, W, 3]`: a picture of a solution; runs on the host.
     """
 
     @property
     def id(self) -> str:
-        """Name in the registry."""
+        """Id in the registry."""
         ...
 
     @property
     def num_params(self) -> int:
-        """G."""
+        """G, the length of a solution."""
         ...
 
     @property
     def descriptor_names(self) -> tuple[str, ...]:
-        """Names of the D coordinates."""
+        """D different names."""
         ...
 
     @property
     def descriptor_bounds(self) -> tuple[tuple[float, float], ...]:
-        """Low and high of each coordinate."""
+        """(low, high) of each of the D descriptor coordinates."""
         ...
 
     @property
     def fitness_bounds(self) -> tuple[float, float]:
-        """Worst and best fitness that can be: offset and scale of QD scores."""
+        """Worst and best possible fitness: offset and scale of QD scores."""
         ...
 
     @property
     def deterministic(self) -> bool:
-        """Whether evaluating once is enough."""
+        """Whether `evaluate` ignores its key, so that one evaluation is enough."""
         ...
 
-    def sample(self, key: Key) -> Float[Array, "G"]:
-        """Draw a solution to begin with."""
+    def sample(self, key: Key, /) -> Float[Array, "G"]:
+        """Draw an initial solution."""
         ...
 
     def evaluate(
-        self, key: Key, params: Float[Array, "G"]
+        self, key: Key, params: Float[Array, "G"], /
     ) -> tuple[Float[Array, ""] | Float[Array, "M"], Float[Array, "D"]]:
-        """Fitness and descriptor; bigger fitness is better."""
+        """Fitness and descriptor of a solution."""
         ...

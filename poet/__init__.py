@@ -1,5 +1,9 @@
 """POET: environments and agents evolve together, on accelerators.
 
+`run` starts and resumes runs, `open_run` reads them, `build_search` gives a search to be driven by hand. Config classes
+end in `Config` or `Run`; `presets` has named ones. To add something of your own, derive from the config class of its
+kind (`GeneratorConfig`, `LearnerConfig`, ...) and `register` it, or declare an entry point (docs/extending).
+
 Names are loaded when they are first used, so that `import poet` costs nothing and starts no accelerator.
 """
 
@@ -7,80 +11,93 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from poet.agents.config import MLPConfig as MLPConfig
     from poet.agents.config import PolicyConfig as PolicyConfig
-    from poet.agents.policy import mlp as mlp
-    from poet.agents.rollout import rollout as rollout
     from poet.archives.config import ArchiveConfig as ArchiveConfig
-    from poet.envs.registry import GeneratorConfig as GeneratorConfig
-    from poet.envs.registry import ProblemConfig as ProblemConfig
-    from poet.envs.registry import register as register
+    from poet.archives.config import CVTConfig as CVTConfig
+    from poet.archives.config import GridConfig as GridConfig
+    from poet.archives.config import ParetoConfig as ParetoConfig
+    from poet.archives.config import UnstructuredConfig as UnstructuredConfig
+    from poet.envs.config import GeneratorConfig as GeneratorConfig
+    from poet.envs.config import ProblemConfig as ProblemConfig
     from poet.errors import ConfigError as ConfigError
     from poet.errors import ContractError as ContractError
     from poet.errors import PoetError as PoetError
     from poet.errors import RunError as RunError
     from poet.errors import ShapeError as ShapeError
-    from poet.executors.config import ExecutionConfig as ExecutionConfig
-    from poet.executors.local import local as local
+    from poet.executors.config import ExecutorConfig as ExecutorConfig
+    from poet.executors.config import LocalExecutorConfig as LocalExecutorConfig
+    from poet.interest.config import JudgeConfig as JudgeConfig
     from poet.learners.config import ESConfig as ESConfig
-    from poet.learners.es import es as es
-    from poet.runs.build import build as build
-    from poet.runs.config import Config as Config
-    from poet.runs.config import MapElitesRun as MapElitesRun
-    from poet.runs.config import PairsRun as PairsRun
-    from poet.runs.config import PoetRun as PoetRun
-    from poet.runs.diff import diff as diff
+    from poet.learners.config import LearnerConfig as LearnerConfig
+    from poet.registry import register as register
+    from poet.runs.diff import diff_runs as diff_runs
+    from poet.runs.launch import build_search as build_search
     from poet.runs.launch import run as run
-    from poet.runs.presets import PRESETS as PRESETS
     from poet.runs.read import read_journal as read_journal
     from poet.runs.read import read_status as read_status
-    from poet.runs.runner import drive as drive
     from poet.search.base import Info as Info
-    from poet.search.base import NicheRecord as NicheRecord
+    from poet.search.base import Record as Record
+    from poet.search.base import RunContext as RunContext
     from poet.search.base import Search as Search
+    from poet.search.config import RunConfig as RunConfig
+    from poet.search.config import presets as presets
+    from poet.search.map_elites.algorithm import map_elites as map_elites
     from poet.search.map_elites.ask_tell import AskTell as AskTell
+    from poet.search.map_elites.config import CrossoverConfig as CrossoverConfig
+    from poet.search.map_elites.config import EmitterConfig as EmitterConfig
+    from poet.search.map_elites.config import ESEmitterConfig as ESEmitterConfig
+    from poet.search.map_elites.config import GaussianConfig as GaussianConfig
+    from poet.search.map_elites.config import IsoLineConfig as IsoLineConfig
     from poet.search.map_elites.config import MapElitesConfig as MapElitesConfig
+    from poet.search.map_elites.config import MapElitesRun as MapElitesRun
+    from poet.search.map_elites.config import PolynomialConfig as PolynomialConfig
     from poet.search.map_elites.scoring import Scores as Scores
-    from poet.search.map_elites.scoring import Scoring as Scoring
-    from poet.search.map_elites.search import map_elites as map_elites
-    from poet.search.pairs.config import PairsConfig as PairsConfig
-    from poet.search.pairs.search import pairs as pairs
+    from poet.search.map_elites.scoring import ScoringFn as ScoringFn
+    from poet.search.paired_map_elites.algorithm import paired_map_elites as paired_map_elites
+    from poet.search.paired_map_elites.config import PairedMapElitesConfig as PairedMapElitesConfig
+    from poet.search.paired_map_elites.config import PairedMapElitesRun as PairedMapElitesRun
     from poet.search.poet.config import PoetConfig as PoetConfig
-    from poet.search.poet.search import poet as poet
-    from poet.types import derive as derive
-    from poet.view.open import Run as Run
+    from poet.search.poet.config import PoetRun as PoetRun
+    from poet.types import derive_key as derive_key
     from poet.view.open import open_run as open_run
+    from poet.view.run import Run as Run
 
-_WHERE = {
-    "poet.archives.config": ("ArchiveConfig",),
-    "poet.envs.registry": ("GeneratorConfig", "ProblemConfig", "register"),
-    "poet.agents.config": ("PolicyConfig",),
-    "poet.agents.policy": ("mlp",),
-    "poet.agents.rollout": ("rollout",),
+_NAMES = {
+    "poet.agents.config": ("MLPConfig", "PolicyConfig"),
+    "poet.archives.config": ("ArchiveConfig", "CVTConfig", "GridConfig", "ParetoConfig", "UnstructuredConfig"),
+    "poet.envs.config": ("GeneratorConfig", "ProblemConfig"),
     "poet.errors": ("ConfigError", "ContractError", "PoetError", "RunError", "ShapeError"),
-    "poet.executors.config": ("ExecutionConfig",),
-    "poet.executors.local": ("local",),
-    "poet.learners.config": ("ESConfig",),
-    "poet.learners.es": ("es",),
-    "poet.runs.build": ("build",),
-    "poet.runs.config": ("Config", "MapElitesRun", "PairsRun", "PoetRun"),
-    "poet.runs.diff": ("diff",),
-    "poet.runs.launch": ("run",),
-    "poet.runs.presets": ("PRESETS",),
+    "poet.executors.config": ("ExecutorConfig", "LocalExecutorConfig"),
+    "poet.interest.config": ("JudgeConfig",),
+    "poet.learners.config": ("ESConfig", "LearnerConfig"),
+    "poet.registry": ("register",),
+    "poet.runs.diff": ("diff_runs",),
+    "poet.runs.launch": ("build_search", "run"),
     "poet.runs.read": ("read_journal", "read_status"),
-    "poet.runs.runner": ("drive",),
-    "poet.search.base": ("Info", "NicheRecord", "Search"),
+    "poet.search.base": ("Info", "Record", "RunContext", "Search"),
+    "poet.search.config": ("RunConfig", "presets"),
+    "poet.search.map_elites.algorithm": ("map_elites",),
     "poet.search.map_elites.ask_tell": ("AskTell",),
-    "poet.search.map_elites.config": ("MapElitesConfig",),
-    "poet.search.map_elites.scoring": ("Scores", "Scoring"),
-    "poet.search.map_elites.search": ("map_elites",),
-    "poet.search.pairs.config": ("PairsConfig",),
-    "poet.search.pairs.search": ("pairs",),
-    "poet.search.poet.config": ("PoetConfig",),
-    "poet.search.poet.search": ("poet",),
-    "poet.types": ("derive",),
-    "poet.view.open": ("Run", "open_run"),
+    "poet.search.map_elites.config": (
+        "CrossoverConfig",
+        "ESEmitterConfig",
+        "EmitterConfig",
+        "GaussianConfig",
+        "IsoLineConfig",
+        "MapElitesConfig",
+        "MapElitesRun",
+        "PolynomialConfig",
+    ),
+    "poet.search.map_elites.scoring": ("Scores", "ScoringFn"),
+    "poet.search.paired_map_elites.algorithm": ("paired_map_elites",),
+    "poet.search.paired_map_elites.config": ("PairedMapElitesConfig", "PairedMapElitesRun"),
+    "poet.search.poet.config": ("PoetConfig", "PoetRun"),
+    "poet.types": ("derive_key",),
+    "poet.view.open": ("open_run",),
+    "poet.view.run": ("Run",),
 }
-_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 

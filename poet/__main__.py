@@ -2,7 +2,7 @@
 
 import sys
 
-from poet.cli import main as _main
+from poet.cli.main import main as _main
 
 
 def main() -> None:

@@ -10,21 +10,23 @@ from typing import Any
 import pytest
 
 import poet
-from poet import cli
+from poet.cli import main as cli
 from poet.errors import RunError
-from poet.runs import build, launch
-from poet.runs.folder import CONFIG, RUN, lock
-from poet.runs.presets import PRESETS
+from poet.runs import launch
+from poet.runs.layout import CONFIG, RUN
+from poet.runs.lock import lock
 from poet.runs.read import read_config, read_status
+from poet.search.config import presets
+from poet.view import media
 from tests.runs.toy import ToyConfig, walk
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(build, "build", lambda config, **parts: walk(ToyConfig(seed=config.seed)))
+    monkeypatch.setattr(launch, "build_search", lambda config, context, **overrides: walk(ToyConfig(seed=config.seed)))
     monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
-    monkeypatch.setattr(cli, "_pictures", lambda path, moment: None)
-    monkeypatch.setattr(cli, "_summary", lambda path: None)
+    monkeypatch.setattr(media, "make_media", lambda path, moment: None)
+    monkeypatch.setattr(media, "print_summary", lambda path: None)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "runs"
 
@@ -46,9 +48,9 @@ def python(program: str, *options: str, cwd: Path | None = None) -> subprocess.C
 def test_run_starts_goes_on_and_extends(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("run", "tiny", "--iterations", "4") == 0
     said = capsys.readouterr().out
-    assert said.startswith("runs/tiny: poet on walker, up to 4 niches, population 32, seed 0, 4 iterations; ")
-    assert "es.population=32" in said.splitlines()[0]
-    assert "go on:    poet run runs/tiny --iterations 8" in said
+    assert said.startswith("runs/tiny: poet on walker with es, up to 4 niches, seed 0, 4 iterations; ")
+    assert "learner.population=32" in said.splitlines()[0]
+    assert "extend:   poet run runs/tiny --iterations 8" in said
     assert command("run", "tiny", "--iterations", "4") == 0
     assert "finished at iteration 4" in capsys.readouterr().out
     for word in ("runs/tiny", "tiny"):
@@ -69,9 +71,9 @@ def test_a_run_keeps_the_options_it_was_started_with(root: Path) -> None:
 def test_a_changed_identity_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("run", "tiny", "--iterations", "2") == 0
     before = (root / "tiny" / CONFIG).read_bytes()
-    assert command("run", "tiny", "--iterations", "2", "--seed", "4", "--es.sigma", "0.2") == 2
+    assert command("run", "tiny", "--iterations", "2", "--seed", "4", "--learner.sigma", "0.2") == 2
     said = capsys.readouterr().err
-    assert "es.sigma: 0.1 -> 0.2" in said
+    assert "learner.sigma: 0.1 -> 0.2" in said
     assert "seed: 0 -> 4" in said
     assert "--name" in said
     assert (root / "tiny" / CONFIG).read_bytes() == before
@@ -82,11 +84,11 @@ def test_what_was_refused_may_be_tried_again_with_better_options(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert command("run", "map-elites-tiny", "--problem", "rastrigin-multi") == 2
-    assert "take archive.kind pareto" in capsys.readouterr().err
-    monkeypatch.setattr(build, "build", lambda config, **parts: walk(ToyConfig(seed=config.seed)))
-    monkeypatch.setattr(cli, "_pictures", lambda path, moment: None)
-    monkeypatch.setattr(cli, "_summary", lambda path: None)
-    better = ("--problem", "rastrigin-multi", "--archive.kind", "pareto", "--problem.num_params", "6")
+    assert "choose archive 'pareto'" in capsys.readouterr().err
+    monkeypatch.setattr(launch, "build_search", lambda config, context, **overrides: walk(ToyConfig(seed=config.seed)))
+    monkeypatch.setattr(media, "make_media", lambda path, moment: None)
+    monkeypatch.setattr(media, "print_summary", lambda path: None)
+    better = ("--problem", "rastrigin-multi", "--archive", "pareto", "--problem.num_params", "6")
     assert command("run", "map-elites-tiny", *better, "--iterations", "2") == 0
     out = capsys.readouterr().out
     assert "map-elites on rastrigin-multi, iso_line in batches of 64, pareto archive" in out
@@ -100,8 +102,8 @@ def test_what_was_refused_may_be_tried_again_with_better_options(
     ("preset", "option", "name", "says"),
     [
         ("map-elites-tiny", "--problem", "sphear", "Did you mean 'sphere'"),
-        ("map-elites-pairs", "--generator", "arm", "unknown generator 'arm'"),
-        ("tiny", "--problem", "sphere", "unknown config field 'problem'"),
+        ("paired-map-elites", "--generator", "arm", "unknown generator 'arm'"),
+        ("tiny", "--problem", "sphere", "Unrecognized options"),
     ],
 )
 def test_a_problem_that_cannot_be(
@@ -143,7 +145,7 @@ def test_diff_says_where_and_exits_1(root: Path, capsys: pytest.CaptureFixture[s
     assert command("diff", "a", "a") == 0
     assert capsys.readouterr().out == "equal: same history, same state\n"
     assert command("diff", "a", "b") == 1
-    assert "the histories part at event 0" in capsys.readouterr().out
+    assert "the histories differ from event 0" in capsys.readouterr().out
 
 
 def test_a_stopped_run_says_how_to_go_on(
@@ -151,9 +153,9 @@ def test_a_stopped_run_says_how_to_go_on(
 ) -> None:
     from poet.runs import runner
 
-    monkeypatch.setattr(launch, "run", lambda config, path, **more: runner.Outcome(None, 3, False))
+    monkeypatch.setattr(launch, "run", lambda config, path, **more: runner.RunOutcome(None, 3, False))
     assert command("run", "tiny", "--name", "my run") == 0
-    assert "saved at iteration 3; go on with: poet run 'runs/my run'" in capsys.readouterr().out
+    assert "saved at iteration 3; resume with: poet run 'runs/my run'" in capsys.readouterr().out
 
 
 # --- bad input ---
@@ -164,15 +166,15 @@ def test_a_stopped_run_says_how_to_go_on(
     [
         (["rum", "tiny"], "unknown command 'rum'. Did you mean 'run'?"),
         (["run", "tinny"], "unknown preset or run 'tinny'. Did you mean 'tiny'?"),
-        (["run"], "expected what to run first: a preset or a run (tiny, laptop, paper, map-elites-tiny,"),
-        (["run", "--seed", "3"], "expected what to run first"),
+        (["run"], "expected a preset or a run first (laptop, map-elites-arm, map-elites-tiny,"),
+        (["run", "--seed", "3"], "expected a preset or a run first"),
         (["run", "--from", "nowhere", "--name", "x"], "unknown preset or run 'nowhere'"),
         (["run", "tiny", "--name", "a/b"], "plain name, got 'a/b'"),
         (["run", "tests"], "tests is not a run folder"),
-        (["run", "tiny", "--es.poplation", "32"], "--es.population"),
+        (["run", "tiny", "--learner.poplation", "32"], "--learner.population"),
         (["run", "tiny", "--generator.sweep", "3"], "--generator.sweeps"),
-        (["run", "tiny", "--es.population", "3"], "even number"),
-        (["run", "tiny", "--es.population", "many"], "many"),
+        (["run", "tiny", "--learner.population", "3"], "even number"),
+        (["run", "tiny", "--learner.population", "many"], "many"),
         (["run", "tiny", "--search.mc-lower", "9000"], "mc_lower must lie below"),
         (["run", "tiny", "--iterations", "0"], "iterations expects at least 1"),
         (["run", "tiny", "--generator.terrain", "moon"], "moon"),
@@ -196,11 +198,11 @@ def test_bad_words_get_a_clear_answer(
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 1"),
+        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 2"),
         (lambda run: (run / RUN).write_text("{"), "run.json cannot be read"),
         (lambda run: (run / CONFIG).write_text("{"), "config.json cannot be read"),
         (
-            lambda run: (run / CONFIG).write_text(json.dumps({**PRESETS["tiny"].to_dict(), "sede": 1})),
+            lambda run: (run / CONFIG).write_text(json.dumps({**presets.get("tiny").to_dict(), "sede": 1})),
             "unknown config field 'sede'. Did you mean 'seed'?",
         ),
     ],
@@ -243,7 +245,8 @@ def test_errors_have_no_traceback_and_ctrl_c_is_130(
 
 def test_help_names_every_command_without_loading_anything() -> None:
     program = (
-        "import sys; from poet.cli import main; main(['--help']); print({'jax', 'tyro', 'numpy'} & set(sys.modules))"
+        "import sys; from poet.cli.main import main; main(['--help']); "
+        "print({'jax', 'tyro', 'numpy'} & set(sys.modules))"
     )
     done = python(program)
     assert done.stdout.splitlines()[-1] == "set()"
@@ -262,14 +265,20 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 def test_every_option_of_a_preset_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert command("run", "paper", "--help") == 0
     said = capsys.readouterr().out
-    for option in ("--generator.max-pit", "--es.population", "--search.max-niches", "--execution.devices", "--from"):
+    for option in (
+        "--generator.max-pit",
+        "--learner.population",
+        "--search.max-niches",
+        "--executor.devices",
+        "--from",
+    ):
         assert option in said
     assert "25200" in said
 
 
 def test_the_first_line_comes_before_jax(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom poet.runs import launch\nfrom poet.cli import main\n"
+        "import sys\nfrom poet.runs import launch\nfrom poet.cli.main import main\n"
         "def run(*args, **more):\n    print('jax' in sys.modules)\n    sys.exit(0)\n"
         "launch.run = run\nmain(['run', 'tiny'])"
     )
@@ -283,7 +292,7 @@ def test_list_shows_presets_generators_and_runs(root: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert command("list") == 0
     said = capsys.readouterr().out
-    for name in (*PRESETS, "walker", "sphere", "runs/tiny"):
+    for name in (*presets.ids(), "walker", "sphere", "runs/tiny"):
         assert name in said
 
 
@@ -293,9 +302,9 @@ def test_doctor_finds_what_is_missing(
     assert command("doctor") == 0
     said = capsys.readouterr().out
     assert "TROUBLE" not in said
-    from poet.runs import folder
+    from poet.runs import provenance
 
-    monkeypatch.setattr(folder, "PACKAGES", ("jax", "no-such-package"))
+    monkeypatch.setattr(provenance, "PACKAGES", ("jax", "no-such-package"))
     assert command("doctor") == 1
     assert "TROUBLE  no-such-package" in capsys.readouterr().out
 
@@ -306,7 +315,7 @@ def test_doctor_finds_what_is_missing(
 def test_public_names_are_there() -> None:
     for name in poet.__all__:
         assert getattr(poet, name) is not None
-    assert {"run", "open_run", "Config", "PRESETS"} <= set(dir(poet))
+    assert {"run", "open_run", "RunConfig", "presets"} <= set(dir(poet))
     assert not hasattr(poet, "no_such_name")
 
 
@@ -327,7 +336,7 @@ def test_import_beside_folders_of_the_same_names(tmp_path: Path) -> None:
 
 
 def test_the_one_call_of_a_library_user(root: Path) -> None:
-    config = dataclasses.replace(PRESETS["tiny"], iterations=3)
+    config = dataclasses.replace(presets.get("tiny"), iterations=3)
     rows: list[Any] = []
     outcome = poet.run(config, root / "mine", sinks=[rows.extend])
     assert outcome.finished

@@ -1,4 +1,4 @@
-"""Imports go downwards only (design: who may import whom); read from the syntax trees, nothing is run."""
+"""Imports go downwards only (docs/architecture.md); read from the syntax trees, nothing is run."""
 
 import ast
 from pathlib import Path
@@ -8,14 +8,15 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 # room -> what of ours it may import; a name allows everything below it
-BASE = ["poet.types", "poet.errors", "poet.nested", "poet.seal"]
+BASE = ["poet.types", "poet.errors", "poet.registry", "poet.configs", "poet.checksum"]
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
-READING = ["poet.runs.config", "poet.runs.folder", "poet.runs.journal", "poet.runs.read"]
+READING = ["poet.runs.layout", "poet.runs.read"]
 MAY = {
     "poet.types": BASE,
     "poet.errors": BASE,
-    "poet.nested": BASE,
-    "poet.seal": BASE,
+    "poet.registry": BASE,
+    "poet.configs": BASE,
+    "poet.checksum": BASE,
     "poet.envs": [*BASE, "poet.envs"],
     "poet.archives": [*BASE, "poet.archives"],
     "poet.agents": [*LAYER0, "poet.agents"],
@@ -91,3 +92,69 @@ def test_imports_only_go_down(path: Path) -> None:
 def test_the_check_can_fail() -> None:
     assert not any(within("poet.search.poet", allowed) for allowed in MAY["poet.view"])
     assert {module_name(p) for p in SOURCES} >= {"poet.envs.base", "poet.types", "poet.archives"}
+
+
+def runtime_imports(source: str) -> set[str]:
+    """Everything that a module imports when it runs, at the top and within functions; not what is for type checkers."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(source)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            waiting += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def import_graph(sources: dict[str, str]) -> dict[str, set[str]]:
+    """Module -> the modules that it imports when it runs, of those that are given."""
+    graph = {}
+    for module, source in sources.items():
+        names = runtime_imports(source)
+        names |= {name.rpartition(".")[0] for name in names if name not in sources}  # a name within a module
+        graph[module] = names & sources.keys()
+    return graph
+
+
+def find_circle(graph: dict[str, set[str]]) -> list[str]:
+    """Modules that import each other in a circle, the first one again at the end; empty if there is no circle."""
+    finished: set[str] = set()
+
+    def visit(module: str, path: list[str]) -> list[str]:
+        if module in path:
+            return [*path[path.index(module) :], module]
+        if module not in finished:
+            for imported in sorted(graph[module]):
+                if circle := visit(imported, [*path, module]):
+                    return circle
+            finished.add(module)
+        return []
+
+    return next((circle for module in sorted(graph) if (circle := visit(module, []))), [])
+
+
+@pytest.mark.parametrize("room", ["poet.view"])
+def test_no_module_imports_itself_in_a_circle(room: str) -> None:
+    sources = {name: path.read_text() for path in SOURCES if within(name := module_name(path), room)}
+    graph = import_graph(sources)
+    assert sum(map(len, graph.values())) > len(graph), "the modules import each other, or this test checks nothing"
+    assert not (circle := find_circle(graph)), " -> ".join(circle)
+
+
+@pytest.mark.parametrize(
+    ("second", "circle"),
+    [
+        ("from poet.a import f", ["poet.a", "poet.b", "poet.a"]),
+        ("def g():\n    import poet.a", ["poet.a", "poet.b", "poet.a"]),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from poet.a import f", []),
+        ("if TYPE_CHECKING:\n    pass\nelse:\n    from poet import a", ["poet.a", "poet.b", "poet.a"]),
+    ],
+)
+def test_the_search_for_circles_can_fail(second: str, circle: list[str]) -> None:
+    sources = {"poet.a": "def f():\n    from poet import b", "poet.b": second, "poet.c": "import poet.a"}
+    assert find_circle(import_graph(sources)) == circle

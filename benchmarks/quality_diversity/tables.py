@@ -1,57 +1,63 @@
-"""Records as Markdown: medians over turns, and medians of the turns' ratios to the faster of the peers."""
+"""Records as Markdown tables.
+
+Values are medians over turns. A speed-up is our speed divided by that of the faster of pyribs and QDax in the same
+turn; the table shows the median over turns.
+"""
 
 from collections.abc import Callable, Iterable
 from statistics import median
 
-from benchmarks.quality_diversity.contest import LIBRARIES, Record
+from benchmarks.quality_diversity.turns import LIBRARIES, Record
 
-PEERS = ("pyribs", "QDax")  # as they come; pyribs in float32 stands beside them
+BASELINES = ("pyribs", "QDax")  # of speed-ups, with their default options; so pyribs in float32 is not one of them
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def markdown(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     columns = list(columns)
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def by_point(records: list[Record]) -> dict[str, dict[str, list[Record]]]:
+def group_by_point(records: list[Record]) -> dict[str, dict[str, list[Record]]]:
+    """The records of each library at each point."""
     grouped: dict[str, dict[str, list[Record]]] = {}
     for record in records:
         grouped.setdefault(record["point"], {}).setdefault(record["library"], []).append(record)
     return grouped
 
 
-def sound(records: list[Record]) -> list[Record]:
+def without_errors(records: list[Record]) -> list[Record]:
     return [record for record in records if "error" not in record]
 
 
-def rate(work: float) -> str:
-    if work >= 1e6:
-        return f"{work / 1e6:.3g} M"
-    return f"{work / 1e3:.3g} k"
+def format_rate(rate: float) -> str:
+    if rate >= 1e6:
+        return f"{rate / 1e6:.3g} M"
+    return f"{rate / 1e3:.3g} k"
 
 
-def ratio(found: dict[str, list[Record]], speed: Callable[[Record], float]) -> str:
-    """Ours over the faster peer of the same turn, median over turns."""
-    best: dict[int, float] = {}
-    for name in PEERS:
-        for record in sound(found.get(name, [])):
-            best[record["turn"]] = max(best.get(record["turn"], 0.0), speed(record))
-    ratios = [speed(r) / best[r["turn"]] for r in sound(found.get("ours", [])) if best.get(r["turn"])]
+def speed_up(by_library: dict[str, list[Record]], speed: Callable[[Record], float]) -> str:
+    fastest: dict[int, float] = {}
+    for name in BASELINES:
+        for record in without_errors(by_library.get(name, [])):
+            fastest[record["turn"]] = max(fastest.get(record["turn"], 0.0), speed(record))
+    ours = without_errors(by_library.get("ours", []))
+    ratios = [speed(r) / fastest[r["turn"]] for r in ours if fastest.get(r["turn"])]
     return f"{median(ratios):.1f}" if ratios else "-"
 
 
-def cells(found: dict[str, list[Record]], show: Callable[[list[Record]], str]) -> list[str]:
-    shown = []
+def library_cells(by_library: dict[str, list[Record]], text: Callable[[list[Record]], str]) -> list[str]:
+    """A cell for each library: the text of its records, the first error, or "-" where there is no record."""
+    cells = []
     for name in LIBRARIES:
-        records = found.get(name, [])
-        good = sound(records)
-        shown.append(show(good) if good else records[0]["error"] if records else "-")
-    return shown
+        records = by_library.get(name, [])
+        good = without_errors(records)
+        cells.append(text(good) if good else records[0]["error"] if records else "-")
+    return cells
 
 
 def loop(records: list[Record]) -> str:
-    """Evaluations per second; a CPU-second is one of all threads together."""
+    """Evaluations per second of wall time and per CPU-second, which counts all threads."""
 
     def wall(record: Record) -> float:
         return record["evaluations"] / record["wall"]
@@ -59,54 +65,66 @@ def loop(records: list[Record]) -> str:
     def cpu(record: Record) -> float:
         return record["evaluations"] / record["cpu"]
 
-    rows, compiling = [], {}
-    for point, found in by_point(records).items():
-        shown = cells(found, lambda good: f"{rate(median(map(wall, good)))} ({rate(median(map(cpu, good)))})")
-        rows.append([point, *shown, ratio(found, wall), ratio(found, cpu)])
-        for name, answers in found.items():
-            compiling.setdefault(name, []).extend(r["warm_up"] for r in sound(answers) if r["turn"] == 0)
-    made = table(["wall (per CPU-s)", *LIBRARIES, "ours, times the faster", "per CPU-s"], rows)
-    warm = "; ".join(f"{name} {median(s):.1f} s, {max(s):.1f} at most" for name, s in compiling.items() if s)
-    return f"{made}\n\nCompilation and first batches, not in the rates: {warm}."
+    def text(good: list[Record]) -> str:
+        return f"{format_rate(median(map(wall, good)))} ({format_rate(median(map(cpu, good)))})"
+
+    rows, warm_ups = [], {}
+    for point, by_library in group_by_point(records).items():
+        rows.append([point, *library_cells(by_library, text), speed_up(by_library, wall), speed_up(by_library, cpu)])
+        for name, found in by_library.items():
+            warm_ups.setdefault(name, []).extend(r["warm_up"] for r in without_errors(found) if r["turn"] == 0)
+    columns = ["evaluations/s (per CPU-second)", *LIBRARIES, "speed-up", "speed-up per CPU-second"]
+    warm_up = "; ".join(f"{name} {median(s):.1f} s, at most {max(s):.1f} s" for name, s in warm_ups.items() if s)
+    return f"{markdown(columns, rows)}\n\nTime to compile and run the first batches, not counted above: {warm_up}."
 
 
 def insert(records: list[Record]) -> str:
-    """Entries per second, and by how much memory rose at most."""
+    """Entries per second, and the largest growth of memory."""
 
     def speed(record: Record) -> float:
         return int(record["point"].split("size-")[1].split()[0]) / record["wall"]
 
-    def show(good: list[Record]) -> str:
-        return f"{rate(median(map(speed, good)))} ({median(r['peak'] for r in good) / 2**20:.0f})"
+    def text(good: list[Record]) -> str:
+        growth = median(r["memory_growth"] for r in good) / 2**20
+        return f"{format_rate(median(map(speed, good)))} ({growth:.0f})"
 
-    rows = [[point, *cells(found, show), ratio(found, speed)] for point, found in by_point(records).items()]
-    return table(["entries/s (MiB)", *LIBRARIES, "ours, times the faster"], rows)
+    rows = [
+        [point, *library_cells(by_library, text), speed_up(by_library, speed)]
+        for point, by_library in group_by_point(records).items()
+    ]
+    return markdown(["entries/s (MiB)", *LIBRARIES, "speed-up"], rows)
 
 
 def seconds(records: list[Record]) -> str:
+    """Seconds of wall time; for centroids also their quantisation error."""
+
     def speed(record: Record) -> float:
         return 1 / record["wall"]
 
-    def show(good: list[Record]) -> str:
-        error = f" ({median(r['error_of_cells'] for r in good):.4f})" if "error_of_cells" in good[0] else ""
+    def text(good: list[Record]) -> str:
+        has_error = "quantisation_error" in good[0]
+        error = f" ({median(r['quantisation_error'] for r in good):.4f})" if has_error else ""
         return f"{median(r['wall'] for r in good):.2f}{error}"
 
-    rows = [[point, *cells(found, show), ratio(found, speed)] for point, found in by_point(records).items()]
-    return table(["seconds", *LIBRARIES, "ours, times the faster"], rows)
+    rows = [
+        [point, *library_cells(by_library, text), speed_up(by_library, speed)]
+        for point, by_library in group_by_point(records).items()
+    ]
+    return markdown(["seconds", *LIBRARIES, "speed-up"], rows)
 
 
 def quality(records: list[Record]) -> str:
-    """Least and most of the seeds; QD score in thousands."""
+    """Minimum and maximum over seeds; QD score in thousands."""
 
-    def show(good: list[Record]) -> str:
-        covers, scores = [r["coverage"] for r in good], [r["qd_score"] / 1e3 for r in good]
-        return f"{min(covers):.3f}-{max(covers):.3f}, {min(scores):.1f}-{max(scores):.1f} k"
+    def text(good: list[Record]) -> str:
+        coverages, scores = [r["coverage"] for r in good], [r["qd_score"] / 1e3 for r in good]
+        return f"{min(coverages):.3f}-{max(coverages):.3f}, {min(scores):.1f}-{max(scores):.1f} k"
 
-    rows = [[point, *cells(found, show)] for point, found in by_point(records).items()]
-    return table(["coverage, QD score", *LIBRARIES], rows)
+    rows = [[point, *library_cells(by_library, text)] for point, by_library in group_by_point(records).items()]
+    return markdown(["coverage, QD score", *LIBRARIES], rows)
 
 
-def load(records: list[Record]) -> str:
+def describe_load(records: list[Record]) -> str:
     loads = [record["load"] for record in records]
     turns = 1 + max(record["turn"] for record in records)
     return f"{turns} turns; load average {min(loads):.1f} to {max(loads):.1f}, median {median(loads):.1f}."

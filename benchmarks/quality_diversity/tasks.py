@@ -1,8 +1,10 @@
-"""The tasks, once in NumPy: what every library's own version is checked against, and what pyribs runs.
+"""The tasks in NumPy: the reference for the version of every library, and what pyribs runs.
 
-Sphere and Rastrigin are those of CMA-ME (arXiv 1912.02400): shifted optimum, descriptors from the clipped halves of
-the solution. The arm is QDax's. Fitness is 100 at best and 0 in the worst corner of the box, so a QD score is a sum.
-Only NumPy here: this file is imported in every environment.
+Sphere and Rastrigin are those of CMA-ME (arXiv 1912.02400): a shifted optimum, and descriptors that are sums over the
+clipped halves of the solution. The arm is that of QDax. Fitness is 100 at best and 0 in the worst corner of the
+bounds, so that a QD score is the sum of the fitness of all elites.
+
+Every environment imports this file, so it needs only NumPy.
 """
 
 from collections.abc import Callable
@@ -18,13 +20,15 @@ RASTRIGIN_WORST = DIM * float(10 + (EDGE + SHIFT) ** 2 - 10 * np.cos(2 * np.pi *
 
 
 class Task(NamedTuple):
+    """A function to optimise, and the options of the algorithms on it."""
+
     evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # [B, G] -> fitness [B], descriptor [B, 2]
-    start: tuple[float, float]  # where first solutions are drawn from, uniformly
+    start: tuple[float, float]  # bounds of the uniform distribution of first solutions
     descriptor: tuple[float, float]  # bounds of both coordinates
-    iso: float
+    iso: float  # sigmas of isotropic and line variation
     line: float
     mean: float  # every coordinate of the first mean of a CMA-ES
-    sigma: float  # its first step size
+    sigma: float  # first step size of a CMA-ES
 
 
 def _halves(x: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""A library in a process of its own, answering jobs: one JSON object a line in, one a line out.
+"""A library in a separate process that answers jobs: one JSON object per line in, one per line out.
 
-It stays up between turns, so that a program is compiled once, and waits (no threads of ours, no polling) while another
-library has its turn. Only the standard library and NumPy here: this file is imported in every environment.
+The process stays alive between turns, so that a program is compiled once, and uses no processor time while another
+library has its turn. Every environment imports this file, so it needs only the standard library and NumPy.
 """
 
 import json
@@ -19,64 +19,67 @@ import numpy as np
 Job = Callable[..., dict[str, Any]]
 
 
-class Spent:
+class Elapsed:
+    """Seconds, set when the block of `stopwatch` ends."""
+
     wall = 0.0
     cpu = 0.0  # of all threads of the process
 
 
 @contextmanager
-def clock():
-    spent = Spent()
+def stopwatch():
+    elapsed = Elapsed()
     wall, cpu = time.perf_counter(), time.process_time()
-    yield spent
-    spent.wall, spent.cpu = time.perf_counter() - wall, time.process_time() - cpu
+    yield elapsed
+    elapsed.wall, elapsed.cpu = time.perf_counter() - wall, time.process_time() - cpu
 
 
-def timed_loop(chunk: Callable[[], int], seconds: float, evaluations: int) -> dict[str, Any]:
-    """Calls `chunk`, which makes a number of evaluations and waits for them, until either limit is reached."""
+def time_loop(run_chunk: Callable[[], int], seconds: float, evaluations: int) -> dict[str, Any]:
+    """Call `run_chunk` until either limit is reached. It waits for its evaluations and returns their number."""
     done = 0
-    with clock() as spent:
-        begun = time.perf_counter()
-        while done < evaluations and time.perf_counter() - begun < seconds:
-            done += chunk()
-    return {"evaluations": done, "wall": spent.wall, "cpu": spent.cpu}
+    with stopwatch() as elapsed:
+        start = time.perf_counter()
+        while done < evaluations and time.perf_counter() - start < seconds:
+            done += run_chunk()
+    return {"evaluations": done, "wall": elapsed.wall, "cpu": elapsed.cpu}
 
 
 def random_entries(num: int, payload: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Solutions f32[N, payload], fitness f32[N], descriptors f32[N, 2] in the unit square: the same for everyone."""
+    """Solutions f32[N, payload], fitness f32[N], descriptors f32[N, 2] in the unit square; equal for all libraries."""
     rng = np.random.default_rng(seed)
     solutions = rng.standard_normal((num, payload), dtype=np.float32)
     return solutions, rng.standard_normal(num, dtype=np.float32), rng.random((num, 2), dtype=np.float32)
 
 
 def _memory(name: str) -> int:
+    """An entry of /proc/self/status, in bytes."""
     with open("/proc/self/status") as file:
         line = next(line for line in file if line.startswith(name))
     return int(line.split()[1]) * 1024
 
 
-def timed_insertions(empty: Callable[[], Any], add: Callable[[Any], Any], repeats: int = 7) -> dict[str, Any]:
-    """Medians of adding to what `empty` makes anew; and the bytes by which resident memory rose at most."""
-    walls, cpus, risen = [], [], []
+def time_insertions(make_archive: Callable[[], Any], add: Callable[[Any], Any], repeats: int = 7) -> dict[str, Any]:
+    """Median times to add to an archive that `make_archive` returns, and the largest growth of memory in bytes."""
+    walls, cpus, growths = [], [], []
     for _ in range(repeats):
-        archive = empty()
+        archive = make_archive()
         with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")  # the peak counts from here
+            file.write("5")  # resets the peak of the resident memory
         before = _memory("VmRSS")
-        with clock() as spent:
+        with stopwatch() as elapsed:
             archive = add(archive)
-        walls.append(spent.wall)
-        cpus.append(spent.cpu)
-        risen.append(_memory("VmHWM") - before)
-    return {"wall": median(walls), "cpu": median(cpus), "peak": max(risen)}
+        walls.append(elapsed.wall)
+        cpus.append(elapsed.cpu)
+        growths.append(_memory("VmHWM") - before)
+    return {"wall": median(walls), "cpu": median(cpus), "memory_growth": max(growths)}
 
 
-def centroids(num: int, low: float, high: float) -> np.ndarray:
-    """The centroids that every library is given, where making them is not what is measured."""
+def load_centroids(num: int, low: float, high: float) -> np.ndarray:
+    """The centroids that all libraries share where making them is not measured."""
     return np.load(os.environ["CENTROIDS"].format(num)) * (high - low) + low
 
 
-def side(cells: int) -> int:
+def cells_per_side(cells: int) -> int:
     return round(cells**0.5)
 
 

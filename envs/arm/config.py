@@ -1,11 +1,11 @@
-"""Options of the arm; imports no jax."""
+"""Options of the arm. Imports no jax."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from poet.envs.registry import ProblemConfig
+from poet.envs.config import ProblemConfig
 from poet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class ArmConfig(ProblemConfig):
-    """The planar redundant arm."""
+    """The planar redundant arm. Raises `ConfigError` for less than one joint.
+
+    >>> ArmConfig(num_joints=12).make().num_params
+    12
+    """
 
     id: ClassVar[str] = "arm"
 
@@ -25,7 +29,7 @@ class ArmConfig(ProblemConfig):
             raise ConfigError(f"arm: num_joints expects at least 1, got {self.num_joints}")
 
     def make(self) -> Arm:
-        """The arm with this many joints."""
+        """The arm with this number of joints."""
         from poet.envs.arm.arm import Arm
 
         return Arm(self.num_joints)

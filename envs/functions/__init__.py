@@ -1,1 +1,1 @@
-"""Test functions; descriptors are sums of the solution's halves, or of two objectives its first coordinates."""
+"""Test functions for quality-diversity search: sphere and Rastrigin, with one objective or two."""

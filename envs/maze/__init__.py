@@ -1,1 +1,1 @@
-"""A robot with wheels and whiskers in mazes of straight walls."""
+"""A wheeled robot with range finders and bumpers in mazes of straight walls."""

@@ -1,7 +1,7 @@
-"""The kit for authors of plug-ins: does an environment, a generator or a problem keep what its protocol promises?
+"""Tests for authors of plug-ins: does an environment, a generator or a problem keep the contract of its protocol?
 
-Call `check_environment`, `check_generator` or `check_problem` in a test. Each returns nothing, or raises
-`ContractError` naming the part, what was expected, what came, and what to do.
+Call `check_environment`, `check_generator` or `check_problem` in a test. Each returns None, or raises `ContractError`
+with a message that says what was expected, what was found, and what to do.
 """
 
 from poet.envs.testing.environments import check_environment as check_environment

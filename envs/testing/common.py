@@ -1,4 +1,4 @@
-"""What every check of the kit needs: to say what is wrong, and to hold results and shapes against each other."""
+"""What all checks need: raising errors, tracing functions, and comparing shapes and values."""
 
 import math
 import re
@@ -12,7 +12,7 @@ import numpy as np
 from poet.errors import ContractError
 from poet.types import PyTree
 
-LANES = 128  # instances computed side by side
+BATCH = 128  # instances that are computed together
 
 
 def fail(message: str) -> NoReturn:
@@ -20,103 +20,146 @@ def fail(message: str) -> NoReturn:
     raise ContractError(message)
 
 
-def require(holds: bool, message: str) -> None:
-    """Raise `ContractError` unless something holds."""
-    if not holds:
+def require(condition: bool, message: str) -> None:
+    """Raise `ContractError` unless the condition holds."""
+    if not condition:
         fail(message)
 
 
 def call(name: str, advice: str, function: Callable, *args: Any) -> Any:
-    """What the function gives; if it raises, a `ContractError` that names it and says what to do."""
+    """Call a function on the host. Raises `ContractError` with the name and the advice if the function raises."""
     try:
         return function(*args)
     except Exception as error:
-        raise ContractError(f"{name} raised {error!r:.300}; {advice}") from error
+        raise ContractError(f"expected {name} to return, but it raised {error!r:.300}: {advice}") from error
 
 
 def trace(name: str, advice: str, function: Callable, *args: Any) -> PyTree:
-    """Shapes of the function's results; traced twice, since Python-side state or chance changes the program."""
+    """Shapes and dtypes of the results of a pure function.
+
+    Traces the function twice: if it uses state or randomness of Python, the two programs differ.
+    """
     programs, shapes = [], None
     for _ in range(2):
         try:
             program, shapes = jax.make_jaxpr(lambda *args: function(*args), return_shape=True)(*args)
         except Exception as error:
             advice = advice or "use jnp and lax.cond, never a Python branch on a value"
-            raise ContractError(f"{name} cannot be traced by jax; {advice}. It raised {error!r:.300}") from error
+            raise ContractError(
+                f"expected that jax can trace {name}, but it raised {error!r:.300}: {advice}"
+            ) from error
         programs.append((re.sub("0x[0-9a-f]+", "", str(program)), [_bits(const) for const in program.consts]))
     if programs[0] != programs[1]:
-        fail(f"{name} is another program each time it is traced; keep state in the world and randomness in the key")
+        fail(
+            f"expected {name} to be the same program each time it is traced, but two traces differ: "
+            "keep all state in the world and take all randomness from the key"
+        )
     return shapes
 
 
-def check_hashable(name: str, thing: Any) -> None:
-    """It has a hash, as what a jitted function closes over must."""
+def check_members(kind: str, instance: Any, names: tuple[str, ...]) -> None:
+    """The instance has all these members of its protocol."""
+    for name in names:
+        require(
+            hasattr(instance, name),
+            f"{kind} has no `{name}`: define it, see poet.envs.base.{kind.capitalize()}",
+        )
+
+
+def check_hashable(name: str, value: Any) -> None:
+    """The value is hashable, as required of everything that a jitted function closes over."""
     try:
-        hash(thing)
+        hash(value)
     except TypeError as error:
-        raise ContractError(f"{name} must be hashable: make it a frozen dataclass of plain values") from error
+        message = f"{name} must be hashable, got {type(value).__name__}: make it a frozen dataclass of plain values"
+        raise ContractError(message) from error
 
 
 def _bits(leaf: Any) -> bytes:
     if hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
     leaf = np.asarray(leaf)
-    if jnp.issubdtype(leaf.dtype, jnp.inexact):  # a NaN is one however it came about: its sign is the compiler's
+    if jnp.issubdtype(leaf.dtype, jnp.inexact):  # compilers may change the sign and the payload of a NaN
         leaf = np.where(np.isnan(leaf), np.array(np.nan, leaf.dtype), leaf)
     return leaf.tobytes()
 
 
-def same(a: PyTree, b: PyTree) -> bool:
-    """Whether two trees of arrays or keys hold the same bits; one NaN is as good as another."""
+def same_bits(a: PyTree, b: PyTree) -> bool:
+    """Whether two trees of arrays or keys are equal bit for bit, where all NaNs count as equal."""
     return all(_bits(x) == _bits(y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b)))
 
 
 def spec_of(name: str, tree: PyTree) -> PyTree:
-    """Shapes and dtypes of a tree, all of whose leaves must be arrays that hold something."""
+    """Shapes and dtypes of a tree. Raises `ContractError` unless all its leaves are non-empty arrays."""
     leaves = jax.tree.leaves(tree)
-    require(len(leaves) > 0, f"{name} has no leaves; a genome is a pytree of arrays")
+    require(len(leaves) > 0, f"{name} must be a pytree of arrays, but it has no leaves: store at least one array in it")
     for leaf in leaves:
         if not isinstance(leaf, jax.Array | np.ndarray | jax.ShapeDtypeStruct):
-            fail(f"{name} has a leaf of type {type(leaf).__name__} ({leaf!r:.60}); make every leaf a jnp array")
-        require(leaf.size > 0, f"{name} has an empty leaf of shape {leaf.shape}; leave it out")
+            fail(
+                f"{name} must be a pytree of arrays, got a leaf of type {type(leaf).__name__} ({leaf!r:.60}): "
+                "make every leaf a jnp array"
+            )
+        require(
+            leaf.size > 0,
+            f"{name} must have non-empty leaves, got an empty leaf of shape {leaf.shape}: remove the leaf",
+        )
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree)
 
 
-def check_alike(name: str, spec: PyTree, other_name: str, other: PyTree) -> None:
-    """Two trees of `spec_of` are equal."""
-    if jax.tree.structure(spec) != jax.tree.structure(other) or jax.tree.leaves(spec) != jax.tree.leaves(other):
-        fail(f"{name} must have the structure, shapes and dtypes of {other_name}: expected {other}, got {spec}")
+def check_same_spec(name: str, spec: PyTree, reference_name: str, reference: PyTree) -> None:
+    """Two results of `spec_of` are equal."""
+    if jax.tree.structure(spec) != jax.tree.structure(reference) or jax.tree.leaves(spec) != jax.tree.leaves(reference):
+        fail(
+            f"{name} must have the structure, shapes and dtypes of {reference_name}: expected {reference}, got {spec}: "
+            "return the same pytree type, and convert leaves with `astype` where dtypes differ"
+        )
 
 
 def is_array(value: Any, shape: tuple[int, ...], dtype: Any) -> bool:
-    """Whether it has this shape and dtype."""
+    """Whether a value has this shape and dtype."""
     return hasattr(value, "dtype") and (value.shape, value.dtype) == (shape, dtype)
 
 
+def check_array(name: str, value: Any, shape: tuple[int, ...], dtype: Any, advice: str) -> None:
+    """The value has this shape and dtype."""
+    axes = ", ".join(map(str, shape))
+    require(
+        is_array(value, shape, dtype), f"{name} must be {jnp.dtype(dtype).name}[{axes}], got {value!r:.100}: {advice}"
+    )
+
+
 def check_scalar(name: str, value: Any, dtype: Any) -> None:
-    """It is one number of this dtype."""
-    require(is_array(value, (), dtype), f"{name} must be {jnp.dtype(dtype).name}[], got {value!r:.100}")
+    """The value is an array without axes of this dtype."""
+    check_array(name, value, (), dtype, "return an array without axes of this dtype")
 
 
 def check_names(what: str, names: Any) -> None:
-    """They are a tuple of words."""
-    if not isinstance(names, tuple) or not names or not all(isinstance(each, str) and each for each in names):
-        fail(f"{what} must be a tuple of non-empty strings, got {names!r}")
+    """The value is a non-empty tuple of non-empty strings."""
+    if not isinstance(names, tuple) or not names or not all(isinstance(name, str) and name for name in names):
+        fail(f"{what} must be a tuple of non-empty strings, got {names!r}: declare one string for each entry")
 
 
 def check_coordinates(what: str, names: Any, bounds: Any) -> int:
-    """How many there are; names are a tuple of different words, and each has a finite low and high."""
+    """Names are different strings with finite bounds each. Returns the number of coordinates."""
     check_names(f"{what}_names", names)
-    require(len(set(names)) == len(names), f"{what}_names must differ, got {names}")
-    advice = f"{what}_bounds must be a finite (low, high) with low < high for each of {names}, got {bounds!r}"
-    pairs = call(f"{what}_bounds", advice, lambda: [(float(low), float(high)) for low, high in bounds])
+    require(len(set(names)) == len(names), f"{what}_names must differ, got {names}: give each coordinate its own name")
+    message = (
+        f"{what}_bounds must be a finite (low, high) with low < high for each of {names}, got {bounds!r}: declare them"
+    )
+    try:
+        pairs = [(float(low), float(high)) for low, high in bounds]
+    except Exception as error:
+        raise ContractError(message) from error
     if len(pairs) != len(names) or not all(-math.inf < low < high < math.inf for low, high in pairs):
-        fail(advice)
+        fail(message)
     return len(names)
 
 
 def check_within(name: str, low: float, high: float, values: np.ndarray) -> None:
-    """All values lie within their bounds, but for rounding."""
-    slack = 1e-5 * (high - low)
-    if not ((values >= low - slack) & (values <= high + slack)).all():
-        fail(f"{name} must lie in {low} to {high}, got {values.min()} to {values.max()}")
+    """All values lie within their bounds, up to rounding errors."""
+    tolerance = 1e-5 * (high - low)
+    if not ((values >= low - tolerance) & (values <= high + tolerance)).all():
+        fail(
+            f"{name} must lie in {low} to {high}, got {values.min()} to {values.max()}: "
+            "clip the values or declare wider bounds"
+        )

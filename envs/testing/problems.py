@@ -1,4 +1,4 @@
-"""Does a problem keep what `poet.envs.base.Problem` promises?"""
+"""Does a problem keep the contract of `poet.envs.base.Problem`?"""
 
 import jax
 import jax.numpy as jnp
@@ -6,65 +6,109 @@ import numpy as np
 
 from poet.envs.base import Problem
 from poet.envs.testing.common import (
-    LANES,
+    BATCH,
     call,
+    check_array,
     check_coordinates,
     check_hashable,
+    check_members,
     check_scalar,
     check_within,
     fail,
-    is_array,
     require,
-    same,
+    same_bits,
     trace,
+)
+
+MEMBERS = (
+    *("id", "num_params", "descriptor_names", "descriptor_bounds", "fitness_bounds", "deterministic"),
+    *("sample", "evaluate"),
 )
 
 
 def check_problem(problem: Problem) -> None:
-    """Check a problem on samples of its own. Raises `ContractError`."""
-    protocol = ("id", "num_params", "descriptor_names", "descriptor_bounds", "fitness_bounds", "deterministic")
-    for name in (*protocol, "sample", "evaluate"):
-        require(hasattr(problem, name), f"problem has no `{name}`; see poet.envs.base.Problem")
-    check_hashable("problem", problem)
-    require(isinstance(problem.id, str) and problem.id != "", f"id must be a name, got {problem.id!r}")
-    objectives = getattr(problem, "num_objectives", 1)
-    require(isinstance(objectives, int) and objectives >= 1, f"num_objectives must be at least 1, got {objectives!r}")
-    size = problem.num_params
-    require(isinstance(size, int) and size >= 1, f"num_params must be an int of at least 1, got {size!r}")
-    num = check_coordinates("descriptor", problem.descriptor_names, problem.descriptor_bounds)
-    check_coordinates("fitness", ("fitness",), (problem.fitness_bounds,))
-    require(isinstance(problem.deterministic, bool), f"deterministic must be a bool, got {problem.deterministic!r}")
+    """Check a problem on solutions that it samples.
 
-    key = jax.random.key(0)
-    params = trace("sample", "", problem.sample, key)
-    require(is_array(params, (size,), jnp.float32), f"sample(key) must be f32[{size}] as declared, got {params}")
-    said = trace("evaluate", "", problem.evaluate, key, params)
-    require(isinstance(said, tuple) and len(said) == 2, f"evaluate must give (fitness, descriptor), got {said!r:.100}")
-    if objectives == 1:
-        check_scalar("fitness", said[0], jnp.float32)
-    else:
-        require(
-            is_array(said[0], (objectives,), jnp.float32), f"fitness must be f32[{objectives}], got {said[0]!r:.100}"
-        )
-    require(is_array(said[1], (num,), jnp.float32), f"descriptor must be f32[{num}] as declared, got {said[1]!r:.100}")
+    Raises `ContractError` with what was expected, what was found, and what to do.
+
+    >>> from poet.envs.config import problems
+    >>> check_problem(problems.make("sphere", num_params=4))
+    """
+    num_objectives = _check_declarations(problem)
+    _check_shapes(problem, num_objectives)
 
     sample, evaluate = jax.jit(jax.vmap(problem.sample)), jax.jit(jax.vmap(problem.evaluate))
-    keys, chance = jax.random.split(key, LANES), jax.random.split(jax.random.key(1), LANES)
-    params = sample(keys)
+    sample_keys, keys = jax.random.split(jax.random.key(0), BATCH), jax.random.split(jax.random.key(1), BATCH)
+    params = sample(sample_keys)
     if (params == params[:1]).all():
-        fail(f"sample gave the same solution for {LANES} keys; it must use its key")
-    seen = fitness, descriptor = jax.device_get(evaluate(chance, params))
+        fail(f"sample must depend on its key, but it gave the same solution for {BATCH} keys: draw it from the key")
+    results = fitness, descriptor = jax.device_get(evaluate(keys, params))
     bounds = (problem.fitness_bounds, *problem.descriptor_bounds)
     names = ("fitness", *(f"descriptor {name!r}" for name in problem.descriptor_names))
-    for name, (low, high), column in zip(names, bounds, (fitness.reshape(LANES, -1).sum(1), *descriptor.T)):
+    for name, (low, high), column in zip(names, bounds, (fitness.reshape(BATCH, -1).sum(1), *descriptor.T)):
         check_within(f"{name} of samples", low, high, column)
-    if not same((params, seen), (sample(keys), evaluate(chance, params))):
-        fail("the same inputs gave two results; sample and evaluate must be pure functions")
-    if not same(seen, jax.tree.map(lambda leaf: leaf[::-1], evaluate(chance[::-1], params[::-1]))):
-        fail("a solution's result depends on its place in a batch; each must be evaluated on its own")
-    if problem.deterministic and not same(seen, evaluate(chance[::-1], params)):
-        fail("deterministic is declared, but another key gives another result; declare False")
+    if not same_bits((params, results), (sample(sample_keys), evaluate(keys, params))):
+        fail(
+            "expected equal results for the same inputs, but two calls gave different results: "
+            "make sample and evaluate pure functions"
+        )
+    if not same_bits(results, jax.tree.map(lambda leaf: leaf[::-1], evaluate(keys[::-1], params[::-1]))):
+        fail(
+            "expected the result of a solution not to depend on its place in a batch, but it does: "
+            "compute each result from its own inputs only"
+        )
+    if problem.deterministic and not same_bits(results, evaluate(keys[::-1], params)):
+        fail(
+            "deterministic is declared, but another key gives another result: "
+            "declare False, or do not use the key in evaluate"
+        )
     if draw := getattr(problem, "draw", None):
         picture = call("draw", "it must draw every solution", draw, params[0])
         if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape[2:] != (3,):
-            fail(f"draw(params) must be u8[H, W, 3], got {picture!r:.100}")
+            fail(f"draw(params) must be a NumPy array u8[H, W, 3], got {picture!r:.100}: convert it")
+
+
+def _check_declarations(problem: Problem) -> int:
+    """Returns the number of objectives."""
+    check_members("problem", problem, MEMBERS)
+    check_hashable("problem", problem)
+    require(
+        isinstance(problem.id, str) and problem.id != "",
+        f"id must be a non-empty string, got {problem.id!r}: use the id of the problem's config",
+    )
+    num_objectives = getattr(problem, "num_objectives", 1)
+    require(
+        isinstance(num_objectives, int) and num_objectives >= 1,
+        f"num_objectives must be an int of at least 1, got {num_objectives!r}: "
+        "declare the length of the fitness vector, or leave it out",
+    )
+    size = problem.num_params
+    require(
+        isinstance(size, int) and size >= 1,
+        f"num_params must be an int of at least 1, got {size!r}: declare the length of a solution",
+    )
+    check_coordinates("descriptor", problem.descriptor_names, problem.descriptor_bounds)
+    check_coordinates("fitness", ("fitness",), (problem.fitness_bounds,))
+    require(
+        isinstance(problem.deterministic, bool),
+        f"deterministic must be a bool, got {problem.deterministic!r}: declare True or False",
+    )
+    return num_objectives
+
+
+def _check_shapes(problem: Problem, num_objectives: int) -> None:
+    key = jax.random.key(0)
+    params = trace("sample", "", problem.sample, key)
+    check_array("sample(key)", params, (problem.num_params,), jnp.float32, "return what num_params declares")
+    result = trace("evaluate", "", problem.evaluate, key, params)
+    require(
+        isinstance(result, tuple) and len(result) == 2,
+        f"evaluate must return (fitness, descriptor), got {result!r:.100}: return a tuple of both",
+    )
+    fitness, descriptor = result
+    if num_objectives == 1:
+        check_scalar("fitness", fitness, jnp.float32)
+    else:
+        check_array("fitness", fitness, (num_objectives,), jnp.float32, "return what num_objectives declares")
+    shape = (len(problem.descriptor_names),)
+    check_array("descriptor", descriptor, shape, jnp.float32, "return what descriptor_names declares")

@@ -1,11 +1,11 @@
-"""Options of the obstacle generator; imports no jax, so that listing and configuring start no accelerator."""
+"""Options of the generators of obstacle courses. Imports no jax."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from poet.envs.registry import GeneratorConfig
+from poet.envs.config import GeneratorConfig
 from poet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,20 +15,30 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class WalkerConfig(GeneratorConfig):
-    """POET's walker with obstacle courses. Limits are in the original's raw units (one terrain step is 14/30 m)."""
+    """POET's walker on obstacle courses (Wang et al. 2019, arXiv 1901.01753).
+
+    Maximum sizes have the units of the original: sizes of obstacles count terrain steps of 14/30 m, roughness is a
+    factor. Raises `ConfigError` for values out of range.
+
+    >>> generator = WalkerConfig(stairs=True, max_stair_steps=5).make()
+    >>> generator.feature_names
+    ('roughness', 'pit_lo', 'pit_hi', 'stump_lo', 'stump_hi', 'stair_lo', 'stair_hi', 'stair_steps')
+    """
 
     id: ClassVar[str] = "walker"
 
-    sweeps: int = 10  # of the contact solver, per step
-    horizon: int = 2000  # steps of an episode at most
-    terrain: Literal["fixed", "fresh"] = "fixed"  # one course per genome, or another in every episode
-    mutate: Literal["all", "one"] = "all"  # vary every kind of obstacle in a child, or one of them
+    sweeps: int = 10  # iterations of the contact solver per time step
+    horizon: int = 2000  # maximum number of time steps in an episode
+    # "fixed": the genome determines the terrain; "fresh": each episode draws another terrain.
+    terrain: Literal["fixed", "fresh"] = "fixed"
+    # A mutation varies roughness and all kinds of obstacles, or one of these chosen at random.
+    mutate: Literal["all", "one"] = "all"
     stairs: bool = False
     max_roughness: float = 10.0
     max_pit: float = 8.0
     max_stump: float = 5.0
     max_stair: float = 5.0
-    max_stair_steps: int = 1  # the original's stairs never grow; its encoding allows 9
+    max_stair_steps: int = 1  # in the original 1; its encoding allows 9
 
     def __post_init__(self) -> None:
         for name in ("sweeps", "horizon"):
@@ -56,7 +66,11 @@ class WalkerConfig(GeneratorConfig):
 
 @dataclasses.dataclass(frozen=True)
 class WalkerGaitConfig(WalkerConfig):
-    """The same walker and courses, described by its gait: how much of the time each foot touches the ground."""
+    """The same walker and terrains with a gait descriptor: the share of time that each foot touches the ground.
+
+    >>> WalkerGaitConfig().make().environment.descriptor_names
+    ('foot 1 contact', 'foot 2 contact')
+    """
 
     id: ClassVar[str] = "walker-gaits"
 

@@ -1,4 +1,4 @@
-"""Policies: flax networks seen as functions of one flat weight vector."""
+"""Policies: flax networks as functions of one flat weight vector."""
 
 from collections.abc import Callable
 from typing import NamedTuple, cast
@@ -9,7 +9,7 @@ from flax import linen as nn
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from poet.agents.config import PolicyConfig
+from poet.agents.config import MLPConfig
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete, Space
 from poet.errors import ShapeError
 from poet.types import Key, Params, PyTree
@@ -32,7 +32,7 @@ class Policy(NamedTuple):
 
 
 class MLP(nn.Module):
-    """Layers of tanh units, the last one too (Wang et al. 2019, arXiv 1901.01753)."""
+    """Layers of tanh units, including the last one (Wang et al. 2019, arXiv 1901.01753)."""
 
     units: tuple[int, ...]
 
@@ -44,9 +44,22 @@ class MLP(nn.Module):
         return x
 
 
-def mlp(interface: Interface, config: PolicyConfig) -> Policy:
-    """The multi-layer perceptron that fits an interface: POET's for continuous actions, argmax for discrete ones."""
-    num_outputs, decide = _head(interface.action)
+def mlp(interface: Interface, config: MLPConfig) -> Policy:
+    """The multi-layer perceptron for an interface: POET's for continuous actions, argmax for discrete ones.
+
+    Weights are f32[G]; observations are flattened.
+
+    >>> from poet.agents.config import MLPConfig
+    >>> from poet.envs.base import Box, Interface
+    >>> interface = Interface("point-v1", jax.ShapeDtypeStruct((3,), jnp.float32), Box((2,)), horizon=10)
+    >>> policy = mlp(interface, MLPConfig(hidden=(4,)))
+    >>> policy.num_params
+    26
+    >>> params = policy.init(jax.random.key(0))
+    >>> policy.apply(policy.unravel(params), jnp.zeros(3)).shape
+    (2,)
+    """
+    num_outputs, to_action = action_head(interface.action)
     module = MLP((*config.hidden, num_outputs))
     obs = jnp.zeros(interface.obs.shape, interface.obs.dtype)
     template = module.init(jax.random.key(0), _flat(obs))
@@ -56,7 +69,7 @@ def mlp(interface: Interface, config: PolicyConfig) -> Policy:
         return config.init_sigma * jax.random.normal(key, weights.shape)
 
     def apply(tree: PyTree, obs: Array) -> Array:
-        return decide(cast(Array, module.apply(tree, _flat(obs))))
+        return to_action(cast(Array, module.apply(tree, _flat(obs))))
 
     return Policy(weights.size, init, lambda params: unravel(jnp.asarray(params)), apply)
 
@@ -74,7 +87,13 @@ def _flat(obs: Array) -> Float[Array, "obs"]:
     return jnp.asarray(obs, jnp.float32).reshape(-1)
 
 
-def _head(space: Space) -> tuple[int, Callable[[Array], Array]]:
+def action_head(space: Space) -> tuple[int, Callable[[Array], Array]]:
+    """How many outputs a network needs for an action space, and the function from outputs in (-1, 1) to an action.
+
+    >>> num_outputs, to_action = action_head(Box((2,), low=0.0, high=4.0))
+    >>> num_outputs, to_action(jnp.array([0.0, 0.5])).tolist()
+    (2, [2.0, 3.0])
+    """
     if isinstance(space, Discrete):
         return space.num, lambda out: jnp.argmax(out).astype(jnp.int32)
     if isinstance(space, MultiDiscrete):

@@ -1,15 +1,16 @@
-"""Episodes of many agents in many worlds, on one device, in one compiled program.
+"""Episodes of many agents in many environments, on one device, in one compiled program.
 
 A fixed number of lanes runs side by side. Episodes wait in a queue; a lane whose episode has ended takes the next
-one, so lanes are not simulated on to the cap. What an episode gives does not depend on its lane, on its neighbours
-or on its place in the queue: the block of lanes has one shape, and shape is what XLA's bits depend on.
+one, so that no lane idles until the longest episode ends. The result of an episode does not depend on its lane, on the
+other lanes or on its position in the queue: the block of lanes has one shape, and XLA's bits depend on shapes.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
@@ -18,25 +19,24 @@ from poet.envs.base import Environment
 from poet.types import Genome, Key, Params, PyTree
 
 
-class Grounds(NamedTuple):
-    """Worlds to run in: M genomes (stacked leaves), each with the key of its level and its episode."""
+class Episodes(NamedTuple):
+    """M episodes to be run: a genome (leaves [M, ...]) and the key of level and episode for each."""
 
     genome: Genome
     key: Key
 
 
-class Outcome(NamedTuple):
-    """What Q episodes gave."""
+class EpisodeResult(NamedTuple):
+    """What Q episodes gave, as arrays of jax or NumPy."""
 
-    fitness: Float[Array, "Q"]  # sum of rewards; not finite if the world or the agent broke
-    length: Int[Array, "Q"]  # steps
-    success: Float[Array, "Q"]  # the environment's own word in [0, 1]; 1 where it has none
-    lane_steps: Int[Array, ""]  # steps that lanes took, idle ones included: what the episodes cost
-    descriptor: Float[Array, "Q D"]  # what the environment says of its end; D is 0 where it says nothing
+    fitness: Float[Array, "Q"] | Float[np.ndarray, "Q"]  # sum of rewards; not finite if environment or agent failed
+    length: Int[Array, "Q"] | Int[np.ndarray, "Q"]  # steps
+    success: Float[Array, "Q"] | Float[np.ndarray, "Q"]  # in [0, 1], by the environment; 1 where it has no `success`
+    descriptor: Float[Array, "Q D"] | Float[np.ndarray, "Q D"]  # at the end of the episode; D is 0 without one
 
 
 class Trajectory(NamedTuple):
-    """One episode step by step; what follows its end is cut off."""
+    """One episode step by step, up to its end."""
 
     worlds: PyTree  # [T, ...], the world after each step
     actions: Array  # [T, ...]
@@ -44,7 +44,7 @@ class Trajectory(NamedTuple):
 
 
 class _Lanes(NamedTuple):
-    episode: Int[Array, "B"]  # place in the queue; its length means idle
+    episode: Int[Array, "B"]  # position in the queue; Q means idle
     running: Array  # bool[B]
     world: PyTree
     obs: Array
@@ -52,66 +52,77 @@ class _Lanes(NamedTuple):
     length: Int[Array, "B"]
 
 
-def rollout(
-    environment: Environment, policy: Policy, lanes: int, chunk: int
-) -> Callable[[Float[Array, "Q G"], Grounds, Int[Array, "Q"], Int[Array, ""], Int[Array, ""]], Outcome]:
-    """The program `(params, grounds, ground, num_episodes, num_grounds) -> Outcome` for `lanes` lanes.
+class Rollout(Protocol):
+    """A traceable program that runs a queue of Q episodes."""
 
-    `params` f32[Q, G] are the agents of the queued episodes, `ground` i32[Q] says in which of the M grounds each
-    runs; the first `num_episodes` and `num_grounds` count. M must be a multiple of `lanes`. Lanes are refilled
-    every `chunk` steps.
+    def __call__(
+        self,
+        params: Float[Array, "Q G"],
+        episodes: Episodes,
+        index: Int[Array, "Q"],
+        num_queued: Int[Array, ""],
+        num_episodes: Int[Array, ""],
+        /,
+    ) -> tuple[EpisodeResult, Int[Array, ""]]:
+        """Results, and the steps that lanes took, idle ones included.
+
+        `params` are the agents, `index` says which of the M `episodes` each agent runs. Only the first `num_queued`
+        of the queue and the first `num_episodes` of the episodes count; the rest fills up the shape.
+        """
+        ...
+
+
+def rollout(environment: Environment, policy: Policy, lanes: int, chunk: int) -> Rollout:
+    """The program that runs a queue of episodes in blocks of `lanes` lanes, refilled every `chunk` steps.
+
+    See `Rollout` for its arguments. M must be a multiple of `lanes`.
     """
-    build_block, reset = _beginning(environment)
+    build_block, reset = _block_functions(environment)
     success = jax.vmap(getattr(environment, "success", lambda level, world: jnp.float32(1.0)))
     describe = jax.vmap(getattr(environment, "descriptor", lambda level, world: jnp.zeros(0)))
 
     def program(
         params: Float[Array, "Q G"],
-        grounds: Grounds,
-        ground: Int[Array, "Q"],
+        episodes: Episodes,
+        index: Int[Array, "Q"],
+        num_queued: Int[Array, ""],
         num_episodes: Int[Array, ""],
-        num_grounds: Int[Array, ""],
-    ) -> Outcome:
+    ) -> tuple[EpisodeResult, Int[Array, ""]]:
         queue = params.shape[0]
-        levels = _build(build_block, grounds, num_grounds, lanes)
+        levels = _build_levels(build_block, episodes, num_episodes, lanes)
 
-        def tick(carry: tuple[_Lanes, Array, Outcome]) -> tuple[_Lanes, Array, Outcome]:
-            state, head, outcome = carry
+        def run_chunk(carry: tuple[_Lanes, Array, EpisodeResult, Array]) -> tuple[_Lanes, Array, EpisodeResult, Array]:
+            state, head, result, lane_steps = carry
             # Hand the next episodes to the lanes that are free, in order.
-            place = head + jnp.cumsum(~state.running) - 1
-            fresh = ~state.running & (place < num_episodes)
-            episode = jnp.where(state.running, state.episode, jnp.where(fresh, place, queue))
-            head = head + jnp.sum(fresh)
+            position = head + jnp.cumsum(~state.running) - 1
+            starts = ~state.running & (position < num_queued)
+            episode = jnp.where(state.running, state.episode, jnp.where(starts, position, queue))
+            head = head + jnp.sum(starts)
 
             entry = jnp.minimum(episode, queue - 1)
             tree = jax.vmap(policy.unravel)(params[entry])
-            level = jax.tree.map(lambda leaf: leaf[ground[entry]], levels)
-            key = grounds.key[ground[entry]]
+            level = jax.tree.map(lambda leaf: leaf[index[entry]], levels)
+            key = episodes.key[index[entry]]
             world, obs = reset(level, key)
             state = _Lanes(
                 episode,
-                state.running | fresh,
-                _where(fresh, world, state.world),
-                _where(fresh, obs, state.obs),
-                jnp.where(fresh, 0.0, state.fitness),
-                jnp.where(fresh, 0, state.length),
+                state.running | starts,
+                _where(starts, world, state.world),
+                _where(starts, obs, state.obs),
+                jnp.where(starts, 0.0, state.fitness),
+                jnp.where(starts, 0, state.length),
             )
 
             advance = jax.vmap(lambda *lane: _advance(environment, policy, *lane))
-            state = lax.fori_loop(0, chunk, lambda _, now: advance(tree, level, key, now), state)
+            state = lax.fori_loop(0, chunk, lambda _, current: advance(tree, level, key, current), state)
 
             ended = jnp.where(state.running, queue, state.episode)
-            outcome = outcome._replace(
-                fitness=outcome.fitness.at[ended].set(state.fitness, mode="drop"),
-                length=outcome.length.at[ended].set(state.length, mode="drop"),
-                success=outcome.success.at[ended].set(success(level, state.world), mode="drop"),
-                lane_steps=outcome.lane_steps + lanes * chunk,
-                descriptor=outcome.descriptor.at[ended].set(describe(level, state.world), mode="drop"),
-            )
-            return state, head, outcome
+            new = EpisodeResult(state.fitness, state.length, success(level, state.world), describe(level, state.world))
+            result = jax.tree.map(lambda queued, lane: queued.at[ended].set(lane, mode="drop"), result, new)
+            return state, head, result, lane_steps + lanes * chunk
 
         # Idle lanes hold a started episode, so that every leaf has a value of its kind.
-        first, keys = jax.tree.map(lambda leaf: leaf[:lanes], (levels, grounds.key))
+        first, keys = jax.tree.map(lambda leaf: leaf[:lanes], (levels, episodes.key))
         world, obs = reset(first, keys)
         idle = _Lanes(
             jnp.full(lanes, queue),
@@ -121,29 +132,31 @@ def rollout(
             jnp.zeros(lanes),
             jnp.zeros(lanes, jnp.int32),
         )
-        size = jax.eval_shape(describe, first, world).shape[1]
-        nothing = Outcome(
+        num_descriptors = jax.eval_shape(describe, first, world).shape[1]
+        empty = EpisodeResult(
             jnp.zeros(queue),
             jnp.zeros(queue, jnp.int32),
             jnp.zeros(queue),
-            jnp.int32(0),
-            jnp.zeros((queue, size)),
+            jnp.zeros((queue, num_descriptors)),
         )
-        return lax.while_loop(
-            lambda carry: jnp.any(carry[0].running) | (carry[1] < num_episodes), tick, (idle, jnp.int32(0), nothing)
-        )[2]
+        _, _, result, lane_steps = lax.while_loop(
+            lambda carry: jnp.any(carry[0].running) | (carry[1] < num_queued),
+            run_chunk,
+            (idle, jnp.int32(0), empty, jnp.int32(0)),
+        )
+        return result, lane_steps
 
     return program
 
 
 def recorder(environment: Environment, policy: Policy, lanes: int = 128) -> Callable[[Params, Key, Genome], Trajectory]:
-    """What records one episode with every world on its way, for pictures; key and genome are as in a `Grounds`.
+    """A function that records one episode with the world after every step, for pictures.
 
     The episode ends as in a `rollout` of as many lanes, bit for bit: it runs in a block of `lanes` equal lanes, since a
-    block of one would have other bits and soon another course, and level and start are made by programs of their own,
-    since within one program nothing writes them to memory before the steps.
+    block of one lane would give other bits. Level and first world are computed by separate programs: within one
+    program XLA may compute them again, with other roundings, at each place that reads them.
     """
-    build, reset = map(jax.jit, _beginning(environment))
+    build, reset = map(jax.jit, _block_functions(environment))
 
     @jax.jit
     def walk(params: Params, level: PyTree, key: Key, start: _Lanes) -> tuple[PyTree, Array, Array, Array]:
@@ -172,8 +185,8 @@ def recorder(environment: Environment, policy: Policy, lanes: int = 128) -> Call
     return record
 
 
-def _beginning(environment: Environment) -> tuple[Callable, Callable]:
-    """(genome, key) -> level and (level, key) -> (world, obs), for blocks; a step takes the numbers from 2."""
+def _block_functions(environment: Environment) -> tuple[Callable, Callable]:
+    """(genome, key) -> level and (level, key) -> (world, obs), for blocks. Step t uses the key folded with 2 + t."""
     return (
         jax.vmap(lambda genome, key: environment.build(jax.random.fold_in(key, 0), genome)),
         jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level)),
@@ -186,7 +199,7 @@ def _advance(environment: Environment, policy: Policy, tree: PyTree, level: PyTr
     step = environment.step(key, level, state.world, policy.apply(tree, state.obs))
     length = state.length + state.running
     fitness = jnp.where(state.running, state.fitness + step.reward, state.fitness)
-    # What broke stays broken, and need not be run to the cap.
+    # An episode whose fitness is not finite cannot recover, so it ends.
     ended = step.terminated | step.truncated | (length >= environment.interface.horizon) | ~jnp.isfinite(fitness)
     return _Lanes(
         state.episode,
@@ -198,11 +211,11 @@ def _advance(environment: Environment, policy: Policy, tree: PyTree, level: PyTr
     )
 
 
-def _build(build_block: Callable, grounds: Grounds, num_grounds: Int[Array, ""], lanes: int) -> PyTree:
-    """Levels of all grounds, a block of lanes at a time, as many blocks as are needed."""
+def _build_levels(build_block: Callable, episodes: Episodes, num_episodes: Int[Array, ""], lanes: int) -> PyTree:
+    """Levels of all episodes, a block of lanes at a time, as many blocks as are needed."""
 
     def block(index: Int[Array, ""]) -> PyTree:
-        part = jax.tree.map(lambda leaf: lax.dynamic_slice_in_dim(leaf, index * lanes, lanes), grounds)
+        part = jax.tree.map(lambda leaf: lax.dynamic_slice_in_dim(leaf, index * lanes, lanes), episodes)
         return build_block(part.genome, part.key)
 
     def put(index: Int[Array, ""], levels: PyTree) -> PyTree:
@@ -211,11 +224,11 @@ def _build(build_block: Callable, grounds: Grounds, num_grounds: Int[Array, ""],
         )
 
     first = block(jnp.int32(0))
-    size = grounds.key.shape[0]
+    size = episodes.key.shape[0]
     levels = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[:1], (size, *leaf.shape[1:])), first)
-    return lax.fori_loop(0, (num_grounds + lanes - 1) // lanes, put, levels)
+    return lax.fori_loop(0, (num_episodes + lanes - 1) // lanes, put, levels)
 
 
 def _where(mask: Array, new: PyTree, old: PyTree) -> PyTree:
-    """Choose whole leaves by a mask over their leading axes."""
+    """`new` where the mask over the leading axes holds, else `old`, for every leaf."""
     return jax.tree.map(lambda a, b: jnp.where(mask.reshape(mask.shape + (1,) * (a.ndim - mask.ndim)), a, b), new, old)

@@ -1,57 +1,74 @@
-"""What an executor is: the two programs of paired evolution, wherever they run."""
+"""What an executor is: it trains and evaluates agents, wherever the work runs."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from jaxtyping import Float
 
+from poet.agents.rollout import EpisodeResult
 from poet.types import Genome, Key, PyTree
 
 
-class Ground(NamedTuple):
-    """One world to run in: a genome (numpy leaves) and the key of its level and its episode."""
+class Episode(NamedTuple):
+    """One episode to be run: a genome (NumPy leaves) and the key of its level and its steps."""
 
     genome: Genome
     key: Key
 
 
-class Task(NamedTuple):
-    """One learner step of one agent in one environment, and, riding along, the score of the agent before it."""
+class TrainJob(NamedTuple):
+    """One learner step of one agent in one environment, and the score of the agent before that step."""
 
-    learner: PyTree  # state, numpy leaves
+    learner: PyTree  # state, NumPy leaves
     key: Key  # of the learner's own randomness
-    grounds: Sequence[Ground]  # E, which every candidate meets
-    scored: Sequence[Ground]  # S, which the agent itself meets; may be empty
+    episodes: Sequence[Episode]  # E, which every candidate runs
+    score_episodes: Sequence[Episode]  # S, which the agent itself runs; may be empty
 
 
-class Result(NamedTuple):
-    """What episodes gave, as numpy arrays over them."""
+class TrainResult(NamedTuple):
+    """What a job gave."""
 
-    fitness: np.ndarray  # f32[Q], not finite where world or agent broke
-    success: np.ndarray  # f32[Q] in [0, 1]
-    length: np.ndarray  # i32[Q]
-    descriptor: np.ndarray  # f32[Q, D], what the episodes were like; D is 0 where the environment does not say
+    learner: PyTree  # state after the step, NumPy leaves
+    fitness: Float[np.ndarray, "P"]  # mean over the E episodes
+    score: EpisodeResult  # of the agent before the step, over the S score episodes
+    num_steps: int  # environment steps
+    num_episodes: int
 
 
-class Progress(NamedTuple):
-    """What a task gave."""
+class Train(Protocol):
+    """Learner steps of many agents."""
 
-    learner: PyTree  # state after the step, numpy leaves
-    fitness: np.ndarray  # f32[P], mean over the E grounds
-    score: Result  # of the agent before the step, over the S scored grounds
-    steps: int  # environment steps
-    episodes: int
+    def __call__(self, jobs: Sequence[TrainJob], /) -> list[TrainResult]:
+        """The result of each job, in order."""
+        ...
+
+
+class Evaluate(Protocol):
+    """Episodes of given agents."""
+
+    def __call__(
+        self,
+        agents: Sequence[Float[np.ndarray, "G"]],
+        episodes: Sequence[Episode],
+        pairs: Sequence[tuple[int, int]],
+        /,
+    ) -> EpisodeResult:
+        """NumPy arrays over the pairs; each pair is an index into `agents` and one into `episodes`."""
+        ...
 
 
 class Executor(NamedTuple):
-    """Runs work on devices. What comes back depends on the work alone, not on how it was cut or where it ran.
+    """Runs work on devices. Results depend on the work alone, not on how it was divided or where it ran.
 
     Attributes:
-      optimise: tasks -> their progress, in order.
-      evaluate: (agents f32[A, G], grounds, pairs of indices into both) -> Result over the pairs.
-      wall: () -> seconds and counts since the last call: "rollout_s", "busy" (share of lane steps that counted).
+      train: jobs -> their results, in order.
+      evaluate: (agents f32[A, G], episodes, pairs of indices into both) -> EpisodeResult over the pairs.
+      timings: () -> seconds and counts since the last call: "rollout_s", "busy" (share of lane steps that counted).
+      close: releases threads and processes; afterwards the executor cannot be used.
     """
 
-    optimise: Callable[[Sequence[Task]], list[Progress]]
-    evaluate: Callable[[Sequence[np.ndarray], Sequence[Ground], Sequence[tuple[int, int]]], Result]
-    wall: Callable[[], dict[str, float]]
+    train: Train
+    evaluate: Evaluate
+    timings: Callable[[], dict[str, float]]
+    close: Callable[[], None] = lambda: None

@@ -1,7 +1,8 @@
 """One process, all its local devices: episodes of all niches and candidates form one queue, cut into equal shares.
 
-Each device runs the same compiled program on its share; nothing is summed across devices. Learners are asked and
-told one at a time, for the same reason (facts on XLA's bits: shapes and partitioning change them, places do not).
+Each device runs the same compiled program on its share, and nothing is summed across devices. `ask` and `tell` run for
+one learner at a time. Both because XLA's bits depend on shapes and partitioning, but not on the device that runs a
+block (docs/reproducibility.md).
 """
 
 import time
@@ -11,13 +12,14 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float, Int
 
 from poet.agents.policy import Policy
-from poet.agents.rollout import Grounds, Outcome, rollout
+from poet.agents.rollout import EpisodeResult, Episodes, rollout
 from poet.envs.base import Environment
-from poet.errors import ConfigError
-from poet.executors.base import Executor, Ground, Progress, Result, Task
-from poet.executors.config import ExecutionConfig
+from poet.errors import ConfigError, ContractError
+from poet.executors.base import Episode, Executor, TrainJob, TrainResult
+from poet.executors.config import LocalExecutorConfig
 from poet.learners.base import Learner
 from poet.types import PyTree
 
@@ -27,113 +29,153 @@ QUEUE = {"cpu": 2048}
 MANY_LANES, LONG_QUEUE = 8192, 32768
 
 
-def local(environment: Environment, policy: Policy, learner: Learner, config: ExecutionConfig) -> Executor:
-    """An executor on the local devices. Raises `ConfigError` if more devices are asked for than there are."""
+def local(environment: Environment, policy: Policy, learner: Learner | None, config: LocalExecutorConfig) -> Executor:
+    """An executor on the local devices. Without a learner it can evaluate but not train.
+
+    Raises `ConfigError` if more devices are requested than there are.
+    """
     devices = local_devices(config.devices)
-    kind = devices[0].platform
-    lanes = config.lanes or LANES.get(kind, MANY_LANES)
-    queue = config.queue or QUEUE.get(kind, LONG_QUEUE)
-    num_levels = lanes * -(-queue // lanes)
-    run = rollout(environment, policy, lanes, config.chunk)
+    run_queue = _QueueRunner(environment, policy, config, devices)
+    capacity = run_queue.queue * len(devices)
 
-    @jax.jit
-    def program(params, genome, key_data, ground, num_episodes, num_grounds) -> Outcome:
-        return run(params, Grounds(genome, jax.random.wrap_key_data(key_data)), ground, num_episodes, num_grounds)
+    def run(params: np.ndarray, episodes: Sequence[Episode], index: np.ndarray) -> EpisodeResult:
+        starts = range(0, len(index), capacity)
+        return _concatenate([run_queue(params[s : s + capacity], episodes, index[s : s + capacity]) for s in starts])
 
-    pool = ThreadPoolExecutor(len(devices), "device")
-    ask, tell = jax.jit(learner.ask), jax.jit(learner.tell)
-    spent = {"rollout_s": 0.0, "steps": 0, "lane_steps": 0}
+    def evaluate(
+        agents: Sequence[np.ndarray], episodes: Sequence[Episode], pairs: Sequence[tuple[int, int]]
+    ) -> EpisodeResult:
+        agent, episode = np.asarray(pairs, np.int64).reshape(-1, 2).T
+        return run(np.stack(agents)[agent], episodes, episode)
 
-    def wave(params: np.ndarray, grounds: Sequence[Ground], ground: np.ndarray) -> Result:
-        """Episodes that fit into the devices' queues at once, dealt out in turn so that shares are alike."""
+    def refuse(jobs: Sequence[TrainJob]) -> list[TrainResult]:
+        raise ContractError("this executor was made without a learner, so it can evaluate but not train")
+
+    train = refuse if learner is None else _trainer(learner, run, capacity)
+    return Executor(train, evaluate, run_queue.timings, run_queue.close)
+
+
+class _QueueRunner:
+    """Runs as many episodes as fit into the devices' queues at once."""
+
+    def __init__(
+        self, environment: Environment, policy: Policy, config: LocalExecutorConfig, devices: Sequence[Any]
+    ) -> None:
+        kind = devices[0].platform
+        lanes = config.lanes or LANES.get(kind, MANY_LANES)
+        self.queue = config.queue or QUEUE.get(kind, LONG_QUEUE)
+        self._num_levels = lanes * -(-self.queue // lanes)
+        self._devices = devices
+        self._pool = ThreadPoolExecutor(len(devices), "device")
+        self.close = self._pool.shutdown
+        self._spent = {"rollout_s": 0.0, "steps": 0, "lane_steps": 0}
+        run = rollout(environment, policy, lanes, config.chunk)
+
+        @jax.jit
+        def program(params, genome, key_data, index, num_queued, num_episodes):
+            episodes = Episodes(genome, jax.random.wrap_key_data(key_data))
+            return run(params, episodes, index, num_queued, num_episodes)
+
+        self._program = program
+
+    def __call__(
+        self, params: Float[np.ndarray, "Q G"], episodes: Sequence[Episode], index: Int[np.ndarray, "Q"]
+    ) -> EpisodeResult:
         start = time.perf_counter()
-        shares = [np.arange(d, len(ground), len(devices)) for d in range(len(devices))]
+        # Devices take episodes in turn, so that their shares take about the same time.
+        shares = [np.arange(d, len(index), len(self._devices)) for d in range(len(self._devices))]
         shares = [share for share in shares if len(share)]
-
-        def launch(device: Any, share: np.ndarray) -> Outcome:
-            used, index = np.unique(ground[share], return_inverse=True)
-            genome = jax.tree.map(
-                lambda *leaves: _pad(np.stack(leaves), num_levels), *(grounds[g].genome for g in used)
+        # In threads, since the first call on each device compiles, which is most of a cold start.
+        running = list(
+            self._pool.map(
+                lambda device, share: self._launch(device, params[share], episodes, index[share]), self._devices, shares
             )
-            key_data = _pad(np.stack([jax.random.key_data(grounds[g].key) for g in used]), num_levels)
-            work = (_pad(params[share], queue), genome, key_data, _pad(index.astype(np.int32), queue))
-            return program(*jax.device_put((*work, np.int32(len(share)), np.int32(len(used))), device))
+        )
+        result = EpisodeResult(
+            np.zeros(len(index), np.float32),
+            np.zeros(len(index), np.int32),
+            np.zeros(len(index), np.float32),
+            np.zeros((len(index), running[0][0].descriptor.shape[1]), np.float32),
+        )
+        for share, (part, lane_steps) in zip(shares, running):
+            for whole, values in zip(result, part):
+                whole[share] = np.asarray(values)[: len(share)]  # pyright: ignore[reportIndexIssue]
+            self._spent["lane_steps"] += int(lane_steps)
+        self._spent["steps"] += int(result.length.sum())
+        self._spent["rollout_s"] += time.perf_counter() - start
+        return result
 
-        # Threads, because the first call on each device compiles for it, and compiling is most of a cold start.
-        running = list(pool.map(launch, devices, shares))
-        fitness, success = np.zeros(len(ground), np.float32), np.zeros(len(ground), np.float32)
-        length = np.zeros(len(ground), np.int32)
-        descriptor = np.zeros((len(ground), running[0].descriptor.shape[1]), np.float32)
-        for share, outcome in zip(shares, running):
-            fitness[share] = np.asarray(outcome.fitness)[: len(share)]
-            success[share] = np.asarray(outcome.success)[: len(share)]
-            length[share] = np.asarray(outcome.length)[: len(share)]
-            descriptor[share] = np.asarray(outcome.descriptor)[: len(share)]
-            spent["lane_steps"] += int(outcome.lane_steps)
-        spent["steps"] += int(length.sum())
-        spent["rollout_s"] += time.perf_counter() - start
-        return Result(fitness, success, length, descriptor)
+    def _launch(self, device: Any, params: np.ndarray, episodes: Sequence[Episode], index: np.ndarray) -> Any:
+        used, index = np.unique(index, return_inverse=True)
+        genome = jax.tree.map(
+            lambda *leaves: _pad(np.stack(leaves), self._num_levels), *(episodes[e].genome for e in used)
+        )
+        key_data = _pad(np.stack([jax.random.key_data(episodes[e].key) for e in used]), self._num_levels)
+        size = (np.int32(len(params)), np.int32(len(used)))
+        work = (_pad(params, self.queue), genome, key_data, _pad(index.astype(np.int32), self.queue), *size)
+        return self._program(*jax.device_put(work, device))
 
-    def episodes(params: np.ndarray, grounds: Sequence[Ground], ground: np.ndarray) -> Result:
-        size = queue * len(devices)
-        cuts = range(0, len(ground), size)
-        waves = [wave(params[at : at + size], grounds, ground[at : at + size]) for at in cuts]
-        return Result(*(np.concatenate(parts) for parts in zip(*waves)))
+    def timings(self) -> dict[str, float]:
+        """Seconds in rollouts and the share of lane steps that counted, since the last call."""
+        spent = self._spent
+        reported = {"rollout_s": spent["rollout_s"], "busy": spent["steps"] / max(spent["lane_steps"], 1)}
+        self._spent = {"rollout_s": 0.0, "steps": 0, "lane_steps": 0}
+        return reported
 
-    def evaluate(agents: Sequence[np.ndarray], grounds: Sequence[Ground], pairs: Sequence[tuple[int, int]]) -> Result:
-        agent, ground = np.asarray(pairs, np.int64).reshape(-1, 2).T
-        return episodes(np.stack(agents)[agent], grounds, ground)
 
-    def optimise(tasks: Sequence[Task]) -> list[Progress]:
-        progress: list[Progress] = []
-        while len(progress) < len(tasks):
-            some = _fitting(tasks[len(progress) :], learner.population, queue * len(devices))
-            progress += group(some)
-        return progress
+def _trainer(learner: Learner, run: Any, capacity: int) -> Any:
+    ask, tell = jax.jit(learner.ask), jax.jit(learner.tell)
 
-    def group(tasks: Sequence[Task]) -> list[Progress]:
-        """As many tasks as fill the queues, since candidates are large."""
-        asked = [ask(jax.random.fold_in(task.key, 0), task.learner) for task in tasks]
-        grounds: list[Ground] = []
+    def train(jobs: Sequence[TrainJob]) -> list[TrainResult]:
+        results: list[TrainResult] = []
+        while len(results) < len(jobs):
+            results += train_group(_fitting(jobs[len(results) :], learner.population, capacity))
+        return results
+
+    def train_group(jobs: Sequence[TrainJob]) -> list[TrainResult]:
+        """As many jobs as fill the queues: candidates are large, so not more at once."""
+        asked = [ask(jax.random.fold_in(job.key, 0), job.learner) for job in jobs]
+        episodes: list[Episode] = []
         params: list[np.ndarray] = []
-        ground: list[np.ndarray] = []
-        # Scored agents first: they tend to live longest, and what starts last should be short.
-        for task in tasks:
-            params += [np.asarray(learner.params(task.learner))[None]] * len(task.scored)
-            ground += [np.arange(len(grounds), len(grounds) + len(task.scored))]
-            grounds += task.scored
-        for task, (_, candidates) in zip(tasks, asked):
-            for world in task.grounds:
+        index: list[np.ndarray] = []
+        # Scored agents first: their episodes tend to be the longest, and those that start last should be short.
+        for job in jobs:
+            params += [np.asarray(learner.params(job.learner))[None]] * len(job.score_episodes)
+            index += [np.arange(len(episodes), len(episodes) + len(job.score_episodes))]
+            episodes += job.score_episodes
+        for job, (_, candidates) in zip(jobs, asked):
+            for episode in job.episodes:
                 params.append(np.asarray(candidates))
-                ground.append(np.full(learner.population, len(grounds)))
-                grounds.append(world)
-        result = episodes(np.concatenate(params), grounds, np.concatenate(ground))
+                index.append(np.full(learner.population, len(episodes)))
+                episodes.append(episode)
+        result = run(np.concatenate(params), episodes, np.concatenate(index))
 
-        progress = []
-        scored_at, at = 0, sum(len(task.scored) for task in tasks)
-        for task, (state, candidates) in zip(tasks, asked):
-            mine = slice(at, at + learner.population * len(task.grounds))
-            score = Result(*(part[scored_at : scored_at + len(task.scored)] for part in result))
-            fitness = result.fitness[mine].reshape(len(task.grounds), -1).mean(axis=0, dtype=np.float32)
-            state = tell(jax.random.fold_in(task.key, 1), state, candidates, fitness)
-            steps = int(result.length[mine].sum() + score.length.sum())
-            progress.append(Progress(_numpy(state), fitness, score, steps, mine.stop - mine.start + len(task.scored)))
-            at, scored_at = mine.stop, scored_at + len(task.scored)
-        return progress
+        results = []
+        score_start, start = 0, sum(len(job.score_episodes) for job in jobs)
+        for job, (state, candidates) in zip(jobs, asked):
+            scored = slice(score_start, score_start + len(job.score_episodes))
+            trained = slice(start, start + learner.population * len(job.episodes))
+            score = EpisodeResult(*(values[scored] for values in result))
+            fitness = result.fitness[trained].reshape(len(job.episodes), -1).mean(axis=0, dtype=np.float32)
+            state = tell(jax.random.fold_in(job.key, 1), state, candidates, fitness)
+            num_steps = int(result.length[trained].sum() + score.length.sum())
+            num_episodes = trained.stop - trained.start + len(job.score_episodes)
+            results.append(TrainResult(_to_numpy(state), fitness, score, num_steps, num_episodes))
+            score_start, start = scored.stop, trained.stop
+        return results
 
-    def wall() -> dict[str, float]:
-        told = {"rollout_s": spent["rollout_s"], "busy": spent["steps"] / max(spent["lane_steps"], 1)}
-        spent.update(rollout_s=0.0, steps=0, lane_steps=0)
-        return told
-
-    return Executor(optimise, evaluate, wall)
+    return train
 
 
-def _fitting(tasks: Sequence[Task], population: int, size: int) -> Sequence[Task]:
-    """The first tasks whose episodes fit, and at least one; equal groups rather than a full one and a rest."""
-    per_task = population * len(tasks[0].grounds) + len(tasks[0].scored)
-    groups = -(-len(tasks) * per_task // size)
-    return tasks[: max(1, -(-len(tasks) // groups))]
+def _fitting(jobs: Sequence[TrainJob], population: int, capacity: int) -> Sequence[TrainJob]:
+    """The first jobs whose episodes fit, at least one. All groups get the same size, so that no small one is left."""
+    per_job = population * len(jobs[0].episodes) + len(jobs[0].score_episodes)
+    groups = -(-len(jobs) * per_job // capacity)
+    return jobs[: max(1, -(-len(jobs) // groups))]
+
+
+def _concatenate(results: Sequence[EpisodeResult]) -> EpisodeResult:
+    return EpisodeResult(*(np.concatenate(parts) for parts in zip(*results)))
 
 
 def _pad(array: np.ndarray, size: int) -> np.ndarray:
@@ -142,7 +184,7 @@ def _pad(array: np.ndarray, size: int) -> np.ndarray:
     return padded
 
 
-def _numpy(tree: PyTree) -> PyTree:
+def _to_numpy(tree: PyTree) -> PyTree:
     return jax.tree.map(np.asarray, tree)
 
 
@@ -151,7 +193,7 @@ def local_devices(count: int | None) -> list[Any]:
     devices = jax.local_devices()
     if count is not None and count > len(devices):
         raise ConfigError(
-            f"execution.devices asks for {count} devices, found {len(devices)} ({devices[0].platform}); "
-            "on CPU set JAX_NUM_CPU_DEVICES before jax starts, or leave it out to use all there are"
+            f"executor.devices expects at most {len(devices)}, the {devices[0].platform} devices here, got {count}; "
+            "on CPU set JAX_NUM_CPU_DEVICES before jax starts, or leave the option out to use all devices"
         )
     return devices[:count]

@@ -1,17 +1,36 @@
 """Options of learners; imports no jax."""
 
-import dataclasses
+from __future__ import annotations
 
-from poet.errors import ConfigError
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from poet.errors import ConfigError, ContractError
+from poet.registry import PluginConfig, Registry
+
+if TYPE_CHECKING:
+    from poet.learners.base import Learner
 
 
 @dataclasses.dataclass(frozen=True)
-class ESConfig:
+class LearnerConfig(PluginConfig):
+    """Base of the configs of learners: what improves one agent in one environment."""
+
+    episodes: int = 1  # episodes per candidate; more than one only helps where episodes differ
+
+    def make(self, num_params: int) -> Learner:
+        """The learner for flat weights f32[num_params]."""
+        raise ContractError(f"{type(self).__name__} must define make(self, num_params) -> Learner")
+
+
+@dataclasses.dataclass(frozen=True)
+class ESConfig(LearnerConfig):
     """POET's evolution strategy (Wang et al. 2019, arXiv 1901.01753), or any other of evosax by name."""
+
+    id: ClassVar[str] = "es"
 
     strategy: str = "Open_ES"  # an evosax strategy; sigma, learning rate and L2 below steer Open_ES
     population: int = 512  # candidates per step, half of them mirrored
-    episodes: int = 1  # episodes per candidate; more than one only helps where episodes differ
     sigma: float = 0.1  # spread of the candidates
     sigma_decay: float = 0.999
     sigma_floor: float = 0.01
@@ -22,14 +41,23 @@ class ESConfig:
 
     def __post_init__(self) -> None:
         if self.population < 2 or self.population % 2:
-            raise ConfigError(f"es.population expects an even number of at least 2, got {self.population}")
+            raise ConfigError(f"learner.population expects an even number of at least 2, got {self.population}")
         if self.episodes < 1:
-            raise ConfigError(f"es.episodes expects at least 1, got {self.episodes}")
+            raise ConfigError(f"learner.episodes expects at least 1, got {self.episodes}")
         for name in ("sigma", "sigma_floor", "learning_rate", "learning_rate_floor"):
             if not getattr(self, name) > 0:
-                raise ConfigError(f"es.{name} expects a positive number, got {getattr(self, name)}")
+                raise ConfigError(f"learner.{name} expects a positive number, got {getattr(self, name)}")
         for name in ("sigma_decay", "learning_rate_decay"):
             if not 0 < getattr(self, name) <= 1:
-                raise ConfigError(f"es.{name} expects a factor in (0, 1], got {getattr(self, name)}")
+                raise ConfigError(f"learner.{name} expects a factor in (0, 1], got {getattr(self, name)}")
         if self.l2 < 0:
-            raise ConfigError(f"es.l2 expects a number of at least 0, got {self.l2}")
+            raise ConfigError(f"learner.l2 expects a number of at least 0, got {self.l2}")
+
+    def make(self, num_params: int) -> Learner:
+        """The evolution strategy for so many weights."""
+        from poet.learners.es import es
+
+        return es(self, num_params)
+
+
+learners: Registry[type[LearnerConfig]] = Registry("learner", LearnerConfig)

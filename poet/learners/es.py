@@ -1,10 +1,10 @@
 """Evolution strategies: any of evosax, by default POET's (Wang et al. 2019, arXiv 1901.01753).
 
 POET's step is OpenAI's ES (Salimans et al. 2017, arXiv 1703.03864): mirrored Gaussian candidates, centred ranks,
-Adam with L2 inside its gradient, and a sigma and a learning rate that decay to a floor after each step. evosax's
-`Open_ES` takes that step, with three corrections: it divides the gradient by P where POET divides by the number of
-pairs, which Adam forgives but the coupled L2 does not, hence half of it; its schedules lag by a generation, hence
-sigma and learning rate are ours; and it minimises, hence the one negation of the project.
+Adam with L2 inside its gradient, and a sigma and a learning rate that decay to a floor after each step. We use evosax's
+`Open_ES` for that step, with three corrections. It divides the gradient by P where POET divides by the number of pairs:
+Adam is invariant to that factor but the coupled L2 is not, so L2 is halved. Its schedules lag by one generation, so
+sigma and learning rate are set here. It minimises, so fitness is negated: the one negation of the project.
 """
 
 import inspect
@@ -21,12 +21,12 @@ from poet.learners.base import Learner
 from poet.learners.config import ESConfig
 from poet.types import Key, Params, PyTree
 
-UNSEEN = 1e6  # the cost of a first population not yet evaluated: finite, since some strategies standardise it
+UNEVALUATED = 1e6  # the cost of a first population: finite, since some strategies standardise costs
 STRATEGIES = evosax.distribution_based_algorithms | evosax.population_based_algorithms
 
 
 class ESState(NamedTuple):
-    """What an agent carries between two steps."""
+    """What an agent carries from one step to the next."""
 
     strategy: PyTree
     sigma: Float[Array, ""]
@@ -40,8 +40,8 @@ def es(config: ESConfig, num_params: int) -> Learner:
     if config.strategy not in STRATEGIES:
         raise unknown("evosax strategy", config.strategy, STRATEGIES)
     if config.strategy in evosax.distribution_based_algorithms:
-        return _any_distribution(config, num_params)
-    return _any_population(config, num_params)
+        return _distribution_based(config, num_params)
+    return _population_based(config, num_params)
 
 
 def _open_es(config: ESConfig, num_params: int) -> Learner:
@@ -54,24 +54,24 @@ def _open_es(config: ESConfig, num_params: int) -> Learner:
     )(learning_rate=config.learning_rate)
     strategy = evosax.Open_ES(config.population, jnp.zeros(num_params), optimizer=optimizer)
 
-    def steer(state: ESState) -> PyTree:
+    def set_rates(state: ESState) -> PyTree:
         hyperparams = state.strategy.opt_state.hyperparams | {"learning_rate": state.learning_rate}
         opt_state = state.strategy.opt_state._replace(hyperparams=hyperparams)
         return state.strategy.replace(std=state.sigma, opt_state=opt_state)
 
     def init(key: Key, params: Params) -> ESState:
-        inner = _arrays(strategy.init(key, params, strategy.default_params))
+        inner = _strongly_typed(strategy.init(key, params, strategy.default_params))
         return ESState(inner, jnp.float32(config.sigma), jnp.float32(config.learning_rate))
 
     def ask(key: Key, state: ESState) -> tuple[ESState, Float[Array, "P G"]]:
-        candidates, inner = strategy.ask(key, steer(state), strategy.default_params)
-        return state._replace(strategy=_arrays(inner)), candidates
+        candidates, inner = strategy.ask(key, set_rates(state), strategy.default_params)
+        return state._replace(strategy=_strongly_typed(inner)), candidates
 
     def tell(key: Key, state: ESState, candidates: Array, fitness: Array) -> ESState:
-        inner, _ = strategy.tell(key, candidates, _cost(fitness), steer(state), strategy.default_params)
+        inner, _ = strategy.tell(key, candidates, _cost(fitness), set_rates(state), strategy.default_params)
         sigma = jnp.maximum(state.sigma * config.sigma_decay, config.sigma_floor)
         rate = jnp.maximum(state.learning_rate * config.learning_rate_decay, config.learning_rate_floor)
-        return ESState(_arrays(inner), sigma, rate)
+        return ESState(_strongly_typed(inner), sigma, rate)
 
     def with_params(key: Key, state: ESState, params: Params) -> ESState:
         return state._replace(strategy=state.strategy.replace(mean=params))
@@ -82,43 +82,43 @@ def _open_es(config: ESConfig, num_params: int) -> Learner:
     return Learner(init, ask, tell, lambda state: state.strategy.mean, with_params, rates, config.population)
 
 
-def _any_distribution(config: ESConfig, num_params: int) -> Learner:
-    strategy, options = _construct(config, num_params)
+def _distribution_based(config: ESConfig, num_params: int) -> Learner:
+    strategy, options = _make_strategy(config, num_params)
 
     def init(key: Key, params: Params) -> PyTree:
-        return _arrays(strategy.init(key, params, options))
+        return _strongly_typed(strategy.init(key, params, options))
 
-    return _plain(config, strategy, options, init, lambda state: state.mean)
+    return _ask_tell_learner(config, strategy, options, init, lambda state: state.mean)
 
 
-def _any_population(config: ESConfig, num_params: int) -> Learner:
-    strategy, options = _construct(config, num_params)
+def _population_based(config: ESConfig, num_params: int) -> Learner:
+    strategy, options = _make_strategy(config, num_params)
 
     def init(key: Key, params: Params) -> PyTree:
         spread = config.sigma * jax.random.normal(key, (config.population, num_params))
         population = params + spread.at[0].set(0.0)
-        state = strategy.init(key, population, jnp.full(config.population, UNSEEN), options)
-        return _arrays(state.replace(best_solution=params))
+        state = strategy.init(key, population, jnp.full(config.population, UNEVALUATED), options)
+        return _strongly_typed(state.replace(best_solution=params))
 
-    return _plain(config, strategy, options, init, lambda state: state.best_solution)
+    return _ask_tell_learner(config, strategy, options, init, lambda state: state.best_solution)
 
 
-def _plain(config: ESConfig, strategy: Any, options: Any, init: Any, params_of: Any) -> Learner:
+def _ask_tell_learner(config: ESConfig, strategy: Any, options: Any, init: Any, params_of: Any) -> Learner:
     def ask(key: Key, state: PyTree) -> tuple[PyTree, Float[Array, "P G"]]:
         candidates, state = strategy.ask(key, state, options)
-        return _arrays(state), candidates
+        return _strongly_typed(state), candidates
 
     def tell(key: Key, state: PyTree, candidates: Array, fitness: Array) -> PyTree:
-        return _arrays(strategy.tell(key, candidates, _cost(fitness), state, options)[0])
+        return _strongly_typed(strategy.tell(key, candidates, _cost(fitness), state, options)[0])
 
-    # These carry no optimiser that would make sense around other weights.
+    # The state of these strategies is about their own weights, so other weights start a new one.
     def with_params(key: Key, state: PyTree, params: Params) -> PyTree:
         return init(key, params)
 
     return Learner(init, ask, tell, params_of, with_params, lambda state: {}, config.population)
 
 
-def _construct(config: ESConfig, num_params: int) -> tuple[Any, Any]:
+def _make_strategy(config: ESConfig, num_params: int) -> tuple[Any, Any]:
     kind = STRATEGIES[config.strategy]
     try:
         strategy = kind(population_size=config.population, solution=jnp.zeros(num_params))
@@ -131,14 +131,14 @@ def _construct(config: ESConfig, num_params: int) -> tuple[Any, Any]:
     return strategy, options
 
 
-def _arrays(state: PyTree) -> PyTree:
-    """Strongly typed arrays only, as a checkpoint gives them back: a Python scalar would trace anew."""
+def _strongly_typed(state: PyTree) -> PyTree:
+    """Strongly typed arrays only, as a checkpoint returns them: a Python scalar would be traced again."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), state)
 
 
 def _cost(fitness: Float[Array, "P"]) -> Float[Array, "P"]:
-    """What evosax minimises; anything not finite comes just behind the worst that is."""
+    """What evosax minimises; a fitness that is not finite ranks just behind the worst finite one."""
     finite = jnp.isfinite(fitness)
     worst = jnp.max(jnp.where(finite, -fitness, -jnp.inf))
-    behind = jnp.where(jnp.any(finite), worst + 1.0, 0.0)
-    return jnp.where(finite, -fitness, behind)
+    last = jnp.where(jnp.any(finite), worst + 1.0, 0.0)
+    return jnp.where(finite, -fitness, last)

@@ -1,8 +1,8 @@
 """JAX's persistent compilation cache, on by default inside the runs root. Knows no jax before it is imported.
 
-JAX does not write entries atomically: one that a kill cut short would warn at every start and never heal, so what
-does not unpack is evicted at start. Every entry is one zlib stream, or zstd where Python has it, and both say when
-they are incomplete.
+JAX does not write entries atomically: one that a kill cut short would cause a warning at every start, so entries that
+cannot be unpacked are removed at start. Every entry is one zlib stream, or zstd where Python has it, and both report
+when they are incomplete.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import sys
 import zlib
 from pathlib import Path
 
-from poet.runs.folder import cpuinfo
+from poet.runs.provenance import cpuinfo
 
 FOLDER = ".cache"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -22,7 +22,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 def use_cache(root: Path) -> tuple[Path, int]:
     """Point JAX at the cache of a runs root, unless the user has chosen another; call it before jax is imported.
 
-    Returns its folder and how many broken entries were evicted. Compiled code is for one set of instructions, so a
+    Returns its folder and how many broken entries were removed. Compiled code is for one set of instructions, so a
     root that several machines share has a folder for each kind of processor.
     """
     kind = hashlib.sha256(f"{platform.machine()} {cpuinfo('flags')}".encode()).hexdigest()[:12]
@@ -41,23 +41,23 @@ def use_cache(root: Path) -> tuple[Path, int]:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
-    return folder, evict_broken(folder)
+    return folder, remove_broken(folder)
 
 
-def evict_broken(folder: Path) -> int:
+def remove_broken(folder: Path) -> int:
     """Remove the entries that a kill cut short; returns how many."""
-    evicted = 0
+    removed = 0
     for entry in folder.glob("*-cache"):
         try:
-            if not _is_whole(entry.read_bytes()):
+            if not _is_complete(entry.read_bytes()):
                 entry.unlink()
-                evicted += 1
-        except OSError:  # another run evicted it, or it is not ours to read: JAX copes, with a warning
+                removed += 1
+        except OSError:  # another run removed it, or we may not read it: JAX handles that, with a warning
             continue
-    return evicted
+    return removed
 
 
-def _is_whole(data: bytes) -> bool:
+def _is_complete(data: bytes) -> bool:
     if not data.startswith(_ZSTD):
         unpack = zlib.decompress
     elif importlib.util.find_spec("zstandard"):

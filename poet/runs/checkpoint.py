@@ -3,8 +3,8 @@
     checkpoints/N/ state/ notes.json
 
 A checkpoint is the State and nothing else; its notes are the journal offset that it belongs to and a digest of each
-leaf and file, because Orbax reads a flipped bit as data and leaves a trail of tasks behind when a file is torn.
-Orbax only writes the arrays: a folder becomes a checkpoint by being renamed once all of it is on the disk.
+leaf and file, because Orbax reads a flipped bit as data and leaves unfinished tasks behind when a file is cut short.
+Orbax only writes the arrays: a folder becomes a checkpoint by being renamed once all of it is on disk.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1
 
+from poet.checksum import digest, dump_checksummed, load_checksummed
 from poet.errors import ContractError, RunError
-from poet.runs.folder import disk_errors
-from poet.seal import digest, seal, unseal
+from poet.runs.layout import disk_errors
 from poet.types import PyTree
 
 KEEP_LAST = 2
@@ -30,7 +30,7 @@ Leaves = dict[str, list[Any]]  # path -> [kind, dtype, shape, digest]
 
 
 def check_state(state: PyTree) -> None:
-    """Raise `ContractError` unless every leaf can be saved and comes back as it was."""
+    """Raise `ContractError` unless every leaf can be saved and is the same when it is loaded."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         name = jax.tree_util.keystr(path)
         if not isinstance(leaf, jax.Array | np.ndarray):
@@ -71,7 +71,7 @@ def steps(folder: Path) -> list[int]:
 
 
 def save(folder: Path, state: PyTree, iteration: int, offset: int, keep_every: int = 1) -> None:
-    """Save a state; it is on the disk when this returns. Keeps the last two and every `keep_every`-th iteration.
+    """Save a state; it is on disk when this returns. Keeps the last two and every `keep_every`-th iteration.
 
     Raises `RunError` with all earlier ones intact.
     """
@@ -79,17 +79,17 @@ def save(folder: Path, state: PyTree, iteration: int, offset: int, keep_every: i
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        with _without_traces():
+        with _quiet_orbax():
             v1.save(str(draft.resolve() / STATE), state)
         notes = {"iteration": iteration, "journal": offset, "leaves": leaves(state), "files": _files(draft)}
-        (draft / NOTES).write_bytes(seal(notes))
+        (draft / NOTES).write_bytes(dump_checksummed(notes))
         _sync(draft)
         os.rename(draft, folder / str(iteration))
     except Exception as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise RunError(
             f"checkpoint {iteration} could not be saved in {folder}: {_reason(error)}. "
-            "What was saved before is intact; the same command goes on from there"
+            "What was saved before is intact; the same command resumes from there"
         ) from error
     for step in steps(folder)[KEEP_LAST:]:
         if step % keep_every:
@@ -97,8 +97,8 @@ def save(folder: Path, state: PyTree, iteration: int, offset: int, keep_every: i
 
 
 @contextlib.contextmanager
-def _without_traces() -> Iterator[None]:
-    """Orbax logs a page for each of its threads that fails, and then raises the same, which is enough."""
+def _quiet_orbax() -> Iterator[None]:
+    """Orbax logs a page for each of its threads that fails, and then raises the same error, which is enough."""
     log = logging.getLogger("absl")
     before = log.level
     log.setLevel(logging.CRITICAL)
@@ -111,7 +111,7 @@ def _without_traces() -> Iterator[None]:
 def _reason(error: Exception) -> str:
     text = str(error)
     if any(sign in text for sign in ("No space left", "File too large", "quota exceeded", "RESOURCE_EXHAUSTED")):
-        return "no room left on the disk, make room"
+        return "no space left on the disk, free some"
     return f"{type(error).__name__}: {text.strip().partition(chr(10))[0][:300]}"
 
 
@@ -130,7 +130,7 @@ def _sync(folder: Path) -> None:
 
 
 def notes(folder: Path, step: int) -> dict[str, Any]:
-    """What was noted beside a state, after a look whether all its files are as they were written.
+    """The notes beside a state, after a check that all its files are as they were written.
 
     Raises `ValueError` that says what is damaged.
     """
@@ -140,7 +140,7 @@ def notes(folder: Path, step: int) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"its {NOTES} cannot be read") from error
     try:
-        noted = unseal(data)
+        noted = load_checksummed(data)
     except ValueError as error:
         raise ValueError(f"its {NOTES} {error}") from error
     expected = noted["files"]
@@ -153,7 +153,7 @@ def notes(folder: Path, step: int) -> dict[str, Any]:
 def load(folder: Path, step: int, example: PyTree) -> tuple[PyTree, int]:
     """The state of a checkpoint, bit for bit as it was saved, and its journal offset.
 
-    `example` tells the structure; leading axes may have grown since (archives double). Raises `RunError` where it
+    `example` gives the structure; leading axes may have grown since (histories double). Raises `RunError` where it
     has another structure than the saved one, and `ValueError` where files are damaged.
     """
     noted = notes(folder, step)
@@ -163,26 +163,29 @@ def load(folder: Path, step: int, example: PyTree) -> tuple[PyTree, int]:
         lambda path, leaf: _grown(leaf, tuple(saved[jax.tree_util.keystr(path)][2])), example
     )
     try:
-        with _without_traces():
+        with _quiet_orbax():
             loaded = v1.load(str(folder.resolve() / str(step) / STATE), example)
         loaded = jax.tree.map(_like, loaded, example)
     except Exception as error:
         raise RunError(
-            f"checkpoint {step} is whole, but this Orbax cannot load it ({_reason(error)}): "
+            f"checkpoint {step} is intact, but this Orbax cannot load it ({_reason(error)}): "
             "use the package versions that run.json names"
         ) from error
     if leaves(loaded) != saved:
-        raise RunError(f"checkpoint {step} came back changed: use the package versions that run.json names")
+        raise RunError(
+            f"checkpoint {step} was loaded with other values than were saved: "
+            "use the package versions that run.json names"
+        )
     return loaded, noted["journal"]
 
 
 def newest(
     folder: Path, example: PyTree, reaches: Callable[[int], bool], warn: Callable[[str], None]
 ) -> tuple[PyTree, int] | None:
-    """The newest checkpoint that is whole and whose journal offset `reaches` holds; None if there is none.
+    """The newest checkpoint that is intact and whose journal offset `reaches` holds; None if there is none.
 
-    For the one writer of a run: what a kill left half done is removed, and broken checkpoints are set aside with a
-    warning. Raises `RunError` if all there are are broken.
+    For the one writer of a run: what a kill left incomplete is removed, and broken checkpoints are renamed with a
+    warning. Raises `RunError` if all checkpoints are broken.
     """
     for draft in folder.glob("*.tmp"):
         shutil.rmtree(draft, ignore_errors=True)
@@ -195,21 +198,21 @@ def newest(
             reason = f"the journal does not reach its offset {offset}"
         except ValueError as error:
             reason = str(error)
-        warn(f"warning: checkpoint {step} is broken and set aside: {reason}")
+        warn(f"warning: checkpoint {step} is broken and was renamed: {reason}")
         with disk_errors(folder):
-            aside = folder / f"{step}.broken"
-            shutil.rmtree(aside, ignore_errors=True)
-            os.rename(folder / str(step), aside)
+            broken = folder / f"{step}.broken"
+            shutil.rmtree(broken, ignore_errors=True)
+            os.rename(folder / str(step), broken)
     if found:
         raise RunError(
-            f"none of the checkpoints in {folder} can be read; they were set aside there as N.broken. "
+            f"none of the checkpoints in {folder} can be read; they were renamed to N.broken. "
             "Restore one from a backup, or start another run with --name"
         )
     return None
 
 
 def _like(loaded: Any, example: Any) -> Any:
-    """Orbax commits what it loads to a device; programs for other devices would then refuse it after a resume."""
+    """Not committed to a device: Orbax commits what it loads, and programs for other devices would refuse it."""
     if not isinstance(example, jax.Array) or example.committed:
         return loaded
     if _is_key(example):

@@ -1,42 +1,43 @@
-"""Do two runs have the same history and the same final state? What depends on clock or machine does not count."""
+"""Whether two runs have the same history and the same final state. What depends on clock or machine does not count."""
 
 from pathlib import Path
 from typing import Any
 
 from poet.errors import RunError
 from poet.runs import checkpoint
-from poet.runs.folder import CHECKPOINTS, read_run
+from poet.runs.layout import CHECKPOINTS, read_run
 from poet.runs.read import read_journal
 
 MAX_LINES = 10
 
 
-def diff(a: Path, b: Path) -> list[str]:
-    """Where two runs part, a line each; nothing if they are equal bit for bit.
+def diff_runs(a: Path | str, b: Path | str) -> list[str]:
+    """Where two runs begin to differ, in lines; no line if they are equal bit for bit.
 
     Raises `RunError` where one of them is no run folder, or its journal is damaged.
     """
+    a, b = Path(a), Path(b)
     for path in (a, b):
         read_run(path)
     return _history(a, b) + _state(a, b)
 
 
 def _history(a: Path, b: Path) -> list[str]:
-    ours, theirs = _rows(a), _rows(b)
-    if not ours and not theirs:
+    rows_a, rows_b = _rows(a), _rows(b)
+    if not rows_a and not rows_b:
         raise RunError(f"{a} and {b} have no history to compare yet")
-    for place, (mine, other) in enumerate(zip(ours, theirs)):
-        if mine != other:
-            names = [name for name in {**mine, **other} if mine.get(name) != other.get(name)]
-            shown = [f"{name}: {_short(mine.get(name))} and {_short(other.get(name))}" for name in names[:MAX_LINES]]
-            where = f"event {place} ({mine.get('event')} of iteration {mine.get('iteration')})"
-            return [f"the histories part at {where}", *(f"  {line}" for line in shown)]
-    if len(ours) != len(theirs):
-        shorter, longer, rows = (a, b, theirs) if len(ours) < len(theirs) else (b, a, ours)
-        first = rows[min(len(ours), len(theirs))]
+    for number, (first, second) in enumerate(zip(rows_a, rows_b)):
+        if first != second:
+            names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
+            shown = [f"{name}: {_short(first.get(name))} and {_short(second.get(name))}" for name in names[:MAX_LINES]]
+            where = f"event {number} ({first.get('event')} of iteration {first.get('iteration')})"
+            return [f"the histories differ from {where}", *(f"  {line}" for line in shown)]
+    if len(rows_a) != len(rows_b):
+        shorter, longer, rows = (a, b, rows_b) if len(rows_a) < len(rows_b) else (b, a, rows_a)
+        num = min(len(rows_a), len(rows_b))
         return [
-            f"{shorter} ends after {min(len(ours), len(theirs))} events; {longer} goes on with "
-            f"{first.get('event')} of iteration {first.get('iteration')}"
+            f"{shorter} ends after {num} events; {longer} continues with "
+            f"{rows[num].get('event')} of iteration {rows[num].get('iteration')}"
         ]
     return []
 
@@ -52,13 +53,13 @@ def _short(value: Any) -> str:
 
 
 def _state(a: Path, b: Path) -> list[str]:
-    (step_a, ours), (step_b, theirs) = _newest(a), _newest(b)
+    (step_a, leaves_a), (step_b, leaves_b) = _newest(a), _newest(b)
     if step_a != step_b:
         return [f"the newest checkpoints are of different iterations: {step_a} and {step_b}"]
-    names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    names = [name for name in {**leaves_a, **leaves_b} if leaves_a.get(name) != leaves_b.get(name)]
     if not names:
         return []
-    lines = [f"the states at iteration {step_a} differ in {len(names)} of {len({**ours, **theirs})} leaves"]
+    lines = [f"the states at iteration {step_a} differ in {len(names)} of {len({**leaves_a, **leaves_b})} leaves"]
     return lines + [f"  state{name}" for name in names[:MAX_LINES]]
 
 

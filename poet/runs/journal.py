@@ -1,19 +1,21 @@
 """The record of truth: one JSON object a line, appended only. Knows no jax.
 
-What depends on the clock or the machine sits under one key, `wall`, so that histories compare. JSON has no NaN and
-no infinity: they become null, and the row lists where under `nonfinite`.
+What depends on the clock or the machine is under one key, `wall`, so that histories can be compared. JSON has no NaN
+and no infinity: they become null, and the row lists their places under `nonfinite`.
 """
 
+import datetime
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from poet.runs.folder import disk_errors
+from poet.runs.layout import disk_errors
 
 
 def encode(row: dict[str, Any]) -> bytes:
@@ -27,9 +29,9 @@ def encode(row: dict[str, Any]) -> bytes:
 
 def _plain(value: Any, path: str, nonfinite: list[str]) -> Any:
     if isinstance(value, dict):
-        return {str(name): _plain(item, _join(path, name), nonfinite) for name, item in value.items()}
+        return {str(name): _plain(item, _dotted(path, name), nonfinite) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, _join(path, place), nonfinite) for place, item in enumerate(value)]
+        return [_plain(item, _dotted(path, place), nonfinite) for place, item in enumerate(value)]
     if isinstance(value, str | bool | int) or value is None:
         return value
     if isinstance(value, float):
@@ -43,12 +45,12 @@ def _plain(value: Any, path: str, nonfinite: list[str]) -> Any:
     return _plain(array.tolist(), path, nonfinite)
 
 
-def _join(path: str, name: Any) -> str:
+def _dotted(path: str, name: Any) -> str:
     return f"{path}.{name}" if path else str(name)
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
-    """The row of a line; None for one that a crash has torn."""
+    """The row of a line; None for a line that a crash cut short."""
     try:
         row = json.loads(line)
     except ValueError:
@@ -57,7 +59,7 @@ def decode(line: bytes) -> dict[str, Any] | None:
 
 
 class Journal:
-    """The writing end. A kill of the process loses no appended row; a power cut none before the last `sync`."""
+    """The writing end. A kill of the process loses no appended row; a power cut loses none before the last `sync`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -66,7 +68,7 @@ class Journal:
 
     @property
     def offset(self) -> int:
-        """Bytes so far; a checkpoint remembers the offset that it belongs to."""
+        """Bytes so far; each checkpoint stores the offset that it belongs to."""
         return os.fstat(self._handle).st_size
 
     def append(self, rows: Iterable[dict[str, Any]]) -> None:
@@ -77,19 +79,45 @@ class Journal:
                 data = data[os.write(self._handle, data) :]
 
     def reaches(self, offset: int) -> bool:
-        """Whether whole rows lead up to an offset."""
+        """Whether the journal has complete rows up to an offset."""
         return offset == 0 or (offset <= self.offset and os.pread(self._handle, 1, offset - 1) == b"\n")
 
     def trim(self, offset: int) -> None:
-        """Forget what comes after an offset, a torn last line included."""
+        """Remove what comes after an offset, including a last line that was cut short."""
         with disk_errors(self._path):
             os.ftruncate(self._handle, offset)
 
     def sync(self) -> None:
-        """Return when every row is on the disk."""
+        """Return when every row is on disk."""
         with disk_errors(self._path):
             os.fsync(self._handle)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._handle)
+
+
+class ProcessLog:
+    """Events about the process, not the history: when it started, resumed, saved. They sit under `wall`.
+
+    Events that come before the journal is open are written once it is.
+    """
+
+    def __init__(self) -> None:
+        self._journal: Journal | None = None
+        self._waiting: list[dict[str, Any]] = []
+
+    def append(self, event: str, fields: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Add an event with the time and the process."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        row = {"wall": {"event": event, "time": now, "pid": os.getpid(), **fields}}
+        if self._journal is None:
+            self._waiting.append(row)
+        else:
+            self._journal.append([row])
+
+    def open(self, journal: Journal) -> None:
+        """Write to a journal from now on."""
+        journal.append(self._waiting)
+        self._journal = journal
+        self._waiting = []

@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poet.runs import overrides as user_objects
 from poet.runs.cache import use_cache
-from poet.runs.config import Config
-from poet.runs.folder import claim, cores
 from poet.runs.fork import fork
-from poet.runs.parts import tell
+from poet.runs.identity import claim, record_identity
+from poet.runs.provenance import num_cores
+from poet.search.config import RunConfig
 
 if TYPE_CHECKING:
     from poet.runs.progress import Reporter
-    from poet.runs.runner import Outcome
+    from poet.runs.runner import RunOutcome
+    from poet.search.base import RunContext, Search
 
 
 def prepare(root: Path, devices: int | None) -> None:
@@ -23,48 +25,69 @@ def prepare(root: Path, devices: int | None) -> None:
     if "jax" in sys.modules and "JAX_NUM_CPU_DEVICES" not in os.environ:  # imported, so too late for the environment
         import jax
 
-        with contextlib.suppress(RuntimeError):  # it has computed: what devices it has stay
-            jax.config.update("jax_num_cpu_devices", devices or cores())
+        with contextlib.suppress(RuntimeError):  # it has computed already: its devices cannot change
+            jax.config.update("jax_num_cpu_devices", devices or num_cores())
     else:
-        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or cores()))
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or num_cores()))
     use_cache(root)
 
 
+def build_search(config: RunConfig, context: "RunContext | None" = None, **overrides: Any) -> "Search":
+    """The search that a config describes, to be driven by hand; `overrides` replace objects that the config names.
+
+    >>> import poet
+    >>> search = poet.build_search(poet.presets.get("map-elites-tiny"))
+    >>> search.headline
+    ('coverage', 'qd_score', 'best')
+    """
+    from poet.search.base import RunContext
+
+    make: Any = config.make  # each config declares its own overrides
+    return make(context or RunContext(config.executor), **overrides)
+
+
 def run(
-    config: Config,
+    config: RunConfig,
     path: Path | str,
     *,
     source: Path | str | None = None,
     media: Callable[[Path, str], None] | None = None,
     sinks: Sequence[Callable[[Sequence[dict[str, Any]]], None]] = (),
     reporter: "Reporter | None" = None,
-    **parts: Any,
-) -> "Outcome":
-    """Start a run in a folder, or go on with it; returns when it is done or was asked to stop.
+    **overrides: Any,
+) -> "RunOutcome":
+    """Start a run in a folder, or resume it; returns when it is done or was asked to stop.
 
     Args:
-      config: Every option. On going on, only budget, devices and cadences may differ from those of the start.
+      config: Every option. When a run is resumed, only budget, devices and cadences may differ from its start.
       path: The run folder; the compilation cache lies beside it.
-      source: A run to fork instead of starting afresh.
+      source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
       sinks: Called with the journal rows of each iteration, as for an external tracker; may fail.
       reporter: Where progress is shown; by default on standard output.
-      parts: One's own in place of what the config names: for POET a `generator`, and environments to `start` with; for
-        MAP-Elites a `scoring` and its `archive`. What can be told of them belongs to the run's identity, and going on
-        takes them again.
+      overrides: Objects in place of those that the config names, as parameters of its `make`: for POET a `generator`,
+        and environments to `start` with; for MAP-Elites a `scoring` and its `archive`. What can be described of them
+        belongs to the run's identity, and they must be given again to resume.
 
     Raises `RunError` where the folder cannot be used or the disk fails, `ConfigError` for impossible options.
     """
     path = Path(path)
-    told = tell(parts)
+    described = user_objects.describe(overrides)
     if source is not None:
-        fork(Path(source), path, config.to_dict(), told)
-    with claim(path, config.to_dict(), told) as record:
-        prepare(path.parent, config.execution.devices)
+        fork(Path(source), path, config, described)
+    with claim(path, config, described) as record:
+        prepare(path.parent, config.executor.devices)
         # Only now, so that a folder which cannot be used is refused at once: jax alone takes a second to import.
-        from poet.runs.build import build
+        from poet.runs.journal import ProcessLog
         from poet.runs.progress import Reporter
-        from poet.runs.runner import drive
+        from poet.runs.runner import run_search
+        from poet.search.base import RunContext
 
-        search = build(config, **parts)
-        return drive(search, config, path, record, reporter=reporter or Reporter(), media=media, sinks=sinks)
+        log = ProcessLog()
+        search = build_search(config, RunContext(config.executor, path, log.append), **overrides)
+        with contextlib.ExitStack() as stack:
+            stack.callback(search.close)
+            record_identity(path, record, search.identity)
+            return run_search(
+                search, config, path, record, log=log, reporter=reporter or Reporter(), media=media, sinks=sinks
+            )

@@ -1,18 +1,19 @@
-"""Read a run folder while it is written or long after: no jax, no Orbax, no training code."""
+"""Read a run folder while it is written or years later: needs no jax, no Orbax, no training code."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
-from poet.runs.elites import ARCHIVE, column_file
-from poet.runs.folder import CONFIG, ELITES, JOURNAL, NICHES, is_alive, read_json, read_run
 from poet.runs.journal import decode
-from poet.seal import digest, unseal
-from poet.search.base import Snapshot
+from poet.runs.layout import CONFIG, ELITES, JOURNAL, NICHES, read_json, read_run
+from poet.runs.lock import is_alive
+from poet.runs.snapshots import ARCHIVE, column_file
+from poet.search.base import Record as Record
 
 Row = dict[str, Any]
 
@@ -20,9 +21,9 @@ RESTORE = ": restore it from a backup, or look at another snapshot"
 
 
 def read_journal(path: Path | str) -> list[Row]:
-    """Rows of a run's journal in order. A torn last line, which a kill leaves, is skipped.
+    """Rows of a run's journal in order. An incomplete last line, which a kill leaves, is skipped.
 
-    Raises `RunError` for a run without journal, or a torn line before the last.
+    Raises `RunError` for a run without journal, or an incomplete line before the last.
     """
     file = Path(path) / JOURNAL
     try:
@@ -40,40 +41,53 @@ def read_journal(path: Path | str) -> list[Row]:
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
-    """The options of a run, as `Config.to_dict` wrote them."""
+    """The options of a run, as `RunConfig.to_dict` wrote them."""
     return read_json(Path(path) / CONFIG)
 
 
-def list_niches(path: Path | str) -> list[int]:
-    """Ids of all niches on file, in order of birth."""
-    return sorted(int(file.stem) for file in (Path(path) / NICHES).glob("*.json") if file.stem.isdigit())
+def list_artifacts(path: Path | str, folder: str) -> list[int]:
+    """Numbers of the records in a folder of a run, in order."""
+    return sorted(int(file.stem) for file in (Path(path) / folder).glob("*.json") if file.stem.isdigit())
 
 
-def read_niche(path: Path | str, niche: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What is known of a niche, and its agents' flat weights f32[G] by occasion ("admission", "best", ...)."""
-    known = list_niches(path)
-    if niche not in known:
-        raise RunError(f"{path} has no niche {niche}: it has {', '.join(map(str, known)) or 'none yet'}")
-    folder = Path(path) / NICHES
+def read_artifact(path: Path | str, folder: str, number: int) -> Record:
+    """A record that a search keeps in a folder of its run; the folder is a plural, as in "niches".
+
+    Raises `RunError` where there is no such record, or its files are damaged.
+    """
+    known = list_artifacts(path, folder)
+    if number not in known:
+        raise RunError(f"{path} has no {folder[:-1]} {number}: it has {', '.join(map(str, known)) or 'none yet'}")
+    file = Path(path) / folder / str(number)
     try:
-        with np.load(folder / f"{niche}.npz", allow_pickle=False) as agents:
-            return read_json(folder / f"{niche}.json"), {name: agents[name] for name in agents.files}
+        with np.load(file.with_name(f"{number}.npz"), allow_pickle=False) as arrays:
+            return Record(read_json(file.with_name(f"{number}.json")), {name: arrays[name] for name in arrays.files})
     except (OSError, ValueError) as error:
-        raise RunError(f"{folder / f'{niche}.npz'} cannot be read: {error}") from error
+        raise RunError(f"{file}.npz cannot be read: {error}") from error
+
+
+def list_niches(path: Path | str) -> list[int]:
+    """Ids of all niches on file, in order of admission."""
+    return list_artifacts(path, NICHES)
+
+
+def read_niche(path: Path | str, niche: int) -> Record:
+    """The record of a niche: `arrays` are its agents' flat weights f32[G] ("admission", "best", "current", ...)."""
+    return read_artifact(path, NICHES, niche)
 
 
 def list_elites(path: Path | str) -> list[int]:
-    """Iterations of which there is a snapshot of the archive, in order."""
+    """Iterations that have a snapshot of the archive, in order."""
     found = (file.parent.name for file in (Path(path) / ELITES).glob(f"*/{ARCHIVE}"))
     return sorted(int(name) for name in found if name.isdigit())
 
 
-def read_elites(path: Path | str, iteration: int | None = None) -> Snapshot:
+def read_elites(path: Path | str, iteration: int | None = None) -> Record:
     """The archive of a run as it was after so many iterations, by default its newest snapshot.
 
-    Columns are mapped into memory: what is not looked at is not read, and what is read is held against its digest
-    the first time. Raises `RunError` where there is no such snapshot, or its files are damaged; of what a column
-    holds, when that is looked at.
+    `arrays` are columns over the M elites. They are mapped into memory: a column is read, and compared with its digest,
+    when it is first used. Raises `RunError` where there is no such snapshot, or its files are damaged; for the values
+    of a column, when it is first used.
     """
     known = list_elites(path)
     if not known:
@@ -83,23 +97,23 @@ def read_elites(path: Path | str, iteration: int | None = None) -> Snapshot:
         raise RunError(f"{path} has no snapshot of iteration {iteration}: it has {', '.join(map(str, known))}")
     folder = Path(path) / ELITES / str(iteration)
     try:
-        about = unseal((folder / ARCHIVE).read_bytes())
+        header = load_checksummed((folder / ARCHIVE).read_bytes())
     except (OSError, ValueError) as error:
         raise RunError(f"{folder / ARCHIVE} {error}{RESTORE}") from error
-    return Snapshot(about["meta"], _Columns(folder, about["columns"]))
+    return Record(header["meta"], _Columns(folder, header["columns"]))
 
 
 class _Columns(Mapping[str, np.ndarray]):
-    """Columns by name, each held against its digest when it is first looked at.
+    """Columns by name, each compared with its digest when it is first used.
 
-    All are mapped at once: the run that is being read may remove their files.
+    All are mapped at once, since the run that is being read may remove their files.
     """
 
-    def __init__(self, folder: Path, about: dict[str, dict[str, Any]]) -> None:
-        self._files = {name: folder / column_file(name) for name in about}
-        self._digests = {name: each["digest"] for name, each in about.items()}
+    def __init__(self, folder: Path, headers: dict[str, dict[str, Any]]) -> None:
+        self._files = {name: folder / column_file(name) for name in headers}
+        self._digests = {name: each["digest"] for name, each in headers.items()}
         try:
-            self._columns = {name: _column(self._files[name], each) for name, each in about.items()}
+            self._columns = {name: _column(self._files[name], each) for name, each in headers.items()}
         except (OSError, ValueError) as error:
             raise RunError(f"{folder} cannot be read: {error}{RESTORE}") from error
 
@@ -121,8 +135,8 @@ class _Columns(Mapping[str, np.ndarray]):
         return len(self._columns)
 
 
-def _column(file: Path, about: dict[str, Any]) -> np.ndarray:
-    shape, dtype = tuple(about["shape"]), np.dtype(about["dtype"])
+def _column(file: Path, header: dict[str, Any]) -> np.ndarray:
+    shape, dtype = tuple(header["shape"]), np.dtype(header["dtype"])
     if 0 in shape:  # there is nothing to map
         return np.zeros(shape, dtype)
     column = np.load(file, mmap_mode="r", allow_pickle=False)
@@ -131,20 +145,20 @@ def _column(file: Path, about: dict[str, Any]) -> np.ndarray:
     return column
 
 
-def standing(row: Row) -> tuple[str, ...]:
-    """What a journal row of an iteration tells of how good things are, in words; each search reports its own."""
-    told = []
-    if row.get("active") is not None:
-        told.append(f"{row['active']} niche" + ("s" if row["active"] != 1 else ""))
-    if row.get("coverage") is not None:
-        told.append(f"coverage {row['coverage']:.1%}")
-    if row.get("qd_score") is not None:
-        told.append(f"QD score {quantity(row['qd_score'])}")
-    if row.get("pupil_best") is not None:
-        told.append(f"best pupil {row['pupil_best']:.4g} of {row['solved']:.4g}")
-    best = row.get("best")
-    best = [value for value in (best if isinstance(best, list) else [best]) if value is not None and value == value]
-    return (*told, f"best {max(best):.4g}") if best else tuple(told)
+def headline(names: Iterable[str], row: Row) -> tuple[str, ...]:
+    """The named metrics of an iteration's row in words, without those that it lacks.
+
+    >>> headline(["active", "best_fitness", "qd_score"], {"active": 3, "best_fitness": 201.61, "qd_score": None})
+    ('active 3', 'best fitness 201.6')
+    """
+    found = []
+    for name in names:
+        value = row.get(name)
+        values = [x for x in (value if isinstance(value, list) else [value]) if isinstance(x, int | float) and x == x]
+        if values:
+            best = max(values)
+            found.append(f"{name.replace('_', ' ')} {quantity(best) if abs(best) >= 1e4 else format(best, '.4g')}")
+    return tuple(found)
 
 
 def quantity(number: float) -> str:
@@ -156,33 +170,33 @@ def quantity(number: float) -> str:
 
 
 class Status(NamedTuple):
-    """How far a run is. Speeds and times are None until two iterations tell."""
+    """The progress of a run. Speeds and times are None before the second iteration."""
 
     name: str
     iteration: int
     iterations: int
     env_steps: int
-    standing: tuple[str, ...]  # what the last iteration reached, in words
+    headline: tuple[str, ...]  # the most important metrics of the last iteration, in words
     steps_per_s: float | None
     left_s: float | None
     alive: bool
 
     @property
     def state(self) -> str:
-        """In a word: whether somebody is writing it, or it has come to its end."""
+        """Whether a process is writing it, it reached its last iteration, or neither."""
         return "running" if self.alive else "finished" if self.iteration >= self.iterations else "stopped"
 
 
 def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
-    """How far a run is, how fast, and how long to go, by the clock of its last iterations."""
+    """Iteration, speed and remaining time of a run, measured over its last iterations."""
     path = Path(path)
     run, config = read_run(path), read_config(path)
     if rows is None:
         rows = read_journal(path) if (path / JOURNAL).exists() else []
-    ticks = [row for row in rows if row.get("event") == "iteration"]
-    last = ticks[-1] if ticks else {}
+    done = [row for row in rows if row.get("event") == "iteration"]
+    last = done[-1] if done else {}
     seconds, steps, counted = 0.0, 0, 0
-    for before, row in list(itertools.pairwise(ticks))[-10:]:
+    for before, row in list(itertools.pairwise(done))[-10:]:
         seconds += row.get("wall", {}).get("seconds", 0.0)
         steps += row.get("env_steps", 0) - before.get("env_steps", 0)
         counted += 1
@@ -193,7 +207,7 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
         iteration=iteration,
         iterations=iterations,
         env_steps=last.get("env_steps", 0),
-        standing=standing(last),
+        headline=headline(run["headline"], last),
         steps_per_s=steps / seconds if seconds else None,
         left_s=(iterations - iteration) * seconds / counted if counted else None,
         alive=is_alive(path),

@@ -1,1 +1,1 @@
-"""Look at a run, live or dead, without its search code."""
+"""Show a run, also while it is written, without importing its search."""

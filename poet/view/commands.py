@@ -1,157 +1,117 @@
-"""The viewing commands, one function each; the command line is made of their signatures and docstrings."""
+"""The viewing commands for a run of any search; the command line makes its options from signatures and docstrings.
+
+Each view has a module with these functions, or uses this one; its `inspect` has an option `last`.
+"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from poet.errors import ConfigError
-from poet.view.open import Run, open_run
+from poet.runs.layout import MEDIA
+from poet.view.agents import AgentRun, require_agents
+from poet.view.open import open_run
+from poet.view.run import Run
 
 if TYPE_CHECKING:
     from poet.view.evaluate import Evaluation
 
 
-def inspect(run: str, *, niche: int | None = None, last: int = 20, kind: str | None = None, tree: bool = True) -> None:
-    """Show a run's niches as a table, its family tree and its last events.
+def inspect(run: Path, *, last: int = 10, kind: str | None = None) -> None:
+    """Show the state of a run, its headline metrics and its last events.
 
     Args:
         run: Run folder, or its name in runs/.
-        niche: Show this niche alone: its numbers, descent, children and events.
-        last: How many events to list; 0 for none.
-        kind: List only events of this kind: admission, transfer, retirement, milestone, trial, ...
-        tree: Draw the family tree.
+        last: How many iterations and how many events to list; 0 for none.
+        kind: List only events of this kind.
     """
-    from poet.view.inspect import show
+    from poet.view.inspect import print_run
 
-    if last < 0:
-        raise ConfigError(f"last expects at least 0, got {last}")
-    show(open_run(run), niche, last, kind, tree and niche is None)
+    check_count("last", last)
+    print_run(open_run(run), last, kind)
 
 
-def plot(
-    run: Path,
-    *,
-    what: Literal["all", "overview", "fitness", "gallery", "transfers", "lineage"] = "all",
-    out: Path | None = None,
-) -> None:
-    """Draw a run: overview, fitness per niche, terrain gallery, transfers, family tree.
+def plot(run: Path, *, what: str = "all", out: Path | None = None) -> None:
+    """Draw the headline metrics of a run over iterations.
 
     Args:
         run: Run folder, or its name in runs/.
-        what: Which picture; by default every one.
-        out: Folder for the pictures, or a file name for a single one; by default the run's media folder.
+        what: Which figure; by default every one.
+        out: Folder for the figures, or a file name for a single one; by default the run's media folder.
     """
-    draw(open_run(run), what, out)
+    write_plots(open_run(run), what, out)
 
 
-def draw(run: Run, what: str, out: Path | None) -> None:
-    """Write one picture of a run, or "all", and print where."""
+def video(run: Path) -> None:
+    """Make a video of an agent; only for runs whose view gives access to agents.
+
+    Args:
+        run: Run folder, or its name in runs/.
+    """
+    _refuse(run, "video")
+
+
+def evaluate(run: Path) -> None:
+    """Run an agent on many episodes; only for runs whose view gives access to agents.
+
+    Args:
+        run: Run folder, or its name in runs/.
+    """
+    _refuse(run, "eval")
+
+
+def export(run: Path) -> None:
+    """Write an agent's weights; only for runs whose view gives access to agents.
+
+    Args:
+        run: Run folder, or its name in runs/.
+    """
+    _refuse(run, "export")
+
+
+def _refuse(run: Path, command: str) -> None:
+    opened = require_agents(open_run(run))
+    raise ConfigError(f"{opened.name} is shown by the view {opened.id!r}, which has no command {command!r}")
+
+
+# --- what commands of other views share ---
+
+
+def check_count(name: str, number: int) -> None:
+    """Raise `ConfigError` unless an option that counts is at least 0."""
+    if number < 0:
+        raise ConfigError(f"{name} expects at least 0, got {number}")
+
+
+def write_plots(run: Run, what: str, out: Path | None) -> None:
+    """Write one figure of a run, or "all", and print the files."""
     from poet.view.plots import plot
 
-    plots, single = run.plots(), out is not None and bool(out.suffix)
-    if single and what == "all":
-        raise ConfigError(f"{out} is one file, but there are {len(plots)} pictures: name one with --what, or a folder")
+    plots, is_file = run.plots(), out is not None and bool(out.suffix)
+    if is_file and what == "all":
+        raise ConfigError(f"{out} is one file, but there are {len(plots)} figures: name one with --what, or a folder")
     for kind in plots if what == "all" else (what,):
-        path = out if out is not None and single else (out or run.path / "media") / f"{kind}.png"
+        path = out if out is not None and is_file else (out or run.path / MEDIA) / f"{kind}.png"
         plot(run, kind, path)
         print(path)
 
 
-def video(
-    run: Path,
-    *,
-    niche: int | None = None,
-    occasion: Literal["best", "admission", "retirement", "current"] = "best",
-    seed: int = 0,
-    out: Path | None = None,
-) -> None:
-    """Film the agent of a niche in its environment, as a GIF.
-
-    Args:
-        run: Run folder, or its name in runs/.
-        niche: Whose agent; by default the latest that was solved, or the fittest.
-        occasion: Which of its agents.
-        seed: Of the episode, where chance plays a part.
-        out: File to write; by default in the run's media folder.
-    """
-    from poet.view.video import video
-
-    print(video(open_run(run), niche, out, occasion=occasion, seed=seed))
+def print_evaluation(result: "Evaluation") -> None:
+    """Print the statistics of an evaluation."""
+    summary = result.summary()
+    broken = f", {summary['not_finite']} of them not finite" if summary["not_finite"] else ""
+    print(f"{result.agent}\non {result.environment}")
+    print(f"episodes  {summary['episodes']}{broken}")
+    print(f"return    mean {summary['mean']:.1f}, std {summary['std']:.1f}")
+    print("quantiles " + ", ".join(f"{share} {value:.1f}" for share, value in summary["quantiles"].items()))
+    print(f"length    mean {summary['length']:.0f} steps")
+    print(f"solved    {summary['solved']:.0%}")
 
 
-def evaluate(
-    run: Path,
-    *,
-    agent: int | None = None,
-    on: str | None = None,
-    world_run: Path | None = None,
-    occasion: Literal["best", "admission", "retirement", "current"] = "best",
-    episodes: int = 100,
-    fresh: bool = True,
-    seed: int = 0,
-) -> None:
-    """Run an agent on many episodes: mean, spread and share solved.
-
-    Args:
-        run: Run folder, or its name in runs/.
-        agent: Niche whose agent it is; by default the latest that was solved, or the fittest.
-        on: Where: the id of a niche, or flat for the environment that a run starts from; by default the agent's own.
-        world_run: Another run, to take the environment from.
-        occasion: Which of the niche's agents.
-        episodes: How many.
-        fresh: Another terrain of the same kind in each episode; otherwise the one of the run, if that fixed one.
-        seed: Of the episodes.
-    """
-    from poet.view.evaluate import evaluate
-
-    opened = open_run(run)
-    done = evaluate(
-        opened,
-        opened.champion() if agent is None else agent,
-        on,
-        occasion=occasion,
-        world_run=None if world_run is None else open_run(world_run),
-        episodes=episodes,
-        fresh=fresh,
-        seed=seed,
-    )
-    tell(done)
-
-
-def tell(done: "Evaluation") -> None:
-    """Print what an evaluation gave."""
-    said = done.summary()
-    print(f"{done.agent}\non {done.world}")
-    print(f"episodes  {said['episodes']}" + (f", of them broken {said['broken']}" if said["broken"] else ""))
-    print(f"return    mean {said['mean']:.1f}, std {said['std']:.1f}")
-    print("quantiles " + ", ".join(f"{share} {value:.1f}" for share, value in said["quantiles"].items()))
-    print(f"length    mean {said['length']:.0f} steps")
-    print(f"solved    {said['solved']:.0%}")
-
-
-def export(
-    run: Path,
-    *,
-    agent: int | None = None,
-    occasion: Literal["best", "admission", "retirement", "current"] = "best",
-    out: Path | None = None,
-) -> None:
-    """Write an agent's weights and one NumPy file that runs them, in gymnasium too, without JAX.
-
-    Args:
-        run: Run folder, or its name in runs/.
-        agent: Niche whose agent it is; by default the latest that was solved, or the fittest.
-        occasion: Which of its agents.
-        out: Folder to write; by default export/niche_ID in the run's folder.
-    """
-    opened = open_run(run)
-    take_out(opened, opened.champion() if agent is None else agent, occasion, out)
-
-
-def take_out(run: Run, which: int, occasion: str, out: Path | None) -> None:
-    """Export an agent of a run, and print what was written."""
+def export_agent(run: AgentRun, which: int, snapshot: str, out: Path | None) -> None:
+    """Export an agent of a run and print the files."""
     from poet.view.export import GYMNASIUM, export
 
-    folder = export(run, which, out or run.path / "export" / f"{run.noun}_{which}", occasion)
+    folder = export(run, which, out or run.path / "export" / f"{run.agent_kind}_{which}", snapshot)
     print(f"{folder / 'weights.npz'}\n{folder / 'policy.py'}")
-    if run.generator().environment.interface.id in GYMNASIUM:
+    if run.interface().id in GYMNASIUM:
         print(f"run it: python {folder / 'policy.py'}")

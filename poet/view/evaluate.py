@@ -1,37 +1,49 @@
-"""How good is an agent really: any saved agent, in any environment, on many fresh episodes."""
+"""How good an agent is: any agent on file, in any environment of its interface, on many episodes."""
+
+from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poet.agents.config import PolicyConfig
-from poet.agents.policy import mlp
-from poet.agents.rollout import Grounds, Outcome, rollout
-from poet.envs.base import Environment
+from poet.agents.rollout import EpisodeResult, Episodes, rollout
 from poet.errors import ConfigError
-from poet.types import Genome
-from poet.view.open import Run
+
+if TYPE_CHECKING:
+    from poet.agents.config import PolicyConfig
+    from poet.envs.base import Environment
+    from poet.types import Genome
+    from poet.view.agents import AgentRun
 
 LANES, CHUNK = 128, 32
 QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)
+SIMPLEST = "simplest"  # in place of a number: the environment that the generator starts from
 
 
 class Evaluation(NamedTuple):
-    """What E episodes gave; those that broke (NaN) count as unsolved and are left out of mean and spread."""
+    """The results of E episodes. An episode whose fitness is NaN counts as unsolved and has no part in mean and spread.
 
-    agent: str  # whose
-    world: str  # where, in words
-    fitness: np.ndarray  # f32[E]
-    length: np.ndarray  # i32[E], steps
-    solved: np.ndarray  # bool[E]: reached the goal, with at least `search.solved` if the run has that
+    Attributes:
+      agent: description of the agent.
+      environment: description of the environment.
+      fitness: f32[E].
+      length: i32[E], steps.
+      solved: bool[E], whether the goal was reached, with at least the fitness `search.solved` if the run has that.
+    """
+
+    agent: str
+    environment: str
+    fitness: np.ndarray
+    length: np.ndarray
+    solved: np.ndarray
 
     def summary(self) -> dict[str, Any]:
-        """Mean, standard deviation and quantiles of fitness, mean length, share solved, and how many broke."""
+        """Mean, standard deviation and quantiles of fitness, mean length, share solved, number of broken episodes."""
         finite = self.fitness[np.isfinite(self.fitness)]
         quantiles = np.quantile(finite, QUANTILES) if len(finite) else np.full(len(QUANTILES), np.nan)
         return {
@@ -41,17 +53,17 @@ class Evaluation(NamedTuple):
             "quantiles": {f"{share:.0%}": float(value) for share, value in zip(QUANTILES, quantiles, strict=True)},
             "length": float(self.length.mean()),
             "solved": float(self.solved.mean()),
-            "broken": len(self.fitness) - len(finite),
+            "not_finite": len(self.fitness) - len(finite),
         }
 
 
 def evaluate(
-    run: Run,
+    run: AgentRun,
     agent: int,
     on: int | str | None = None,
     *,
-    occasion: str = "best",
-    world_run: Run | None = None,
+    snapshot: str = "best",
+    environment_run: AgentRun | None = None,
     episodes: int = 100,
     fresh: bool = True,
     seed: int = 0,
@@ -59,66 +71,70 @@ def evaluate(
     """Run an agent in an environment.
 
     Args:
-      run: where the agent is.
-      agent: the niche or the elite whose agent it is; `occasion` says which of a niche's agents.
-      on: the one whose environment to run in, or "flat", where a run starts; by default the agent's own.
-      world_run: the run that has `on`; by default `run`.
-      episodes: how many, each with a key of its own.
-      fresh: draw another terrain of the same kind in each episode, also where the run kept one per niche.
+      run: the run that has the agent.
+      agent: the niche or the elite whose agent it is; `snapshot` names one of a niche's agents.
+      on: the niche or elite whose environment to use, or "simplest" for the generator's simplest; by default the
+        agent's own.
+      environment_run: the run that has `on`; by default `run`.
+      episodes: how many, each with its own key.
+      fresh: draw another terrain of the same kind in each episode, also if the run kept one terrain per genome.
       seed: of the episodes.
 
-    Raises `ConfigError` if the agent cannot live there, and `RunError` for one that is not there.
+    Raises `ConfigError` if the agent does not fit the environment, and `RunError` if there is no such agent.
     """
     if episodes < 1:
         raise ConfigError(f"episodes expects at least 1, got {episodes}")
-    there = world_run or run
-    mine, theirs = (r.generator().environment.interface.id for r in (run, there))
-    if mine != theirs:
-        raise ConfigError(f"an agent of {mine} cannot act in {theirs}: agents go only where the interface is the same")
-    genome, where = _world(there, agent if on is None else on)
-    environment, weights = _fresh(there) if fresh else there.generator().environment, run.agent(agent, occasion)
+    source = environment_run or run
+    interfaces = run.interface().id, source.interface().id
+    if interfaces[0] != interfaces[1]:
+        raise ConfigError(
+            f"an agent of interface {interfaces[0]} cannot act in {interfaces[1]}: choose an environment of the same "
+            "interface"
+        )
+    genome, description = _find_environment(source, agent if on is None else on)
+    environment = _with_fresh_terrain(source) if fresh else source.environment()
+    weights = run.agent(agent, snapshot)
 
     size = LANES * -(-episodes // LANES)
-    grounds = Grounds(
+    queue = Episodes(
         jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), genome),
         jax.random.split(jax.random.key(seed), size),
     )
-    queue = jnp.broadcast_to(weights, (size, len(weights)))
-    outcome = _program(environment, run.policy_config)(
-        queue, grounds, jnp.arange(size), jnp.int32(episodes), jnp.int32(size)
-    )
-    fitness = np.asarray(outcome.fitness)[:episodes]
-    reached = np.asarray(outcome.success)[:episodes] >= 1
+    params = jnp.broadcast_to(weights, (size, len(weights)))
+    program = _program(environment, run.policy_config)
+    result, _ = program(params, queue, jnp.arange(size), jnp.int32(episodes), jnp.int32(size))
+    fitness = np.asarray(result.fitness)[:episodes]
+    reached = np.asarray(result.success)[:episodes] >= 1
     return Evaluation(
-        f"{occasion} agent of {run.noun} {agent} of {run.name}",
-        where,
+        f"{snapshot} agent of {run.agent_kind} {agent} of {run.name}",
+        description,
         fitness,
-        np.asarray(outcome.length)[:episodes],
-        reached & (fitness >= run.options["search"].get("solved", -np.inf)),
+        np.asarray(result.length)[:episodes],
+        reached & (fitness >= (run.options.get("search") or {}).get("solved", -np.inf)),
     )
 
 
 @functools.lru_cache(maxsize=8)
-def _program(environment: Environment, config: PolicyConfig) -> Callable[..., Outcome]:
-    """Compiled once for all evaluations in a family of environments."""
-    return jax.jit(rollout(environment, mlp(environment.interface, config), LANES, CHUNK))
+def _program(environment: Environment, config: PolicyConfig) -> Callable[..., tuple[EpisodeResult, jax.Array]]:
+    """Compiled once for all evaluations in an environment."""
+    return jax.jit(rollout(environment, config.make(environment.interface), LANES, CHUNK))
 
 
-def _world(run: Run, on: int | str) -> tuple[Genome, str]:
-    if on in ("flat", "simplest"):
+def _find_environment(run: AgentRun, on: int | str) -> tuple[Genome, str]:
+    """The genome and a description of an environment of a run."""
+    if on == SIMPLEST:
         genome = run.generator().simplest()
         return genome, f"the simplest environment: {run.generator().describe(genome)}"
     try:
         which = int(on)
     except ValueError as error:
-        raise ConfigError(f"on expects the number of a niche or elite, or 'flat', got {on!r}") from error
-    return run.genome(which), f"{run.noun} {which} of {run.name}: {run.about(which)[1]}"
+        raise ConfigError(f"on expects the number of a niche or elite, or {SIMPLEST!r}, got {on!r}") from error
+    return run.genome(which), f"{run.agent_kind} {which} of {run.name}: {run.caption(which).environment}"
 
 
-def _fresh(run: Run) -> Environment:
-    """The run's environment; if its generator's option `terrain` fixes one terrain per genome, with fresh ones."""
-    generator = run.generator()
-    options: Any = getattr(generator, "config", None)
+def _with_fresh_terrain(run: AgentRun) -> Environment:
+    """The run's environment; if its generator has an option `terrain` that is "fixed", the same with "fresh"."""
+    options: Any = getattr(run.generator(), "config", None)
     if getattr(options, "terrain", None) == "fixed":
         return dataclasses.replace(options, terrain="fresh").make().environment
-    return generator.environment
+    return run.environment()

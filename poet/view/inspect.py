@@ -1,140 +1,87 @@
-"""A run in the terminal: niches as a table, the event log, the family tree."""
+"""A run of any search in the terminal: its state, its headline metrics, its last events."""
 
 from __future__ import annotations
 
 import sys
+import textwrap
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from poet.view.lineage import text
-from poet.view.niches import NicheRun
+from poet.runs.read import quantity
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-QUIET = {"iteration", "trial", "transfers"}  # events that a log shows only when asked for by kind
+    from poet.view.run import Run
+    from poet.view.tables import Row
+
+MAX_VALUE = 60  # characters of a field of an event
 
 
-def niche_table(run: NicheRun, width: int = 160) -> Table:
-    """One row per environment ever admitted, oldest first; in less than 120 columns only what matters most."""
+def print_run(run: Run, last: int, kind: str | None) -> None:
+    """Print the state of a run, its last iterations and its last events, or events of one kind."""
+    console = new_console()
+    console.print(repr(run), markup=False, highlight=False, soft_wrap=True)
+    if last and run.events("iteration"):
+        console.print()
+        console.print(metrics_table(run, last))
+    print_events(console, event_lines(run, last, kind))
+
+
+def metrics_table(run: Run, last: int) -> Table:
+    """The headline metrics of the last iterations."""
     from rich.table import Table
 
-    niches = run.table("niches")
-    table = Table(title=str(run).removeprefix("Run(").removesuffix(")"), title_justify="left", title_style="bold")
-    numbers = ("niche", "parent", "born", "age", "fitness", "best") if width >= 120 else ("niche", "born", "best")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    words = ("solved", "state", "difficulty") if width >= 120 else ("solved", "difficulty")
-    for name in words:
-        table.add_column(name, no_wrap=True)
-    table.add_column("description", overflow="fold")
-    for row in range(len(niches["niche"])):
-        one = {name: column[row] for name, column in niches.items()}
-        solved, retired = int(one["solved"]), int(one["retired"])
-        cells = {
-            **{name: str(one[name]) for name in ("niche", "born", "age")},
-            "parent": _id(one["parent"]),
-            **{name: _number(one[name]) for name in ("fitness", "best")},
-            "solved": f"[green]at {solved}[/green]" if solved >= 0 else "[dim]no[/dim]",
-            "state": "active" if retired < 0 else f"[dim]left {retired}[/dim]",
-            "difficulty": str(one["difficulty"]) or "[dim]-[/dim]",
-        }
-        table.add_row(*(cells[name] for name in (*numbers, *words)), str(one["description"]))
+    columns = run.table("progress")
+    table = Table(title="last iterations", title_justify="left", title_style="bold")
+    names = [name for name in run.metrics if name in columns]
+    for name in ("iteration", *names):
+        table.add_column(name.replace("_", " "), justify="right")
+    size = len(columns["iteration"])
+    for row in range(max(size - last, 0), size):
+        table.add_row(str(columns["iteration"][row]), *(_format(columns[name][row]) for name in names))
     return table
 
 
-def niche_lines(run: NicheRun, niche: int) -> list[str]:
-    """All that is known of one niche: its numbers, its features, its line of descent, its children, its events."""
-    niches = run.table("niches")
-    found = np.flatnonzero(niches["niche"] == niche)
-    if not len(found):
-        run.niche(niche)  # says which niches there are
-    row = int(found[0])
-    one = {name: column[row] for name, column in niches.items()}
-    ancestors, parents = [niche], dict(zip(niches["niche"].tolist(), niches["parent"].tolist(), strict=True))
-    while parents.get(ancestors[-1], -1) >= 0:
-        ancestors.append(parents[ancestors[-1]])
-    children = niches["niche"][niches["parent"] == niche]
-    solved, retired = int(one["solved"]), int(one["retired"])
-    features = {name.removeprefix("feature_"): one[name] for name in niches if name.startswith("feature_")}
-    return [
-        f"niche {niche}: {one['description']}",
-        f"  difficulty  {one['difficulty'] or 'none of the classes'}",
-        f"  life        born at {one['born']}, "
-        + (f"retired at {retired}" if retired >= 0 else "active")
-        + (f", solved at {solved}" if solved >= 0 else ", not solved"),
-        f"  fitness     {_number(one['fitness'])} now, {_number(one['best'])} at best",
-        f"  first agent from niche {_id(one['agent_from'])} ({one['via']}); {one['received']} transfers received since",
-        f"  descent     {' <- '.join(map(str, ancestors))}",
-        f"  children    {', '.join(map(str, children)) or 'none'}",
-        f"  features    {', '.join(f'{name} {value:.3g}' for name, value in features.items()) or 'none'}",
-    ]
+def event_lines(run: Run, last: int = 20, kind: str | None = None) -> list[str]:
+    """The last events of the history, one line each; of one kind if given, otherwise of all but iterations."""
+    rows = [row for row in run.events(kind) if kind or row.get("event", "iteration") != "iteration"]
+    return format_events(rows, last, describe_event)
 
 
-def log_lines(run: NicheRun, last: int = 20, niche: int | None = None, kind: str | None = None) -> list[str]:
-    """The last events as sentences, of the whole run or of one niche; of one kind if named."""
-    rows = [row for row in run.events(kind) if row.get("event") and (kind or row["event"] not in QUIET)]
-    if niche is not None:
-        rows = [row for row in rows if niche in (row.get(name) for name in ("niche", "target", "source", "parent"))]
-    return [f"{row['iteration']:>6}  {say(row)}" for row in rows[max(len(rows) - last, 0) :]]
+def format_events(rows: list[Row], last: int, describe: Callable[[Row], str]) -> list[str]:
+    """The last rows, each as its iteration and what `describe` gives."""
+    return [f"{row.get('iteration', ''):>6}  {describe(row)}" for row in rows[max(len(rows) - last, 0) :]]
 
 
-def say(row: dict[str, Any]) -> str:
-    """One journal row in words; one that is not known here as its fields."""
-    get = row.get
-    match row["event"]:
-        case "admission" if get("parent") is None:
-            return f"niche {get('niche')} starts: {get('description')}"
-        case "admission":
-            return (
-                f"niche {get('niche')} is born of {get('parent')}, with the agent of {get('agent_from')} "
-                f"({get('via')}, {_number(get('fitness'))}): {get('description')}"
-            )
-        case "transfer":
-            return (
-                f"agent of {get('source')} replaces that of {get('target')} ({get('via')}): "
-                f"{_number(get('incumbent'))} -> {_number(get('fitness'))}"
-            )
-        case "retirement":
-            end = "solved" if get("solved") else "unsolved"
-            return f"niche {get('niche')} retires {end} at age {get('age')} with {_number(get('fitness'))}"
-        case "milestone":
-            return f"niche {get('niche')} is {get('kind')} with {_number(get('fitness'))}"
-        case "broken":
-            return f"niche {get('niche')}: {get('count')} {get('what')} not finite"
-        case "trial":
-            return f"mutant {get('trial')} of {get('parent')}: {get('verdict')} ({_number(get('fitness'))})"
-        case "rejection":
-            return f"mutant {get('trial')} is {get('verdict')} for the best agent found ({_number(get('fitness'))})"
-        case "reproduction":
-            return f"parents {get('eligible')}: mutants passed {get('passed')}, admitted {get('admitted')}"
-        case "transfers":
-            return f"{get('accepted')} of {get('attempts')} transfers accepted, {get('proposals')} proposals tried"
-    return ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("iteration", "wall"))
+def describe_event(row: Row) -> str:
+    """A journal row as its kind and its fields."""
+    fields = {name: value for name, value in row.items() if name not in ("event", "iteration", "wall", "nonfinite")}
+    details = ", ".join(f"{name} {_shorten(value)}" for name, value in fields.items() if value is not None)
+    return f"{row['event']}: {details}" if details else str(row["event"])
 
 
-def show(run: NicheRun, niche: int | None, last: int, kind: str | None, tree: bool) -> None:
-    """Print the table, or one niche; then the log; then the tree if wanted."""
+def new_console() -> Console:
+    """A console of the width of the terminal, or of 160 columns if the output goes elsewhere."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    if niche is None:
-        console.print(niche_table(run, console.width))
-    else:
-        console.print("\n".join(niche_lines(run, niche)), markup=False, highlight=False)
-    if tree:
-        console.print("\nfamily tree", style="bold")
-        console.print("\n".join(text(run)) or "no environment was admitted yet", markup=False, highlight=False)
-    lines = log_lines(run, last, niche, kind)
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def print_events(console: Console, lines: list[str]) -> None:
+    """Print lines of events under a heading, if there are any."""
     if lines:
         console.print("\nlast events", style="bold")
         console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
-def _number(value: float | None) -> str:
-    return "nan" if value is None or not np.isfinite(value) else f"{value:.1f}"
+def _shorten(value: Any) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return textwrap.shorten(text, MAX_VALUE, placeholder=" ...")
 
 
-def _id(value: int) -> str:
-    return "-" if value < 0 else str(value)
+def _format(value: Any) -> str:
+    if isinstance(value, str) or value.dtype.kind == "b":
+        return str(value)
+    return "nan" if value != value else quantity(value) if abs(value) >= 1e4 else f"{value:.4g}"

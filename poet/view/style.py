@@ -1,5 +1,4 @@
-"""What all pictures share: colours that the colour-blind can tell apart, plain axes, a sentence for emptiness,
-and files that are whole."""
+"""What all figures share: colours that people with colour blindness can distinguish, axes, messages, files."""
 
 from __future__ import annotations
 
@@ -7,57 +6,64 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poet.runs.folder import atomic_write, disk_errors
+from poet.runs.layout import atomic_write, disk_errors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, GREY = "#22303c", "#7a8691"
-BLUE, SKY, GREEN, ORANGE, RED = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"
-_OTHERS = (GREEN, "#CC79A7", BLUE, "#F0E442")
-_KNOWN = {"": "#9aa5b1", "challenging": SKY, "very challenging": ORANGE, "extremely challenging": RED}
+INK, GREY, LIGHT, GRID = "#22303c", "#7a8691", "#d5d8dc", "#eceff1"
+BLUE, SKY, GREEN, ORANGE, RED, PURPLE, YELLOW = (
+    "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#F0E442",
+)  # fmt: skip
+_OTHER_CLASSES = (GREEN, PURPLE, BLUE, YELLOW)
+_KNOWN_CLASSES = {"": "#9aa5b1", "challenging": SKY, "very challenging": ORANGE, "extremely challenging": RED}
 
 
 def difficulty_colours(classes: Iterable[str]) -> dict[str, str]:
-    """A colour for each difficulty class that occurs: the paper's in their order, a generator's own after them."""
+    """A colour for each difficulty class that occurs: those of the POET paper in their order, then all others."""
     found = set(classes)
-    others = sorted(found - _KNOWN.keys())
-    colours = {name: colour for name, colour in _KNOWN.items() if name in found}
-    return colours | {name: _OTHERS[place % len(_OTHERS)] for place, name in enumerate(others)}
+    others = sorted(found - _KNOWN_CLASSES.keys())
+    colours = {name: colour for name, colour in _KNOWN_CLASSES.items() if name in found}
+    return colours | {name: _OTHER_CLASSES[place % len(_OTHER_CLASSES)] for place, name in enumerate(others)}
 
 
-def figure(width: float, height: float) -> Figure:
-    """A figure in inches that belongs to nobody: no window, no global state."""
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of this size in inches, without a window and without matplotlib's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(made)
-    return made
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
 
 
-def plain(axes: Axes) -> None:
-    """Axes over iterations with nothing that says nothing."""
-    from matplotlib.ticker import MaxNLocator
-
+def hide_spines(axes: Axes) -> None:
+    """Remove the lines at the top and at the right of axes."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+
+
+def style_time_axes(axes: Axes) -> None:
+    """Light grid and integer ticks for axes with iterations to the right."""
+    from matplotlib.ticker import MaxNLocator
+
+    hide_spines(axes)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(GREY)
-    axes.grid(color="#eceff1", lw=0.8)
+    axes.grid(color=GRID, lw=0.8)
     axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))  # iterations are whole
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
 
 
-def sentence(axes: Axes, words: str) -> None:
-    """Words in place of a picture."""
+def show_message(axes: Axes, text: str) -> None:
+    """Show a text in place of a plot."""
     axes.set_axis_off()
-    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=GREY, fontsize=11, wrap=True)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY, fontsize=11, wrap=True)
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, since somebody may be looking at it. Raises `RunError` if the disk refuses."""
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file atomically, since another process may be reading it. Raises `RunError` if the disk refuses."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, data)

@@ -1,4 +1,4 @@
-"""A world whose episodes differ much in length, for tests of how episodes are run."""
+"""An environment whose episodes differ much in length, for tests of how episodes are run."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Episodes through refilled lanes are the episodes that a plain loop runs, wherever and whenever they run."""
+"""Episodes in refilled lanes equal those of a plain loop, whatever their lane and position in the queue."""
 
 import functools
 
@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.agents.config import PolicyConfig
+from poet.agents.config import MLPConfig
 from poet.agents.policy import check_params, mlp
-from poet.agents.rollout import Grounds, recorder, rollout
+from poet.agents.rollout import EpisodeResult, Episodes, recorder, rollout
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.errors import ConfigError, ShapeError
 from tests.agents.drift import HORIZON, Drift
@@ -18,18 +18,25 @@ LANES, QUEUE = 16, 80
 
 
 ENV = Drift()
-POLICY = mlp(ENV.interface, PolicyConfig(hidden=(8,)))
+POLICY = mlp(ENV.interface, MLPConfig(hidden=(8,)))
 
 
-def work(num: int = 70, grounds: int = 5):  # type: ignore[no-untyped-def]
+def arguments(num_queued: int = 70, num_episodes: int = 5):  # type: ignore[no-untyped-def]
     params = jax.vmap(POLICY.init)(jax.random.split(jax.random.key(1), QUEUE)) * 10
     genome = {"wind": jnp.linspace(-0.03, 0.03, LANES)}
     keys = jax.random.split(jax.random.key(2), LANES)
-    return params, Grounds(genome, keys), jnp.arange(QUEUE) % grounds, jnp.int32(num), jnp.int32(grounds)
+    index = jnp.arange(QUEUE) % num_episodes
+    return params, Episodes(genome, keys), index, jnp.int32(num_queued), jnp.int32(num_episodes)
 
 
-def run(*args, lanes: int = LANES, chunk: int = 7):  # type: ignore[no-untyped-def]
-    return compiled(lanes, chunk)(*args)
+def run(*args, lanes: int = LANES, chunk: int = 7) -> EpisodeResult:  # type: ignore[no-untyped-def]
+    return run_and_count(*args, lanes=lanes, chunk=chunk)[0]
+
+
+def run_and_count(*args, lanes: int = LANES, chunk: int = 7) -> tuple[EpisodeResult, int]:  # type: ignore[no-untyped-def]
+    """The results, and the steps that lanes took."""
+    result, lane_steps = compiled(lanes, chunk)(*args)
+    return result, int(lane_steps)
 
 
 @functools.cache
@@ -37,108 +44,110 @@ def compiled(lanes: int, chunk: int):  # type: ignore[no-untyped-def]
     return jax.jit(rollout(ENV, POLICY, lanes, chunk))
 
 
-def plain(params, genome, key):  # type: ignore[no-untyped-def]
+def run_in_a_loop(params, genome, key):  # type: ignore[no-untyped-def]
     level = ENV.build(jax.random.fold_in(key, 0), genome)
     world, obs = ENV.reset(jax.random.fold_in(key, 1), level)
     step = jax.jit(ENV.step)
     fitness, length = 0.0, 0
     while length < HORIZON:
         action = POLICY.apply(POLICY.unravel(params), obs)
-        done = step(jax.random.fold_in(key, 2 + length), level, world, action)
-        world, obs, fitness, length = done.world, done.obs, fitness + float(done.reward), length + 1
-        if done.terminated:
+        transition = step(jax.random.fold_in(key, 2 + length), level, world, action)
+        world, obs, fitness, length = transition.world, transition.obs, fitness + float(transition.reward), length + 1
+        if transition.terminated:
             break
     return fitness, length, float(ENV.success(level, world))
 
 
-def test_outcomes_are_those_of_a_plain_loop() -> None:
-    params, grounds, ground, num, _ = args = work()
-    outcome = run(*args)
+def test_results_equal_those_of_a_plain_loop() -> None:
+    params, episodes, index, num, _ = args = arguments()
+    result = run(*args)
     for q in (0, 13, 37, 69):
-        at = int(ground[q])
-        fitness, length, success = plain(params[q], {"wind": grounds.genome["wind"][at]}, grounds.key[at])
-        assert float(outcome.fitness[q]) == pytest.approx(fitness, abs=1e-3)
-        assert (int(outcome.length[q]), float(outcome.success[q])) == (length, success)
-    assert len(set(np.asarray(outcome.length[: int(num)]))) > 5, "lengths must differ for this to say anything"
-    assert 0 < float(outcome.success[: int(num)].mean()) < 1
-    assert not np.asarray(outcome.length[int(num) :]).any(), "what lies behind the queue's end must not run"
+        at = int(index[q])
+        fitness, length, success = run_in_a_loop(params[q], {"wind": episodes.genome["wind"][at]}, episodes.key[at])
+        assert float(result.fitness[q]) == pytest.approx(fitness, abs=1e-3)
+        assert (int(result.length[q]), float(result.success[q])) == (length, success)
+    assert len(set(np.asarray(result.length[: int(num)]))) > 5, "lengths must differ for this test to mean anything"
+    assert 0 < float(result.success[: int(num)].mean()) < 1
+    assert not np.asarray(result.length[int(num) :]).any(), "what lies behind the end of the queue must not run"
 
 
-def test_place_in_the_queue_and_chunk_change_no_bit() -> None:
-    params, grounds, ground, num, num_grounds = work()
-    outcome = run(params, grounds, ground, num, num_grounds)
+def test_position_in_the_queue_and_chunk_change_no_bit() -> None:
+    params, episodes, index, num, num_episodes = arguments()
+    result = run(params, episodes, index, num, num_episodes)
     order = np.random.default_rng(0).permutation(int(num))
     shuffled = np.concatenate([order, np.arange(int(num), QUEUE)])
-    again = run(params[shuffled], grounds, ground[shuffled], num, num_grounds, chunk=13)
+    again = run(params[shuffled], episodes, index[shuffled], num, num_episodes, chunk=13)
     for name in ("fitness", "length", "success"):
-        np.testing.assert_array_equal(np.asarray(getattr(outcome, name))[shuffled], getattr(again, name))
+        np.testing.assert_array_equal(np.asarray(getattr(result, name))[shuffled], getattr(again, name))
 
 
-def test_refilling_does_less_than_running_to_the_cap() -> None:
-    outcome = run(*work())
-    needed = int(outcome.length.sum())
-    assert needed <= int(outcome.lane_steps) < 70 * HORIZON
-    assert int(outcome.lane_steps) % LANES == 0
+def test_refilled_lanes_take_fewer_steps_than_the_horizon_for_each_episode() -> None:
+    result, lane_steps = run_and_count(*arguments())
+    needed = int(result.length.sum())
+    assert needed <= lane_steps < 70 * HORIZON
+    assert lane_steps % LANES == 0
 
 
-def test_nan_stays_with_its_episode() -> None:
-    params, *rest = work()
-    outcome, broken = run(params, *rest), run(params.at[3].set(jnp.nan), *rest)
+def test_nan_in_one_episode_does_not_reach_others() -> None:
+    params, *rest = arguments()
+    result, broken = run(params, *rest), run(params.at[3].set(jnp.nan), *rest)
     assert not np.isfinite(broken.fitness[3])
     assert int(broken.length[3]) <= HORIZON
-    keep = np.arange(QUEUE) != 3
-    np.testing.assert_array_equal(np.asarray(outcome.fitness)[keep], np.asarray(broken.fitness)[keep])
+    others = np.arange(QUEUE) != 3
+    np.testing.assert_array_equal(np.asarray(result.fitness)[others], np.asarray(broken.fitness)[others])
 
 
-def test_no_episodes_is_no_work() -> None:
-    params, grounds, ground, _, num_grounds = work()
-    assert int(run(params, grounds, ground, jnp.int32(0), num_grounds).lane_steps) == 0
+def test_an_empty_queue_takes_no_steps() -> None:
+    params, episodes, index, _, num_episodes = arguments()
+    assert run_and_count(params, episodes, index, jnp.int32(0), num_episodes)[1] == 0
 
 
-def test_one_program_for_any_amount_of_work() -> None:
+def test_one_program_for_any_number_of_episodes() -> None:
     program = jax.jit(rollout(ENV, POLICY, LANES, 7))
     for num in (1, 40, 80):
-        program(*work(num, grounds=1 + num % 7))
+        program(*arguments(num, num_episodes=1 + num % 7))
     assert program._cache_size() == 1
 
 
-class Told(Drift):
-    """A drifting point that says where it ended, and how that compares with the wind."""
+class DescribedDrift(Drift):
+    """A drifting point whose descriptor is where it ended, and the wind."""
 
     def descriptor(self, level, world):  # type: ignore[no-untyped-def]
         return jnp.stack([world, level["wind"]])
 
 
 def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
-    params, grounds, ground, num, _ = args = work()
-    silent, told = run(*args), jax.jit(rollout(Told(), POLICY, LANES, 7))(*args)
-    assert silent.descriptor.shape == (QUEUE, 0)
-    assert told.descriptor.shape == (QUEUE, 2)
-    for name in ("fitness", "length", "success", "lane_steps"):
-        np.testing.assert_array_equal(getattr(silent, name), getattr(told, name))
+    params, episodes, index, num, _ = args = arguments()
+    plain, plain_steps = run_and_count(*args)
+    described, steps = jax.jit(rollout(DescribedDrift(), POLICY, LANES, 7))(*args)
+    assert int(steps) == plain_steps
+    assert plain.descriptor.shape == (QUEUE, 0)
+    assert described.descriptor.shape == (QUEUE, 2)
+    for name in ("fitness", "length", "success"):
+        np.testing.assert_array_equal(getattr(plain, name), getattr(described, name))
     for q in (0, 37, 69):
-        at = int(ground[q])
-        seen = recorder(ENV, POLICY, LANES)(params[q], grounds.key[at], {"wind": grounds.genome["wind"][at]})
-        assert float(told.descriptor[q, 0]) == pytest.approx(float(seen.worlds[-1]), abs=1e-5)
-    same_wind = np.asarray(told.descriptor[: int(num), 1]).reshape(-1, 5)
+        at = int(index[q])
+        trajectory = recorder(ENV, POLICY, LANES)(params[q], episodes.key[at], {"wind": episodes.genome["wind"][at]})
+        assert float(described.descriptor[q, 0]) == pytest.approx(float(trajectory.worlds[-1]), abs=1e-5)
+    same_wind = np.asarray(described.descriptor[: int(num), 1]).reshape(-1, 5)
     assert (same_wind == same_wind[0]).all()
     assert len(set(same_wind[0])) == 5
-    assert not np.asarray(told.descriptor[int(num) :]).any()
+    assert not np.asarray(described.descriptor[int(num) :]).any()
 
 
-def test_record_shows_the_same_episode() -> None:
-    params, grounds, ground, num, num_grounds = work()
-    outcome = run(params, grounds, ground, num, num_grounds)
+def test_a_recorded_episode_is_the_same_episode() -> None:
+    params, episodes, index, num, num_episodes = arguments()
+    result = run(params, episodes, index, num, num_episodes)
     for q in (0, 37):
-        at = int(ground[q])
-        seen = recorder(ENV, POLICY, LANES)(params[q], grounds.key[at], {"wind": grounds.genome["wind"][at]})
-        assert len(seen.rewards) == int(outcome.length[q]) == len(seen.worlds) == len(seen.actions)
-        assert float(seen.rewards.sum()) == pytest.approx(float(outcome.fitness[q]), abs=1e-3)
+        at = int(index[q])
+        trajectory = recorder(ENV, POLICY, LANES)(params[q], episodes.key[at], {"wind": episodes.genome["wind"][at]})
+        assert len(trajectory.rewards) == int(result.length[q]) == len(trajectory.worlds) == len(trajectory.actions)
+        assert float(trajectory.rewards.sum()) == pytest.approx(float(result.fitness[q]), abs=1e-3)
 
 
-def test_default_policy_is_the_papers() -> None:
+def test_the_default_policy_is_that_of_the_paper() -> None:
     interface = Interface("walker", jax.ShapeDtypeStruct((24,), jnp.float32), Box((4,)), 2000)
-    policy = mlp(interface, PolicyConfig())
+    policy = mlp(interface, MLPConfig())
     assert policy.num_params == 2804
     params = policy.init(jax.random.key(0))
     assert float(params.std()) == pytest.approx(0.1, rel=0.05)
@@ -155,7 +164,7 @@ def test_default_policy_is_the_papers() -> None:
     [(Box((2, 3), -2.0, 4.0), 6, (2, 3)), (Discrete(5), 5, ()), (MultiDiscrete((2, 3)), 5, (2,))],
 )
 def test_actions_fit_every_space(space, num_outputs: int, shape: tuple) -> None:  # type: ignore[no-untyped-def]
-    policy = mlp(Interface("x", jax.ShapeDtypeStruct((2, 2), jnp.int32), space, 1), PolicyConfig(hidden=()))
+    policy = mlp(Interface("x", jax.ShapeDtypeStruct((2, 2), jnp.int32), space, 1), MLPConfig(hidden=()))
     assert policy.num_params == 4 * num_outputs + num_outputs
     params = 10 * jax.jit(jax.vmap(policy.init))(jax.random.split(jax.random.key(0), 100))
     act = jax.jit(jax.vmap(lambda p: policy.apply(policy.unravel(p), jnp.ones((2, 2), jnp.int32))))
@@ -175,4 +184,4 @@ def test_wrong_weights_and_sizes() -> None:
         with pytest.raises(ShapeError, match=r"expected params f32\[\d+\], got"):
             check_params(POLICY, params)
     with pytest.raises(ConfigError, match="positive layer sizes"):
-        PolicyConfig(hidden=(8, 0))
+        MLPConfig(hidden=(8, 0))

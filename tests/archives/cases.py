@@ -1,4 +1,16 @@
-"""The archives that every contract test runs against: add an archive, add a row."""
+"""The archives that every contract test runs against.
+
+To run the contract against another archive, also of another package, add a row to `CONFIGS`: a name, and an instance of
+its `ArchiveConfig`. The archive must
+
+- be registered, as an entry point or with `poet.registry.register`,
+- have an option `out_of_bounds`, "clip" or "reject",
+- accept descriptors of two coordinates within `BOUNDS`,
+- store the four corners of the bounds in different places, and have room for six of the random entries in `batch`.
+
+Tests of archives that are not named in `NAMES` are marked as slow, since each archive compiles its own programs. To run
+those of one archive: `pytest tests/archives -m "slow or not slow" -k NAME`.
+"""
 
 import functools
 
@@ -7,50 +19,61 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.archives import make
+from poet.archives import ArchiveConfig, CVTConfig, GridConfig, ParetoConfig, UnstructuredConfig, make
 from poet.archives.base import Archive, Entries
 from poet.archives.layout import num_objectives
+from poet.registry import register
+from poet_curriculum.config import LogGridConfig
+from tests.archives.hexagons import HexagonConfig
 
+register(LogGridConfig)
 BOUNDS = [[-1.0, 1.0], [0.0, 4.0]]
-SOFT = {"threshold_min": -2.0, "learning_rate": 0.3}
-SPECS = {
-    "grid": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS},
-    "grid-reject": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS, "out_of_bounds": "reject"},
-    "grid-soft": {"kind": "grid", "shape": [5, 3], "bounds": BOUNDS, "soft": SOFT},
-    "cvt": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300},
-    "cvt-soft": {"kind": "cvt", "num_cells": 15, "bounds": BOUNDS, "samples": 300, "soft": SOFT},
-    "unstructured": {"kind": "unstructured", "capacity": 12, "bounds": BOUNDS, "threshold": 0.4},
-    "unstructured-roomy": {"kind": "unstructured", "capacity": 80, "bounds": BOUNDS, "threshold": 0.2},
-    "pareto": {"kind": "pareto", "shape": [5, 3], "bounds": BOUNDS, "front": 4, "num_objectives": 2},
-    "pareto-one": {"kind": "pareto", "shape": [5, 3], "bounds": BOUNDS, "front": 3, "num_objectives": 1},
+CONFIGS: dict[str, ArchiveConfig] = {
+    "grid": GridConfig(shape=(5, 3)),
+    "grid-reject": GridConfig(shape=(5, 3), out_of_bounds="reject"),
+    "grid-thresholds": GridConfig(shape=(5, 3), learning_rate=0.3, threshold_min=-2.0),
+    "cvt": CVTConfig(num_cells=15),
+    "cvt-thresholds": CVTConfig(num_cells=15, learning_rate=0.3, threshold_min=-2.0),
+    "unstructured": UnstructuredConfig(capacity=12, threshold=0.4),
+    "unstructured-large": UnstructuredConfig(capacity=80, threshold=0.2),
+    "pareto": ParetoConfig(shape=(5, 3), front=4),
+    "pareto-single-objective": ParetoConfig(shape=(5, 3), front=3, num_objectives=1),
+    "hexagons": HexagonConfig(),
+    "log-grid": LogGridConfig(),
 }
 
 
 def names(*default: str) -> list:
-    """All of them, to be run by default or with the slow ones: every row compiles programs of its own."""
-    return [name if name in default else pytest.param(name, marks=pytest.mark.slow) for name in SPECS]
+    """All rows of the table; those not in `default` are marked as slow."""
+    return [name if name in default else pytest.param(name, marks=pytest.mark.slow) for name in CONFIGS]
 
 
-NAMES = names("grid", "grid-soft", "cvt", "unstructured", "pareto")
+NAMES = names("grid", "grid-thresholds", "cvt", "unstructured", "pareto")
 EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
 
 
-@functools.cache
 def archive(name: str) -> Archive:
-    """With its functions compiled: what is not, compiles operation by operation."""
-    return compiled(make(SPECS[name]))
+    """The archive of a row of the table, compiled."""
+    return compiled_from(CONFIGS[name])
+
+
+@functools.cache
+def compiled_from(config: ArchiveConfig) -> Archive:
+    """The archive of a config for descriptors within `BOUNDS`, compiled."""
+    return compiled(make(config.spec(BOUNDS)))
 
 
 def compiled(made: Archive) -> Archive:
+    """The same archive with jitted functions; without jit, every operation is compiled on its own."""
     return Archive(
         jax.jit(made.init), jax.jit(made.add), jax.jit(made.sample, static_argnums=2), jax.jit(made.elites), made.spec
     )
 
 
 def batch(seed: int, size: int = 32, iteration: int = 0, levels: int = 5, made: Archive | None = None) -> Entries:
-    """Random entries with few levels of fitness, so that ties are common; payloads tell who they are.
+    """Random entries whose fitness has few levels, so that ties are common; payloads identify the entries.
 
-    One number each is their fitness, or as many as the archive that was `made` has objectives.
+    Fitness has as many objectives as the archive `made`, one by default.
     """
     rng = np.random.default_rng([seed, iteration])
     low, high = np.array(BOUNDS).T
@@ -72,4 +95,10 @@ def batch(seed: int, size: int = 32, iteration: int = 0, levels: int = 5, made: 
 
 
 def take(entries: Entries, rows) -> Entries:
+    """Some rows of a batch."""
     return jax.tree.map(lambda leaf: np.asarray(leaf)[np.asarray(rows)], entries)
+
+
+def assert_equal(a, b) -> None:
+    """Raises `AssertionError` unless two trees are equal, bit for bit."""
+    jax.tree.map(lambda x, y: np.testing.assert_array_equal(np.asarray(x), np.asarray(y)), a, b)

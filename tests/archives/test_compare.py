@@ -1,19 +1,19 @@
-"""Archives beside each other, against dictionaries of cells."""
+"""Operations on several archives, compared with dictionaries of cells."""
 
 import jax
 import numpy as np
 import pytest
 
-from poet.archives import make, stats, table
+from poet.archives import GridConfig, UnstructuredConfig, stats, table
 from poet.archives.base import Entries
 from poet.archives.compare import diff, merge, resize
 from poet.errors import ConfigError, ShapeError
 from tests.archives.by_hand import GRID, rows
-from tests.archives.cases import EXAMPLE, NAMES, SPECS, archive, batch, take
+from tests.archives.cases import BOUNDS, EXAMPLE, NAMES, archive, assert_equal, batch, take
 
 
 def filled(name: str, seed: int, iterations: int = 2) -> Entries:
-    """Elites of an archive after a few batches; ids of all seeds are the same, levels of fitness are few."""
+    """Elites of an archive after a few batches; ids are equal for all seeds, and fitness has few levels."""
     made = archive(name)
     state = made.init(EXAMPLE)
     for iteration in range(iterations):
@@ -21,11 +21,8 @@ def filled(name: str, seed: int, iterations: int = 2) -> Entries:
     return jax.device_get(made.elites(state))
 
 
-def same(a, b) -> None:
-    jax.tree.map(lambda x, y: np.testing.assert_array_equal(np.asarray(x), np.asarray(y)), a, b)
-
-
-def of_cells(spec, elites: Entries) -> dict[int, tuple]:
+def by_cell(spec, elites: Entries) -> dict[int, tuple]:
+    """Cell -> (fitness, id, payload)."""
     columns = table.columns(spec, elites)
     return {
         int(cell): (float(fitness), tuple(map(int, number)), float(x))
@@ -34,50 +31,50 @@ def of_cells(spec, elites: Entries) -> dict[int, tuple]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_merge_does_not_know_an_order(name: str) -> None:
+def test_the_order_of_archives_and_rows_does_not_matter_to_merge(name: str) -> None:
     three = [filled(name, seed) for seed in range(3)]
     state, info = merge(archive(name), *three)
     assert int(info.counts.seen) == sum(int(elites.valid.sum()) for elites in three)
-    same(merge(archive(name), *three, three[1])[0], state)
+    assert_equal(merge(archive(name), *three, three[1])[0], state)
     shuffled = [take(elites, np.random.default_rng(1).permutation(len(elites.fitness))) for elites in three[::-1]]
-    same(merge(archive(name), *shuffled)[0], state)
+    assert_equal(merge(archive(name), *shuffled)[0], state)
 
 
 def test_merge_keeps_the_best_of_each_cell() -> None:
     spec = archive("grid").spec
-    parts = [of_cells(spec, filled("grid", seed)) for seed in range(3)]
-    merged = of_cells(spec, archive("grid").elites(merge(archive("grid"), *(filled("grid", s) for s in range(3)))[0]))
+    parts = [by_cell(spec, filled("grid", seed)) for seed in range(3)]
+    merged = by_cell(spec, archive("grid").elites(merge(archive("grid"), *(filled("grid", s) for s in range(3)))[0]))
     assert set(merged) == set().union(*parts)
     for cell, (fitness, number, _) in merged.items():
-        there = [part[cell] for part in parts if cell in part]
-        assert merged[cell] in there
-        assert fitness == max(elite[0] for elite in there)
-        assert number == min(elite[1] for elite in there if elite[0] == fitness)
+        candidates = [part[cell] for part in parts if cell in part]
+        assert merged[cell] in candidates
+        assert fitness == max(elite[0] for elite in candidates)
+        assert number == min(elite[1] for elite in candidates if elite[0] == fitness)
 
 
-def test_merge_decides_even_between_things_of_the_same_id() -> None:
+def test_merge_breaks_ties_between_different_elites_with_one_id() -> None:
     one = take(batch(0), [3])
     other = one._replace(payload={"x": one.payload["x"] + 1, "n": one.payload["n"]})
     state, info = merge(archive("grid"), one, other)
     assert int(info.counts.seen) == 2
-    same(state, merge(archive("grid"), other, one)[0])
+    assert_equal(state, merge(archive("grid"), other, one)[0])
 
 
-def test_merge_of_one_is_itself_and_of_nothing_is_empty() -> None:
+def test_merge_of_one_archive_or_of_empty_archives() -> None:
     elites = filled("grid", 0)
-    same(archive("grid").elites(merge(archive("grid"), elites)[0]), elites)
+    assert_equal(archive("grid").elites(merge(archive("grid"), elites)[0]), elites)
     nothing = elites._replace(valid=np.zeros_like(elites.valid))
     state, info = merge(archive("grid"), nothing, nothing)
     assert not archive("grid").elites(state).valid.any()
     assert int(info.counts.seen) == 0
 
 
-def test_merge_refuses_elites_of_another_kind() -> None:
-    with pytest.raises(ShapeError, match="same kind of elites"):
+def test_merge_of_different_payloads_or_descriptors_raises() -> None:
+    with pytest.raises(ShapeError, match="same kind of payload"):
         merge(archive("grid"), filled("grid", 0), rows({1: 1.0}))
     wide = filled("grid", 0)
     wide = wide._replace(payload={**wide.payload, "x": np.zeros((15, 4), np.float32)})
-    with pytest.raises(ShapeError, match="same kind of elites"):
+    with pytest.raises(ShapeError, match="same kind of payload"):
         merge(archive("grid"), filled("grid", 0), wide)
     flat = filled("grid", 0)
     with pytest.raises(ShapeError, match=r"descriptor float32\[\d+, 2\]"):
@@ -85,12 +82,12 @@ def test_merge_refuses_elites_of_another_kind() -> None:
 
 
 @pytest.mark.parametrize("shape", [[1, 1], [2, 4], [40, 30]], ids=str)
-def test_resize_keeps_the_best_of_what_meets_in_a_cell(shape: list[int]) -> None:
+def test_resize_stores_the_best_elite_of_each_new_cell(shape: list[int]) -> None:
     elites = filled("grid", 4)
-    made = make({**SPECS["grid"], "shape": shape})
+    made = GridConfig(shape=tuple(shape)).make(BOUNDS)
     state, info = resize(made, elites)
-    found = of_cells(made.spec, made.elites(state))
-    low, high = np.array(SPECS["grid"]["bounds"]).T
+    found = by_cell(made.spec, made.elites(state))
+    low, high = np.array(BOUNDS).T
     wanted: dict[int, tuple] = {}
     for row in np.flatnonzero(elites.valid):
         place = np.minimum((elites.descriptor[row] - low) / (high - low) * shape, np.array(shape) - 1).astype(int)
@@ -101,22 +98,22 @@ def test_resize_keeps_the_best_of_what_meets_in_a_cell(shape: list[int]) -> None
     assert int(info.counts.added) == len(wanted)
 
 
-def test_resize_to_narrower_bounds_counts_what_falls_out() -> None:
+def test_resize_to_narrower_bounds_counts_elites_outside() -> None:
     elites = filled("grid", 0)
-    narrow = make({"kind": "grid", "shape": [2, 2], "bounds": [[-0.5, 0.5], [0, 4]], "out_of_bounds": "reject"})
+    narrow = GridConfig(shape=(2, 2), out_of_bounds="reject").make([[-0.5, 0.5], [0, 4]])
     _, info = resize(narrow, elites)
-    out = elites.valid & (abs(elites.descriptor[:, 0]) > 0.5)
-    assert int(info.counts.outside) == out.sum() > 0
+    outside = elites.valid & (abs(elites.descriptor[:, 0]) > 0.5)
+    assert int(info.counts.outside) == outside.sum() > 0
 
 
-def test_a_table_goes_on_as_an_archive() -> None:
+def test_a_table_becomes_an_archive_again() -> None:
     elites = filled("grid", 0)
     columns = table.columns(archive("grid").spec, elites)
-    same(table.rows(archive("grid").spec, columns, EXAMPLE), elites)
-    same(archive("grid").elites(resize(archive("grid"), table.unpack(columns, EXAMPLE))[0]), elites)
+    assert_equal(table.rows(archive("grid").spec, columns, EXAMPLE), elites)
+    assert_equal(archive("grid").elites(resize(archive("grid"), table.unpack(columns, EXAMPLE))[0]), elites)
 
 
-def test_diff_by_hand() -> None:
+def test_diff_of_elites_written_by_hand() -> None:
     a = rows({0: 1.0, 1: 5.0, 2: 2.0, 3: 0.1, 9: 7.0})
     b = rows({1: 4.0, 2: 2.0, 3: 0.2, 4: 1.0, 5: 1.0}, seed=1)
     for found in (diff(GRID, a, b), diff(GRID, table.columns(GRID, a), jax.device_put(b))):
@@ -128,6 +125,6 @@ def test_diff_by_hand() -> None:
     assert diff(GRID, b, a).better_a.tolist() == [3]
 
 
-def test_diff_needs_cells() -> None:
+def test_diff_of_archives_without_cells_raises() -> None:
     with pytest.raises(ConfigError, match="resize"):
-        diff({"kind": "unstructured", "capacity": 20}, rows({}), rows({}))
+        diff(UnstructuredConfig(capacity=20).spec(BOUNDS), rows({}), rows({}))

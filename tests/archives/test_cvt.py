@@ -1,4 +1,4 @@
-"""The CVT archive against one written naively."""
+"""The CVT archive compared with a naive implementation."""
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +19,10 @@ UNIT = [(0, 1), (0, 1)]
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), levels=st.integers(1, 6))
-def test_as_one_at_a_time(seed: int, levels: int) -> None:
+def test_equals_one_entry_at_a_time(seed: int, levels: int) -> None:
     made = archive("cvt")
     state = made.init(EXAMPLE)
-    centroids = np.asarray(state.geometry.centroids)
+    centroids = np.asarray(state.index.centroids)
     cells: dict[int, tuple] = {}
     for iteration in range(3):
         given_ = batch(seed, iteration=iteration, levels=levels)
@@ -37,25 +37,25 @@ def test_as_one_at_a_time(seed: int, levels: int) -> None:
     assert found == cells
 
 
-def test_ones_own_centroids_are_kept_in_the_spec() -> None:
+def test_user_defined_centroids_are_part_of_the_spec() -> None:
     made = cvt(4, UNIT, centroids=FOUR)
     assert made.spec["centroids"] == FOUR
     for each in (made, make(made.spec)):
-        where = jnp.array([[0.9, 0.2], [0.1, 0.1], [0.4, 0.9]])
-        _, info = each.add(each.init(jnp.zeros(1)), entries(jnp.zeros((3, 1)), jnp.ones(3), where))
+        descriptor = jnp.array([[0.9, 0.2], [0.1, 0.1], [0.4, 0.9]])
+        _, info = each.add(each.init(jnp.zeros(1)), entries(jnp.zeros((3, 1)), jnp.ones(3), descriptor))
         assert info.cell.tolist() == [2, 0, 1]
 
 
-def test_centroids_are_those_of_the_state() -> None:
-    """A state goes on with what it was made with, also where another machine would find other centroids."""
+def test_centroids_of_the_state_are_used() -> None:
+    """A resumed state keeps its centroids, even where another machine would compute different ones."""
     made = archive("cvt")
     state = made.init(EXAMPLE)
-    turned = jax.tree.map(lambda leaf: leaf[::-1] if leaf.shape[0] == 15 else leaf, state.geometry)
-    moved = state._replace(geometry=turned._replace(places=turned.centroids[None]))
+    reversed_index = jax.tree.map(lambda leaf: leaf[::-1] if leaf.shape[0] == 15 else leaf, state.index)
+    moved = state._replace(index=reversed_index._replace(positions=reversed_index.centroids[None]))
     assert (made.add(state, batch(0))[1].cell == 14 - made.add(moved, batch(0))[1].cell).all()
 
 
-def test_beyond_the_bounds_is_clipped_or_rejected() -> None:
+def test_descriptors_out_of_bounds_are_clipped_or_rejected() -> None:
     far = jnp.array([[7.0, 0.2], [-1e30, 1e30], [0.5, 0.6]])
     given_ = entries(jnp.zeros((3, 1)), jnp.ones(3), far)
     clipping, rejecting = (cvt(4, UNIT, centroids=FOUR, out_of_bounds=rule) for rule in ("clip", "reject"))
@@ -65,7 +65,7 @@ def test_beyond_the_bounds_is_clipped_or_rejected() -> None:
     assert (rejected.cell.tolist(), int(rejected.counts.outside)) == ([-1, -1, 1], 2)
 
 
-def test_a_donated_state_takes_nothing_from_the_next() -> None:
+def test_donating_a_state_does_not_affect_other_states() -> None:
     made = archive("cvt")
     donating = jax.jit(made.add, donate_argnums=0)
     first, _ = donating(made.init(EXAMPLE), batch(0))
@@ -74,7 +74,7 @@ def test_a_donated_state_takes_nothing_from_the_next() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "says"),
+    ("options", "error", "message"),
     [
         ({"num_cells": 5, "centroids": FOUR}, ShapeError, r"centroids \[5, 2\].*got \[4, 2\]"),
         ({"num_cells": 4, "centroids": np.zeros((4, 3))}, ShapeError, r"got \[4, 3\]"),
@@ -86,12 +86,12 @@ def test_a_donated_state_takes_nothing_from_the_next() -> None:
         ({"num_cells": 9, "samples": 8}, ConfigError, "as many samples as cells"),
     ],
 )
-def test_impossible_options(options: dict, error: type, says: str) -> None:
-    with pytest.raises(error, match=says):
+def test_impossible_options_raise(options: dict, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
         cvt(bounds=UNIT, **options)
 
 
-def test_bounds_are_checked_as_those_of_a_grid() -> None:
+def test_bounds_are_checked() -> None:
     with pytest.raises(ConfigError, match="low below its high"):
         cvt(4, [(1, 1)])
     assert cvt(15, BOUNDS, samples=300).spec["bounds"] == BOUNDS

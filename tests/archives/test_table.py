@@ -1,4 +1,4 @@
-"""Archives as columns, frames, files, and back."""
+"""Elites as columns, frames and files, and back."""
 
 import json
 import subprocess
@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poet.archives import files, table
+from poet.archives.layout import grid_layout
 from poet.archives.pyribs import from_pyribs, to_pyribs
 from poet.errors import ConfigError, ShapeError
-from tests.archives.by_hand import GRID, NUM, rows
+from tests.archives.by_hand import FRONTS, GRID, NUM, rows
 
 SOME = {3: 1.0, 7: -2.0, 19: 4.5}
 META = {"spec": GRID, "iteration": 12, "descriptor_names": ["x", "y"], "fitness_bounds": None}
@@ -25,15 +26,16 @@ PAIR = {
 }
 
 
-def same(a, b):
-    """Trees equal to the bit, dtypes too."""
+def assert_identical(a, b):
+    """Raises `AssertionError` unless two trees are equal in every bit and dtype."""
     assert jax.tree.structure(a) == jax.tree.structure(b)
     for left, right in zip(jax.tree.leaves(a), jax.tree.leaves(b)):
         left, right = np.asarray(left), np.asarray(right)
         assert (left.dtype, left.shape, left.tobytes()) == (right.dtype, right.shape, right.tobytes())
 
 
-def of_pairs(fitness, num: int = NUM):
+def rows_of_pairs(fitness, num: int = NUM):
+    """Rows whose payloads are pairs of an agent and a genome."""
     elites = rows(fitness, num=num)
     rng = np.random.default_rng(3)
     agent, pit, wall = rng.normal(size=(num, 2)), rng.integers(0, 9, num), rng.random((num, 2, 2)) > 0.5
@@ -44,10 +46,10 @@ def of_pairs(fitness, num: int = NUM):
     return elites._replace(payload=payload)
 
 
-def test_columns_are_those_of_a_snapshot():
+def test_columns_have_documented_shapes_and_dtypes():
     columns = table.columns(GRID, jax.tree.map(jnp.asarray, rows(SOME)))
-    about = {name: (str(column.dtype), column.shape) for name, column in columns.items()}
-    assert about == {
+    found = {name: (str(column.dtype), column.shape) for name, column in columns.items()}
+    assert found == {
         "cell": ("int32", (3,)),
         "fitness": ("float32", (3,)),
         "descriptor": ("float32", (3, 2)),
@@ -61,12 +63,12 @@ def test_columns_are_those_of_a_snapshot():
     assert columns["params"].tolist() == rows(SOME).payload[[3, 7, 19]].tolist()
 
 
-def test_columns_of_a_tree_are_named_by_path_and_hide_none_of_ours():
-    columns = table.columns(GRID, of_pairs(SOME))
+def test_columns_of_a_tree_are_named_by_path_without_replacing_fixed_columns():
+    columns = table.columns(GRID, rows_of_pairs(SOME))
     assert list(columns)[6:] == ["agent", "genome.id", "genome.pit", "genome.wall"]
     assert columns["genome.wall"].shape == (3, 2, 2)
     assert table.payload_names({"id": 0, "cell": 0, "x": 0}) == ["payload.cell", "payload.id", "x"]
-    with pytest.raises(ConfigError, match="names of their own"):
+    with pytest.raises(ConfigError, match="distinct names"):
         table.payload_names({"a": {"b": 0}, "a.b": 0})
 
 
@@ -77,25 +79,24 @@ def test_columns_are_copies():
 
 
 @pytest.mark.parametrize("fitness", [SOME, {}, dict.fromkeys(range(NUM), 2.0)], ids=["some", "none", "all"])
-def test_rows_are_the_inverse(fitness):
-    same(table.rows(GRID, table.columns(GRID, rows(fitness)), FLAT), rows(fitness))
-    same(table.rows(GRID, table.columns(GRID, of_pairs(fitness)), PAIR), of_pairs(fitness))
+def test_rows_are_the_inverse_of_columns(fitness):
+    assert_identical(table.rows(GRID, table.columns(GRID, rows(fitness)), FLAT), rows(fitness))
+    assert_identical(table.rows(GRID, table.columns(GRID, rows_of_pairs(fitness)), PAIR), rows_of_pairs(fitness))
 
 
 def test_rows_of_fronts():
-    spec = {"kind": "pareto", "shape": [2, 5], "front": 2, "bounds": GRID["bounds"]}
     elites = rows({0: 1.0, 1: 3.0, 6: 2.0})
-    columns = table.columns(spec, elites)
+    columns = table.columns(FRONTS, elites)
     assert columns["cell"].tolist() == [0, 0, 3]
-    same(table.rows(spec, columns, FLAT), elites)
-    with pytest.raises(ShapeError, match="have room"):  # three in a cell for two
-        table.rows({**spec, "front": 1, "shape": [4, 5]}, columns, FLAT)
+    assert_identical(table.rows(FRONTS, columns, FLAT), elites)
+    with pytest.raises(ShapeError, match="that fit into"):  # two elites of a cell with one row
+        table.rows({**FRONTS, "layout": grid_layout([4, 5])}, columns, FLAT)
 
 
-def test_rows_refuse_what_does_not_fit():
+def test_columns_that_do_not_fit_raise():
     columns = table.columns(GRID, rows(SOME))
-    with pytest.raises(ShapeError, match="have room in an archive of 9 rows"):
-        table.rows({**GRID, "shape": [3, 3]}, columns, FLAT)
+    with pytest.raises(ShapeError, match="that fit into an archive of 9 rows"):
+        table.rows({**GRID, "shape": [3, 3], "layout": grid_layout([3, 3])}, columns, FLAT)
     with pytest.raises(ShapeError, match="ascending"):
         table.rows(GRID, {name: column[::-1] for name, column in columns.items()}, FLAT)
     with pytest.raises(ShapeError, match=r"column 'params' float32\[3, 4\].*got float32\[3, 3\]"):
@@ -106,23 +107,23 @@ def test_rows_refuse_what_does_not_fit():
         table.unpack(columns, PAIR)
 
 
-def test_a_frame_has_a_row_for_each_elite():
-    frame = files.frame(table.columns(GRID, of_pairs(SOME)))
+def test_a_frame_has_one_row_per_elite():
+    frame = files.frame(table.columns(GRID, rows_of_pairs(SOME)))
     assert len(frame) == 3
     assert list(frame)[:9] == [
         "cell", "fitness", "descriptor_0", "descriptor_1", "id_0", "id_1", "parents_0_0", "parents_0_1", "parents_1_0",
     ]  # fmt: skip
-    assert frame["genome.wall_1_0"].tolist() == of_pairs(SOME).payload["genome"]["wall"][[3, 7, 19], 1, 0].tolist()
+    assert frame["genome.wall_1_0"].tolist() == rows_of_pairs(SOME).payload["genome"]["wall"][[3, 7, 19], 1, 0].tolist()
     assert frame["fitness"].dtype == np.float32
 
 
-finite_or_not = st.floats(width=32, allow_nan=True, allow_infinity=True)
+any_float = st.floats(width=32, allow_nan=True, allow_infinity=True)
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(finite_or_not, min_size=0, max_size=5), st.integers(0, 2**32 - 1))
+@given(st.lists(any_float, min_size=0, max_size=5), st.integers(0, 2**32 - 1))
 def test_json_and_parquet_keep_every_bit(tmp_path_factory, values, number):
-    elites = of_pairs(dict.fromkeys(range(len(values)), 1.0))
+    elites = rows_of_pairs(dict.fromkeys(range(len(values)), 1.0))
     elites.payload["agent"][: len(values), 0] = [value if value == value else np.nan for value in values]
     elites.id[: len(values), 1] = number
     columns = table.columns(GRID, elites)
@@ -132,11 +133,11 @@ def test_json_and_parquet_keep_every_bit(tmp_path_factory, values, number):
     for meta, read in (files.read_parquet(path), files.from_json(json.loads(text))):
         assert meta == META
         assert list(read) == list(columns)
-        same(read, columns)
+        assert_identical(read, columns)
     assert [p.name for p in path.parent.iterdir()] == ["a.parquet"]
 
 
-def test_files_of_others_are_named(tmp_path):
+def test_files_of_other_programs_raise(tmp_path):
     import pandas
 
     pandas.DataFrame({"x": [1]}).to_parquet(tmp_path / "other.parquet")
@@ -149,44 +150,46 @@ def test_files_of_others_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("library", ["pandas", "pyarrow"])
-def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path, library):
+def test_the_error_for_a_missing_library_says_what_to_install(monkeypatch, tmp_path, library):
     monkeypatch.setitem(sys.modules, library, None)
     columns = table.columns(GRID, rows(SOME))
     with pytest.raises(ConfigError, match=rf"needs {library}.*poet-evolution\[tables\]"):
         files.frame(columns) if library == "pandas" else files.write_parquet(tmp_path / "x", META, columns)
 
 
-def test_files_and_stats_of_columns_need_no_jax():
+def test_files_and_stats_do_not_import_jax():
     code = "import sys, poet.archives.files, poet.archives.stats; assert 'jax' not in sys.modules, 'jax'"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_pyribs_layout():
+def test_a_pyribs_frame_has_its_columns_and_converts_back():
     frame = to_pyribs(table.columns(GRID, rows(SOME)))
     assert list(frame) == ["solution_0", "solution_1", "solution_2", "objective", "measures_0", "measures_1", "index"]
     assert frame["index"].tolist() == [3, 7, 19]
     elites = table.unpack(table.columns(GRID, rows(SOME)), FLAT)
     found = from_pyribs(frame, FLAT)
-    same((found.payload, found.fitness, found.descriptor), (elites.payload, elites.fitness, elites.descriptor))
+    assert_identical(
+        (found.payload, found.fitness, found.descriptor), (elites.payload, elites.fitness, elites.descriptor)
+    )
     assert np.array(found.id).tolist() == [[0, 0], [0, 1], [0, 2]]
 
 
-def test_pyribs_of_nothing():
-    nothing = {name: column[:0] for name, column in table.columns(GRID, rows({0: 1.0})).items()}
-    assert len(to_pyribs(nothing)) == 0
-    assert list(to_pyribs(nothing)) == list(to_pyribs(table.columns(GRID, rows({0: 1.0}))))
+def test_a_pyribs_frame_without_elites():
+    no_elites = {name: column[:0] for name, column in table.columns(GRID, rows({0: 1.0})).items()}
+    assert len(to_pyribs(no_elites)) == 0
+    assert list(to_pyribs(no_elites)) == list(to_pyribs(table.columns(GRID, rows({0: 1.0}))))
 
 
-def test_pyribs_solutions_of_trees_and_of_many_numbers():
-    elites = table.unpack(table.columns(GRID, of_pairs(SOME)), PAIR)
-    frame = to_pyribs(table.columns(GRID, of_pairs(SOME)))
-    same(from_pyribs(frame, PAIR).payload, elites.payload)
+def test_pyribs_solutions_of_trees_and_of_more_than_ten_numbers():
+    elites = table.unpack(table.columns(GRID, rows_of_pairs(SOME)), PAIR)
+    frame = to_pyribs(table.columns(GRID, rows_of_pairs(SOME)))
+    assert_identical(from_pyribs(frame, PAIR).payload, elites.payload)
     twelve = rows(SOME, np.arange(NUM * 12, dtype=np.float32).reshape(NUM, 12))
     shuffled = to_pyribs(table.columns(GRID, twelve)).sort_index(axis=1)  # solution_10 now before solution_2
-    same(from_pyribs(shuffled, jnp.zeros(12)).payload, twelve.payload[[3, 7, 19]])
+    assert_identical(from_pyribs(shuffled, jnp.zeros(12)).payload, twelve.payload[[3, 7, 19]])
 
 
-def test_pyribs_of_float64_and_scalars_and_a_threshold():
+def test_a_pyribs_frame_of_float64_scalars_with_a_threshold():
     import pandas
 
     frame = pandas.DataFrame(
@@ -197,7 +200,7 @@ def test_pyribs_of_float64_and_scalars_and_a_threshold():
     assert found.fitness.dtype == found.descriptor.dtype == found.payload.dtype == np.float32
 
 
-def test_pyribs_frames_that_do_not_fit():
+def test_pyribs_frames_that_do_not_fit_raise():
     frame = to_pyribs(table.columns(GRID, rows(SOME)))
     with pytest.raises(ShapeError, match="solutions of 4 numbers"):
         from_pyribs(frame, jnp.zeros(4))

@@ -1,4 +1,4 @@
-"""A point pushed along a windy corridor: an environment and its generator, as short as they can be."""
+"""A point in a corridor with side wind: a minimal environment and its generator."""
 
 import dataclasses
 from typing import ClassVar, NamedTuple
@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from poet.envs.base import Box, Interface, Step
-from poet.envs.registry import GeneratorConfig, register
+from poet.envs.config import GeneratorConfig
 from poet.errors import ConfigError
+from poet.registry import register
 
 
 class Corridor(NamedTuple):
@@ -24,8 +25,8 @@ class Point(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class CorridorWorld:
-    """Reach the end without touching the walls at +-0.5: full thrust ahead, and steer against the wind."""
+class CorridorEnvironment:
+    """Reach the end without touching the walls at y = +-0.5, by full thrust ahead and steering against the wind."""
 
     horizon: int = 50
 
@@ -40,15 +41,15 @@ class CorridorWorld:
         return Point(jnp.zeros(2), jnp.zeros(2), jnp.int32(0)), jnp.zeros(4)
 
     def step(self, key, level, world, action):
-        push = jnp.clip(action, -1, 1) + level.wind * jnp.array([0.0, 1.0])
-        speed = 0.7 * world.speed + 0.3 * push
+        force = jnp.clip(action, -1, 1) + level.wind * jnp.array([0.0, 1.0])
+        speed = 0.7 * world.speed + 0.3 * force
         point = Point(world.place + 0.2 * speed, speed, world.time + 1)
         x, y = point.place
         crashed = jnp.abs(y) > 0.5
         reward = 100 * (x - world.place[0]) / level.length - jnp.where(crashed, 20.0, 0.0)
-        over = crashed | (x >= level.length)
+        terminated = crashed | (x >= level.length)
         obs = jnp.concatenate([jnp.stack([x / 9, 2 * y]), speed])
-        return Step(point, obs, reward, over, point.time >= self.horizon, {"y": y})
+        return Step(point, obs, reward, terminated, point.time >= self.horizon, {"y": y})
 
     def success(self, level, world):
         return (world.place[0] >= level.length).astype(jnp.float32)
@@ -58,7 +59,7 @@ class CorridorWorld:
 class CorridorGenerator:
     id: str = "corridor"
     version: int = 1
-    environment: CorridorWorld = CorridorWorld()
+    environment: CorridorEnvironment = CorridorEnvironment()
     reasons: tuple[str, ...] = ("valid", "length out of bounds", "wind out of bounds")
     feature_names: tuple[str, ...] = ("length", "wind")
     feature_bounds: tuple[tuple[float, float], ...] = ((2.0, 9.0), (0.0, 0.9))
@@ -102,4 +103,4 @@ class CorridorConfig(GeneratorConfig):
     horizon: int = 50
 
     def make(self):
-        return CorridorGenerator(environment=CorridorWorld(self.horizon))
+        return CorridorGenerator(environment=CorridorEnvironment(self.horizon))

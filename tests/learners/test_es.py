@@ -1,4 +1,4 @@
-"""POET's ES against plain NumPy, and every evosax strategy behind the same five functions."""
+"""POET's ES against plain NumPy, and every evosax strategy as a learner."""
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ ALL = [
 
 
 class NumpyES:
-    """The release's step in its own order: ranks, gradient over pairs, L2 in the gradient, Adam, decays."""
+    """The step of POET's released code, in its order: ranks, gradient over pairs, L2 in the gradient, Adam, decays."""
 
     def __init__(self, config: ESConfig, params: np.ndarray) -> None:
         self.config, self.params = config, params.astype(np.float64)
@@ -46,29 +46,29 @@ def landscape(x: np.ndarray) -> np.ndarray:
     return -((x - 0.5) ** 2).sum(-1) + 0.3 * np.sin(5 * x).sum(-1)
 
 
-def test_default_is_poets_es_step_by_step() -> None:
+def test_the_default_equals_poets_es_step_by_step() -> None:
     config = ESConfig(population=64, sigma_decay=0.97, sigma_floor=0.06, learning_rate_decay=0.98, l2=0.05)
     learner = es(config, G)
     start = np.asarray(0.1 * jax.random.normal(jax.random.key(1), (G,)))
-    mine, plain = learner.init(jax.random.key(0), start), NumpyES(config, start)
+    state, expected = learner.init(jax.random.key(0), start), NumpyES(config, start)
     for t in range(25):
         key = jax.random.fold_in(jax.random.key(2), t)
-        assert float(learner.rates(mine)["sigma"]) == pytest.approx(plain.sigma, rel=1e-6)
-        assert float(learner.rates(mine)["learning_rate"]) == pytest.approx(plain.rate, rel=1e-6)
-        mine, candidates = learner.ask(key, mine)
+        assert float(learner.rates(state)["sigma"]) == pytest.approx(expected.sigma, rel=1e-6)
+        assert float(learner.rates(state)["learning_rate"]) == pytest.approx(expected.rate, rel=1e-6)
+        state, candidates = learner.ask(key, state)
         candidates = np.asarray(candidates, np.float64)
-        noise = (candidates[:32] - plain.params) / plain.sigma
-        np.testing.assert_allclose(noise, -(candidates[32:] - plain.params) / plain.sigma, atol=1e-3)
+        noise = (candidates[:32] - expected.params) / expected.sigma
+        np.testing.assert_allclose(noise, -(candidates[32:] - expected.params) / expected.sigma, atol=1e-3)
         fitness = landscape(candidates)
-        mine = learner.tell(key, mine, jnp.asarray(candidates, jnp.float32), jnp.asarray(fitness, jnp.float32))
-        plain.step(noise, fitness)
-        np.testing.assert_allclose(learner.params(mine), plain.params, atol=1e-4)
-    assert np.abs(plain.params - start).max() > 0.1
+        state = learner.tell(key, state, jnp.asarray(candidates, jnp.float32), jnp.asarray(fitness, jnp.float32))
+        expected.step(noise, fitness)
+        np.testing.assert_allclose(learner.params(state), expected.params, atol=1e-4)
+    assert np.abs(expected.params - start).max() > 0.1
 
 
-@pytest.mark.filterwarnings("ignore:optax.global_norm")  # evosax calls what optax is about to drop
+@pytest.mark.filterwarnings("ignore:optax.global_norm")  # evosax calls a deprecated function of optax
 @pytest.mark.parametrize("name", ALL)
-def test_any_strategy_steps_without_retracing_and_keeps_its_shapes(name: str) -> None:
+def test_any_strategy_steps_without_being_traced_again_and_keeps_its_shapes(name: str) -> None:
     learner = es(ESConfig(strategy=name, population=16), 8)
     state = learner.init(jax.random.key(0), jnp.ones(8))
     assert learner.params(state).shape == (8,)
@@ -84,12 +84,12 @@ def test_any_strategy_steps_without_retracing_and_keeps_its_shapes(name: str) ->
         state = step(jax.random.key(t), state)
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state) == before
     assert step._cache_size() == 1
-    assert all(leaf.size for leaf in jax.tree.leaves(state)), "a checkpoint takes no empty arrays"
+    assert all(leaf.size for leaf in jax.tree.leaves(state)), "a checkpoint cannot hold empty arrays"
     assert np.isfinite(learner.params(state)).all(), "a NaN fitness must not reach the weights"
 
 
 @pytest.mark.parametrize("name", sorted(QUICK))
-def test_learners_climb(name: str) -> None:
+def test_learners_improve(name: str) -> None:
     learner = es(ESConfig(strategy=name, population=32, learning_rate=0.05), 8)
     state = learner.init(jax.random.key(0), jnp.ones(8))
 
@@ -104,15 +104,15 @@ def test_learners_climb(name: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_not_finite_ranks_worst(bad: float) -> None:
+def test_fitness_that_is_not_finite_ranks_worst(bad: float) -> None:
     learner = es(ESConfig(population=8), G)
     state, candidates = learner.ask(jax.random.key(0), learner.init(jax.random.key(0), jnp.zeros(G)))
     fitness = jnp.arange(8.0)
-    told = [learner.tell(jax.random.key(0), state, candidates, fitness.at[0].set(v)) for v in (bad, -100.0)]
-    np.testing.assert_array_equal(*(learner.params(s) for s in told))
+    states = [learner.tell(jax.random.key(0), state, candidates, fitness.at[0].set(v)) for v in (bad, -100.0)]
+    np.testing.assert_array_equal(*(learner.params(s) for s in states))
 
 
-def test_all_broken_leaves_only_the_pull_of_l2() -> None:
+def test_without_finite_fitness_only_l2_changes_the_weights() -> None:
     learner = es(ESConfig(population=8, l2=0.0), G)
     state, candidates = learner.ask(jax.random.key(0), learner.init(jax.random.key(0), jnp.ones(G)))
     state = learner.tell(jax.random.key(0), state, candidates, jnp.full(8, jnp.nan))
@@ -120,21 +120,21 @@ def test_all_broken_leaves_only_the_pull_of_l2() -> None:
     assert np.isfinite(learner.params(state)).all()
 
 
-def test_transfer_keeps_the_optimiser_and_a_fresh_start_does_not() -> None:
+def test_with_params_keeps_the_optimiser_and_init_does_not() -> None:
     learner = es(ESConfig(population=8), G)
     state = learner.init(jax.random.key(0), jnp.zeros(G))
     for t in range(3):
         state, candidates = learner.ask(jax.random.key(t), state)
         state = learner.tell(jax.random.key(t), state, candidates, landscape(candidates))
-    moved = learner.with_params(jax.random.key(9), state, jnp.ones(G))
-    np.testing.assert_array_equal(learner.params(moved), 1.0)
-    assert float(moved.sigma) == float(state.sigma) < 0.1
-    kept = [jax.tree.leaves(s.strategy.opt_state) for s in (state, moved)]
-    assert all(np.array_equal(a, b) for a, b in zip(*kept))
+    transferred = learner.with_params(jax.random.key(9), state, jnp.ones(G))
+    np.testing.assert_array_equal(learner.params(transferred), 1.0)
+    assert float(transferred.sigma) == float(state.sigma) < 0.1
+    optimisers = [jax.tree.leaves(s.strategy.opt_state) for s in (state, transferred)]
+    assert all(np.array_equal(a, b) for a, b in zip(*optimisers))
     assert float(learner.init(jax.random.key(9), jnp.ones(G)).sigma) == pytest.approx(0.1)
 
 
-def test_unknown_strategy_and_those_that_need_more() -> None:
+def test_unknown_strategies_and_those_that_need_more_options() -> None:
     with pytest.raises(ConfigError, match=r"Did you mean.*CMA_ES"):
         es(ESConfig(strategy="CMAES"), G)
     for name in NEEDS_MORE:
@@ -155,5 +155,5 @@ def test_unknown_strategy_and_those_that_need_more() -> None:
     ],
 )
 def test_impossible_options(options: dict) -> None:
-    with pytest.raises(ConfigError, match=f"es.{next(iter(options))} expects"):
+    with pytest.raises(ConfigError, match=f"learner.{next(iter(options))} expects"):
         ESConfig(**options)

@@ -40,11 +40,11 @@ def assert_same(a: Any, b: Any) -> None:
     assert jax.tree.structure(a) == jax.tree.structure(b)
 
 
-def anything_reaches(offset: int) -> bool:
+def reaches_any_offset(offset: int) -> bool:
     return True
 
 
-def test_every_kind_of_leaf_comes_back_bit_for_bit(tmp_path: Path) -> None:
+def test_every_kind_of_leaf_is_loaded_bit_for_bit(tmp_path: Path) -> None:
     state = make_state(3)
     save(tmp_path, state, 7, 123)
     loaded, offset = load(tmp_path, 7, make_state(0))
@@ -57,7 +57,7 @@ def test_every_kind_of_leaf_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert jax.random.key_impl(loaded["rbg"]) == jax.random.key_impl(state["rbg"])
 
 
-def test_what_is_loaded_runs_on_any_device(tmp_path: Path) -> None:
+def test_a_loaded_state_can_be_used_on_any_device(tmp_path: Path) -> None:
     state = make_state()
     save(tmp_path, state, 1, 0)
     loaded, _ = load(tmp_path, 1, state)
@@ -65,13 +65,13 @@ def test_what_is_loaded_runs_on_any_device(tmp_path: Path) -> None:
     assert (loaded["part"].mean + other).devices() == other.devices()
 
 
-def test_an_archive_that_grew_is_loaded_at_its_size(tmp_path: Path) -> None:
+def test_a_history_that_grew_is_loaded_at_its_size(tmp_path: Path) -> None:
     state = {
-        "ever": np.arange(8.0).reshape(4, 2),
+        "history": np.arange(8.0).reshape(4, 2),
         "mean": jnp.ones((6, 2)),
         "keys": jax.random.split(jax.random.key(1), 4),
     }
-    example = {"ever": np.zeros((2, 2)), "mean": jnp.ones((3, 2)), "keys": jax.random.split(jax.random.key(0), 2)}
+    example = {"history": np.zeros((2, 2)), "mean": jnp.ones((3, 2)), "keys": jax.random.split(jax.random.key(0), 2)}
     save(tmp_path, state, 1, 0)
     assert_same(load(tmp_path, 1, example)[0], state)
 
@@ -85,10 +85,10 @@ def test_an_archive_that_grew_is_loaded_at_its_size(tmp_path: Path) -> None:
         ({"new": np.zeros(2)}, r"state\['new'\]: saved nothing"),
     ],
 )
-def test_another_structure_is_said_and_nothing_set_aside(tmp_path: Path, change: dict, message: str) -> None:
+def test_another_structure_is_reported_and_nothing_is_renamed(tmp_path: Path, change: dict, message: str) -> None:
     save(tmp_path, make_state(), 1, 0)
     with pytest.raises(RunError, match=message):
-        newest(tmp_path, {**make_state(), **change}, anything_reaches, pytest.fail)
+        newest(tmp_path, {**make_state(), **change}, reaches_any_offset, pytest.fail)
     assert steps(tmp_path) == [1]
 
 
@@ -106,12 +106,12 @@ def test_another_structure_is_said_and_nothing_set_aside(tmp_path: Path, change:
         (jnp.asarray(1.0), "weak type"),
     ],
 )
-def test_a_leaf_that_would_not_come_back_is_refused_by_name(leaf: Any, message: str) -> None:
+def test_a_leaf_that_cannot_be_loaded_again_is_refused_by_name(leaf: Any, message: str) -> None:
     with pytest.raises(ContractError, match=rf"state\['here'\].* .*{message}|state\['here'\] {message}"):
         check_state({"fine": np.zeros(2), "here": leaf})
 
 
-def test_good_leaves_pass() -> None:
+def test_leaves_that_can_be_saved_pass() -> None:
     check_state(make_state())
     check_state({"nothing": None, "committed": jax.device_put(jnp.ones(2), jax.devices()[0])})
 
@@ -138,75 +138,77 @@ def damage(how: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut", "flipped", "gone"])
-def test_damage_to_any_file_is_found_and_the_checkpoint_before_is_taken(tmp_path: Path, how: str) -> None:
+def test_damage_to_any_file_is_found_and_the_checkpoint_before_is_loaded(tmp_path: Path, how: str) -> None:
     states = [{"x": np.random.default_rng(n).normal(size=1000), "key": jax.random.key(n)} for n in (1, 2)]
-    whole, folder = tmp_path / "whole", tmp_path / "checkpoints"
+    intact, folder = tmp_path / "intact", tmp_path / "checkpoints"
     for step, state in enumerate(states, start=1):
-        save(whole, state, step, 10 * step)
-    for file in files_of(whole / "2"):
+        save(intact, state, step, 10 * step)
+    for file in files_of(intact / "2"):
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(whole, folder)
-        damage(how, folder / file.relative_to(whole))
-        said: list[str] = []
-        found = newest(folder, states[0], anything_reaches, said.append)
+        shutil.copytree(intact, folder)
+        damage(how, folder / file.relative_to(intact))
+        messages: list[str] = []
+        found = newest(folder, states[0], reaches_any_offset, messages.append)
         assert found is not None
         assert_same(found[0], states[0])
         assert found[1] == 10
-        assert len(said) == 1
-        assert "checkpoint 2 is broken and set aside" in said[0]
+        assert len(messages) == 1
+        assert "checkpoint 2 is broken and was renamed" in messages[0]
         assert files_of(folder / "2.broken")
     save(folder, states[1], 2, 20)
     assert steps(folder) == [2, 1]
 
 
-def test_all_broken_is_an_error_that_deletes_nothing(tmp_path: Path) -> None:
+def test_if_all_are_broken_an_error_is_raised_and_nothing_deleted(tmp_path: Path) -> None:
     save(tmp_path, make_state(), 1, 0)
     (tmp_path / "1" / "state" / "manifest.ocdbt").write_bytes(b"")
     with pytest.raises(RunError, match="none of the checkpoints"):
-        newest(tmp_path, make_state(), anything_reaches, lambda text: None)
+        newest(tmp_path, make_state(), reaches_any_offset, lambda text: None)
     assert files_of(tmp_path / "1.broken")
 
 
-def test_a_checkpoint_ahead_of_the_journal_is_not_taken(tmp_path: Path) -> None:
+def test_a_checkpoint_ahead_of_the_journal_is_not_loaded(tmp_path: Path) -> None:
     save(tmp_path, make_state(1), 1, 10)
     save(tmp_path, make_state(2), 2, 20)
-    said: list[str] = []
-    found = newest(tmp_path, make_state(), lambda offset: offset <= 15, said.append)
+    messages: list[str] = []
+    found = newest(tmp_path, make_state(), lambda offset: offset <= 15, messages.append)
     assert found is not None
     assert found[1] == 10
-    assert "journal does not reach its offset 20" in said[0]
+    assert "journal does not reach its offset 20" in messages[0]
 
 
-def test_what_a_kill_left_half_done_is_cleared_by_the_writer_alone(tmp_path: Path) -> None:
+def test_what_a_kill_left_incomplete_is_removed_when_the_run_is_resumed(tmp_path: Path) -> None:
     save(tmp_path, make_state(), 1, 0)
     os.rename(tmp_path / "1", tmp_path / "2.tmp")
     save(tmp_path, make_state(), 1, 0)
     assert steps(tmp_path) == [1]
     assert (tmp_path / "2.tmp").exists()
-    assert newest(tmp_path, make_state(), anything_reaches, pytest.fail) is not None
+    assert newest(tmp_path, make_state(), reaches_any_offset, pytest.fail) is not None
     assert not (tmp_path / "2.tmp").exists()
 
 
-def test_a_full_disk_keeps_what_was_saved_and_leaves_no_rest(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_disk_keeps_what_was_saved_and_leaves_no_incomplete_files(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     small, large = {"x": np.zeros(4)}, {"x": np.random.default_rng(0).normal(size=100_000)}
     save(tmp_path, small, 1, 10)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
-        with pytest.raises(RunError, match=r"checkpoint 2 .* no room left.*intact"):
+        with pytest.raises(RunError, match=r"checkpoint 2 .* no space left.*intact"):
             save(tmp_path, large, 2, 20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert not caplog.records  # the error says it all
+    assert not caplog.records  # the error is enough
     assert [entry.name for entry in tmp_path.iterdir()] == ["1"]
-    found = newest(tmp_path, small, anything_reaches, pytest.fail)
+    found = newest(tmp_path, small, reaches_any_offset, pytest.fail)
     assert found is not None
     assert_same(found[0], small)
     save(tmp_path, large, 2, 20)
     assert steps(tmp_path) == [2, 1]
 
 
-def test_the_notes_guard_themselves(tmp_path: Path) -> None:
+def test_a_change_of_the_notes_is_found(tmp_path: Path) -> None:
     save(tmp_path, make_state(), 1, 10)
     file = tmp_path / "1" / checkpoint.NOTES
     noted = json.loads(file.read_text())

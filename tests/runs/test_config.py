@@ -1,91 +1,155 @@
+"""Configs of runs: as JSON and back, unknown fields, and the options that may differ when a run is resumed."""
+
 import dataclasses
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import pytest
 
-from poet.envs.walker.config import WalkerConfig
+from poet.configs import adjustable_fields, differences
 from poet.errors import ConfigError, ContractError
-from poet.runs import config as configs
-from poet.runs.build import build
-from poet.runs.config import Config, PoetRun, identity_changes
-from poet.runs.presets import PRESETS
+from poet.executors.config import ExecutorConfig, LocalExecutorConfig
+from poet.learners.config import ESConfig, LearnerConfig
+from poet.registry import register
+from poet.runs.launch import build_search
+from poet.search.base import RunContext, Search
+from poet.search.config import RunConfig, presets, searches
+from poet.search.poet.config import PoetRun
 from tests.runs.toy import ToyConfig, walk
 
 
-def through_json(config: Config) -> dict:
+def through_json(config: RunConfig) -> dict[str, Any]:
     return json.loads(json.dumps(config.to_dict()))
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class Pace:
     sizes: tuple[float, ...] = (1.0,)
     bounds: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
 
 
+@register
 @dataclasses.dataclass(frozen=True)
-class WalkRun(Config):
-    kind: ClassVar[str] = "walk"
-    step: Step = dataclasses.field(default_factory=Step)
-    pause: Step | None = None
-    steps: tuple[Step, ...] = ()
+class HikeRun(RunConfig):
+    """A search whose config has nested, optional and repeated parts."""
+
+    id: ClassVar[str] = "hike"
+
+    pace: Pace = dataclasses.field(default_factory=Pace)
+    pause: Pace | None = None
+    stages: tuple[Pace, ...] = ()
+    learner: LearnerConfig | None = None
+    others: tuple[LearnerConfig | ExecutorConfig, ...] = ()
+
+    def make(self, context: RunContext) -> Search:
+        return walk(ToyConfig(seed=self.seed))
 
 
-@pytest.fixture
-def own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(configs.KINDS, "walk", WalkRun)
+@pytest.mark.parametrize("name", presets.ids())
+def test_every_preset_is_the_same_after_a_round_trip_through_json(name: str) -> None:
+    preset = presets.get(name)
+    data = through_json(preset)
+    assert data["id"] == preset.id
+    assert RunConfig.from_dict(data) == preset
+    assert differences(data, preset.to_dict()) == []
+    assert len(preset.describe()) > len(preset.id)
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_survives_json(name: str) -> None:
-    data = through_json(PRESETS[name])
-    assert Config.from_dict(data) == PRESETS[name]
-    assert identity_changes(data, PRESETS[name].to_dict()) == []
-    assert len(PRESETS[name].describe()) > len(PRESETS[name].kind)
+def test_a_config_without_an_id_is_refused() -> None:
+    data = through_json(PoetRun(seed=3))
+    assert data.pop("id") == "poet"
+    with pytest.raises(ConfigError, match="config expects the id of a search, got None"):
+        RunConfig.from_dict(data)
+    data = through_json(PoetRun(seed=3))
+    assert data["generator"].pop("id") == "walker"
+    with pytest.raises(ConfigError, match="generator expects the id of a generator, got None"):
+        RunConfig.from_dict(data)
 
 
-def test_a_config_without_a_kind_is_of_poet_as_runs_once_were() -> None:
-    config = PoetRun(seed=3, generator=WalkerConfig(horizon=7))
+def test_nested_optional_and_repeated_parts_are_kept() -> None:
+    config = HikeRun(pace=Pace((1, 2), ((0, 1), (2, 3))), stages=(Pace(), Pace((4,))), iterations=5)
     data = through_json(config)
-    assert data.pop("kind") == "poet"
-    assert Config.from_dict(data) == config
-    assert identity_changes(data, config.to_dict()) == []
+    assert RunConfig.from_dict(data) == config
+    assert differences(data, config.to_dict()) == []
+    changed = dataclasses.replace(config, stages=(), iterations=9).to_dict()
+    assert [line.partition(":")[0] for line in differences(data, changed)] == ["iterations", "stages"]
+    paused = dataclasses.replace(config, pause=Pace((9,)))
+    assert RunConfig.from_dict(through_json(paused)) == paused
+    assert int(build_search(config).init(jax.random.key(0)).iteration) == 0
 
 
-def test_a_kind_of_ones_own(own_kind: None) -> None:
-    config = WalkRun(step=Step((1, 2), ((0, 1), (2, 3))), steps=(Step(), Step((4,))), iterations=5)
+def test_fields_that_take_entries_of_registries_are_kept() -> None:
+    config = HikeRun(learner=ESConfig(population=8), others=(ESConfig(sigma=0.2), LocalExecutorConfig(lanes=4)))
     data = through_json(config)
-    assert Config.from_dict(data) == config
-    assert identity_changes(data, config.to_dict()) == []
-    assert identity_changes(data, dataclasses.replace(config, steps=(), iterations=9).to_dict())[0].startswith("steps")
-    paused = dataclasses.replace(config, pause=Step((9,)))
-    assert Config.from_dict(through_json(paused)) == paused
-    with pytest.raises(ContractError, match=r"no search for a WalkRun.*poet\.build\.register"):
-        build(config)
-    build.register(WalkRun, lambda config: walk(ToyConfig(seed=config.seed)))
-    assert int(build(config).init(jax.random.key(0)).iteration) == 0
+    assert data["learner"]["id"] == "es"
+    assert [other["id"] for other in data["others"]] == ["es", "local"]
+    assert RunConfig.from_dict(data) == config
+    assert RunConfig.from_dict(through_json(HikeRun())).learner is None  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"kind": "peot"}, "unknown kind of run 'peot'. Did you mean 'poet'"),
-        ({"sede": 1}, "unknown config field 'sede'. Did you mean 'seed'"),
-        ({"es": {"sigam": 1}}, "unknown config field 'es.sigam'. Did you mean 'es.sigma'"),
-        ({"generator": {"id": "wlaker"}}, "unknown generator 'wlaker'"),
-        ({"kind": "walk", "step": {"size": 1}}, "unknown config field 'step.size'"),
+        ({"id": "peot"}, "unknown search 'peot'. Did you mean 'poet'"),
+        ({"id": "poet", "sede": 1}, "unknown config field 'sede'. Did you mean 'seed'"),
+        (
+            {"id": "poet", "learner": {"id": "es", "sigam": 1}},
+            "unknown config field 'learner.sigam'. Did you mean 'learner.sigma'",
+        ),
+        ({"id": "poet", "generator": {"id": "wlaker"}}, "unknown generator 'wlaker'. Did you mean 'walker'"),
+        ({"id": "poet", "search": {"max_niche": 1}}, "'search.max_niche'. Did you mean 'search.max_niches'"),
+        ({"id": "hike", "pace": {"size": 1}}, "unknown config field 'pace.size'"),
+        ({"id": "hike", "stages": [{"size": 1}]}, "unknown config field 'stages.size'. Did you mean 'stages.sizes'"),
+        ({"id": "hike", "others": [{"id": "walker"}]}, "unknown learner or executor 'walker'"),
+        ({"id": "poet", "learner": {"id": "es", "population": 3}}, "learner.population expects an even number"),
+        ({"id": "poet", "iterations": 0}, "iterations expects at least 1, got 0"),
+        ({"id": "poet", "seed": -1}, r"seed expects an integer in \[0, 2\*\*32\), got -1"),
     ],
 )
-def test_what_cannot_be_is_named(own_kind: None, data: dict, message: str) -> None:
+def test_the_error_for_an_impossible_config_names_the_field(data: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Config.from_dict(data)
+        RunConfig.from_dict(data)
 
 
-def test_the_base_alone_is_no_run() -> None:
-    with pytest.raises(ContractError, match="use one of PoetRun"):
-        Config()
+def test_the_base_class_is_no_search() -> None:
+    with pytest.raises(ContractError, match="RunConfig must define make"):
+        build_search(RunConfig())
+    with pytest.raises(ConfigError, match="unknown search ''"):
+        RunConfig.from_dict(RunConfig().to_dict())
 
 
-def test_runs_of_two_kinds_are_not_the_same() -> None:
-    assert identity_changes({"seed": 1}, {"kind": "walk", "seed": 1}) == ["kind: poet -> walk"]
+def test_a_search_is_found_by_its_id() -> None:
+    assert searches.get("hike") is HikeRun
+    assert {"poet", "map-elites", "paired-map-elites"} <= set(searches.ids())
+    with pytest.raises(ContractError, match="expected a class derived from RunConfig"):
+        searches.register(ESConfig)  # pyright: ignore[reportArgumentType]
+
+
+def test_runs_of_two_searches_are_not_the_same() -> None:
+    assert differences({"id": "poet", "seed": 1}, {"id": "hike", "seed": 1}) == ["id: poet -> hike"]
+
+
+def test_the_options_in_which_a_resumed_run_may_differ() -> None:
+    run = {"iterations", "max_env_steps", "checkpoint_every", "keep_every"}
+    assert adjustable_fields(PoetRun()) == run | {"executor.devices", "executor.chunk", "executor.queue"}
+    for name in adjustable_fields(PoetRun()):
+        owner, _, field = name.rpartition(".")
+        assert hasattr(getattr(PoetRun(), owner) if owner else PoetRun(), field), name
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterConfig(ExecutorConfig):
+    """An executor with options of its own."""
+
+    id: ClassVar[str] = "cluster"
+    adjustable: ClassVar[frozenset[str]] = frozenset({"workers"})
+
+    workers: int = 1
+    block: int = 8
+
+
+def test_a_plugin_decides_which_of_its_options_may_differ() -> None:
+    adjustable = adjustable_fields(HikeRun(executor=ClusterConfig()))
+    assert "executor.workers" in adjustable
+    assert "executor.block" not in adjustable

@@ -1,4 +1,6 @@
+import datetime
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -7,8 +9,8 @@ import numpy as np
 import pytest
 
 from poet.errors import RunError
-from poet.runs.folder import JOURNAL
-from poet.runs.journal import Journal, encode
+from poet.runs.journal import Journal, ProcessLog, encode
+from poet.runs.layout import JOURNAL
 from poet.runs.read import read_journal
 
 
@@ -19,13 +21,13 @@ def journal(tmp_path: Path):
     journal.close()
 
 
-def test_rows_come_back(tmp_path: Path, journal: Journal) -> None:
+def test_rows_are_read_as_they_were_written(tmp_path: Path, journal: Journal) -> None:
     rows = [{"event": "a", "x": 0.1, "deep": {"list": [1, "two", None, True]}}, {"wall": {"seconds": 1.5}}]
     journal.append(rows)
     assert read_journal(tmp_path) == rows
 
 
-def test_what_is_not_finite_is_null_and_named() -> None:
+def test_numbers_that_are_not_finite_are_null_and_listed() -> None:
     row = json.loads(encode({"fitness": [1.0, np.nan, np.float32(np.inf)], "at": {"best": -np.inf}, "ok": 2.0}))
     assert row == {
         "fitness": [1.0, None, None],
@@ -42,24 +44,26 @@ def test_numpy_and_jax_numbers_are_exact() -> None:
     assert "nonfinite" not in row
 
 
-def test_something_else_is_refused_by_name() -> None:
+def test_a_value_that_json_lacks_is_refused_by_name() -> None:
     with pytest.raises(TypeError, match=r"a\.1 is a object"):
         encode({"a": [1, object()]})
 
 
-@pytest.mark.parametrize("torn", [b'{"event":"b', b'{"event":"b"}', b"\xff\x00"], ids=["half", "no newline", "binary"])
-def test_a_torn_last_line_is_skipped_and_trimmed(tmp_path: Path, journal: Journal, torn: bytes) -> None:
+@pytest.mark.parametrize(
+    "incomplete", [b'{"event":"b', b'{"event":"b"}', b"\xff\x00"], ids=["half", "no newline", "binary"]
+)
+def test_an_incomplete_last_line_is_skipped_and_removed(tmp_path: Path, journal: Journal, incomplete: bytes) -> None:
     journal.append([{"event": "a"}])
     offset = journal.offset
     with open(tmp_path / JOURNAL, "ab") as file:
-        file.write(torn)
+        file.write(incomplete)
     assert read_journal(tmp_path) == [{"event": "a"}]
     journal.trim(offset)
     journal.append([{"event": "c"}])
     assert read_journal(tmp_path) == [{"event": "a"}, {"event": "c"}]
 
 
-def test_a_torn_line_in_the_middle_is_an_error_with_its_number(tmp_path: Path) -> None:
+def test_an_incomplete_line_in_the_middle_is_an_error_with_its_number(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_bytes(b'{"event":"a"}\n{"eve\n{"event":"c"}\n')
     with pytest.raises(RunError, match="line 2"):
         read_journal(tmp_path)
@@ -78,7 +82,32 @@ def test_a_full_disk_is_an_error(journal: Journal) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
-        with pytest.raises(RunError, match="no room left"):
+        with pytest.raises(RunError, match="no space left"):
             journal.append([{"event": "x" * 200}])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_events_about_the_process_wait_until_the_journal_is_open(tmp_path: Path, journal: Journal) -> None:
+    log = ProcessLog()
+    log.append("import", {"seconds": 1.5})
+    log.append("model")
+    assert read_journal(tmp_path) == []
+    log.open(journal)
+    log.append("start", {"iteration": 0})
+    rows = read_journal(tmp_path)
+    assert [list(row) for row in rows] == [["wall"]] * 3
+    assert [row["wall"]["event"] for row in rows] == ["import", "model", "start"]
+    assert rows[0]["wall"]["seconds"] == 1.5
+    assert rows[2]["wall"]["iteration"] == 0
+    for row in rows:
+        assert row["wall"]["pid"] == os.getpid()
+        assert datetime.datetime.fromisoformat(row["wall"]["time"]).tzinfo is not None
+
+
+def test_events_that_waited_are_written_once(tmp_path: Path, journal: Journal) -> None:
+    log = ProcessLog()
+    log.append("model")
+    log.open(journal)
+    log.open(journal)
+    assert [row["wall"]["event"] for row in read_journal(tmp_path)] == ["model"]

@@ -1,4 +1,4 @@
-"""Signal 9 at any moment: the same command goes on, and nothing can be told from an uninterrupted run."""
+"""After signal 9 at any moment, the same command resumes the run, which then equals one that was not interrupted."""
 
 import os
 import random
@@ -12,8 +12,9 @@ import pytest
 
 from poet.errors import RunError
 from poet.runs.checkpoint import steps
-from poet.runs.diff import diff
-from poet.runs.folder import CHECKPOINTS, JOURNAL, is_alive
+from poet.runs.diff import diff_runs
+from poet.runs.layout import CHECKPOINTS, JOURNAL
+from poet.runs.lock import is_alive
 from poet.runs.read import list_elites
 from tests.runs import toy
 from tests.runs.toy import ToyConfig, toy_run
@@ -27,11 +28,11 @@ def start(path: Path, *options: str) -> subprocess.Popen:
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": root}, stdout=subprocess.PIPE, text=True)
 
 
-def kill_at(process: subprocess.Popen, path: Path, grown: int, delay_s: float) -> None:
-    """Kill once the journal has grown by so many bytes, and a little later."""
+def kill_after(process: subprocess.Popen, path: Path, num_bytes: int, delay_s: float) -> None:
+    """Kill `delay_s` seconds after the journal has grown by `num_bytes`."""
     size = (path / JOURNAL).stat().st_size if (path / JOURNAL).exists() else 0
     while process.poll() is None:
-        if (path / JOURNAL).exists() and (path / JOURNAL).stat().st_size >= size + grown:
+        if (path / JOURNAL).exists() and (path / JOURNAL).stat().st_size >= size + num_bytes:
             break
         time.sleep(0.002)
     time.sleep(delay_s)
@@ -41,14 +42,14 @@ def kill_at(process: subprocess.Popen, path: Path, grown: int, delay_s: float) -
 
 def finish(path: Path, root: Path) -> None:
     toy_run(path, CONFIG)
-    toy_run(root / "whole", CONFIG)
-    assert diff(path, root / "whole") == []
-    assert steps(path / CHECKPOINTS) == steps(root / "whole" / CHECKPOINTS)
+    toy_run(root / "uninterrupted", CONFIG)
+    assert diff_runs(path, root / "uninterrupted") == []
+    assert steps(path / CHECKPOINTS) == steps(root / "uninterrupted" / CHECKPOINTS)
     assert list_elites(path) == sorted(steps(path / CHECKPOINTS))
     assert not list(path.glob("*/*.tmp"))
 
 
-def test_killed_in_the_cache_in_a_checkpoint_and_in_between(tmp_path: Path) -> None:
+def test_killed_while_writing_the_cache_a_snapshot_a_checkpoint_and_in_between(tmp_path: Path) -> None:
     path = tmp_path / "killed"
     for options in (["--die-in-cache"], ["--die-in-save", "elites/4"], ["--die-in-save", "checkpoints/6"]):
         process = start(path, *options)
@@ -58,7 +59,7 @@ def test_killed_in_the_cache_in_a_checkpoint_and_in_between(tmp_path: Path) -> N
     assert (path / CHECKPOINTS / "6.tmp").is_dir()
     assert steps(path / CHECKPOINTS) == [4, 2]
     assert list_elites(path) == [2, 4, 6]
-    kill_at(start(path, "--pause", "0.02"), path, 1200, random.random() * 0.2)
+    kill_after(start(path, "--pause", "0.02"), path, 1200, random.random() * 0.2)
     assert not is_alive(path)
     finish(path, tmp_path)
 
@@ -68,11 +69,11 @@ def test_killed_twenty_times(tmp_path: Path) -> None:
     for round in range(5):
         path = tmp_path / f"killed{round}"
         for _ in range(4):
-            kill_at(start(path, "--pause", "0.05"), path, random.randrange(1500), random.random() * 0.3)
+            kill_after(start(path, "--pause", "0.05"), path, random.randrange(1500), random.random() * 0.3)
         finish(path, tmp_path)
 
 
-def test_a_second_writer_is_refused_and_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
+def test_a_second_writer_is_refused_and_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a"
     with start(path, "--pause", "20") as process:
         assert process.stdout is not None

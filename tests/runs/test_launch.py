@@ -1,4 +1,4 @@
-"""What a run finds set up, whatever was imported before it; in processes of their own."""
+"""What a run is given before its first iteration; settings of jax in processes of their own."""
 
 import os
 import subprocess
@@ -7,14 +7,25 @@ from pathlib import Path
 
 import pytest
 
+from poet.errors import RunError
+from poet.executors.config import LocalExecutorConfig
+from poet.runs import launch
+from poet.runs.launch import build_search
+from poet.runs.layout import read_run
+from poet.runs.read import read_journal
+from poet.search.base import RunContext, Search
+from tests.runs.toy import ToyConfig, walk
+
 SCRIPT = """
 import sys
 {first}
-import poet
-from poet.runs.folder import cores
-print("cores", cores())
-small = poet.MapElitesConfig(batch=8, generations=1, initial=8)
-poet.run(poet.MapElitesRun(search=small, archive=poet.ArchiveConfig(shape=(4, 4)), iterations=1), sys.argv[1])
+from poet.runs.provenance import num_cores
+from poet.runs import launch
+from poet.archives.config import GridConfig
+from poet.search.map_elites.config import MapElitesConfig, MapElitesRun
+print("cores", num_cores())
+small = MapElitesConfig(batch=8, generations=1, initial=8)
+launch.run(MapElitesRun(search=small, archive=GridConfig(shape=(4, 4)), iterations=1), sys.argv[1])
 """
 
 
@@ -30,7 +41,90 @@ def test_a_run_has_every_core_unless_jax_has_computed_before(tmp_path: Path, fir
     hidden = ("JAX_NUM_CPU_DEVICES", "XLA_FLAGS")
     clean = {name: value for name, value in os.environ.items() if name not in hidden}
     command = [sys.executable, "-c", SCRIPT.format(first=first), str(tmp_path / "a")]
-    said = subprocess.run(command, capture_output=True, text=True, env=clean, check=True).stdout
-    cores = said.split("cores ")[1].split()[0]
-    assert f"on {1 if late else cores} x cpu" in said
-    assert (f"on {cores} if jax had not computed before the run began" in said) == (late and cores != "1")
+    output = subprocess.run(command, capture_output=True, text=True, env=clean, check=True).stdout
+    cores = output.split("cores ")[1].split()[0]
+    assert f"on {1 if late else cores} x cpu" in output
+    assert (f"{cores} if jax had not computed before the run started" in output) == (late and cores != "1")
+
+
+@pytest.fixture
+def contexts(monkeypatch: pytest.MonkeyPatch) -> list[RunContext]:
+    """What each toy search was made with; each logs an event about its process."""
+    made: list[RunContext] = []
+
+    def make(config: ToyConfig, context: RunContext) -> Search:
+        made.append(context)
+        context.log("model", {"name": "toy"})
+        return walk(config)
+
+    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(ToyConfig, "make", make)
+    return made
+
+
+def test_a_search_knows_its_run_folder_and_can_log_before_the_journal_is_open(
+    tmp_path: Path, contexts: list[RunContext]
+) -> None:
+    executor = LocalExecutorConfig(lanes=8)
+    launch.run(ToyConfig(executor=executor), tmp_path / "a")
+    (context,) = contexts
+    assert context.executor == executor
+    assert context.folder == tmp_path / "a"
+    assert context.transcripts == tmp_path / "a" / "transcripts"
+    assert context.blobs == tmp_path / "a" / "blobs"
+    first, second = (row["wall"] for row in read_journal(tmp_path / "a")[:2])
+    assert (first["event"], first["name"], second["event"]) == ("model", "toy", "start")
+
+    launch.run(ToyConfig(executor=executor, iterations=8), tmp_path / "a")
+    events = [row["wall"].get("event") for row in read_journal(tmp_path / "a") if "event" not in row]
+    # Events after the newest checkpoint are removed; those that waited for the journal come before "resume".
+    assert events == ["model", "start", "checkpoint", "checkpoint", "model", "resume", "checkpoint", "finish"]
+
+
+def test_a_search_that_is_driven_by_hand_keeps_nothing(contexts: list[RunContext]) -> None:
+    assert build_search(ToyConfig()).headline == ("best",)
+    (context,) = contexts
+    assert context.executor == LocalExecutorConfig()
+    assert (context.folder, context.transcripts, context.blobs) == (None, None, None)
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_search_is_closed_once_when_its_run_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: bool
+) -> None:
+    closed = []
+
+    def make(config: ToyConfig, context: RunContext) -> Search:
+        search = walk(config)
+        step = (lambda state: 1 / 0) if crash else search.step
+        return search._replace(step=step, close=lambda: closed.append("closed"))
+
+    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(ToyConfig, "make", make)
+    if crash:
+        with pytest.raises(ZeroDivisionError):
+            launch.run(ToyConfig(), tmp_path / "a")
+    else:
+        assert launch.run(ToyConfig(), tmp_path / "a").finished
+    assert closed == ["closed"]
+
+
+def test_headline_and_folders_of_records_are_recorded(tmp_path: Path, contexts: list[RunContext]) -> None:
+    launch.run(ToyConfig(), tmp_path / "a")
+    run = read_run(tmp_path / "a")
+    assert (run["headline"], run["artifacts"], run["snapshots"]) == (["best"], ["niches"], ["elites"])
+
+
+def test_a_start_that_fails_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(config: ToyConfig, context: RunContext) -> Search:
+        raise RunError("no such generator")
+
+    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(ToyConfig, "make", make)
+    with pytest.raises(RunError, match="no such generator"):
+        launch.run(ToyConfig(), tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "b").mkdir()
+    with pytest.raises(RunError, match="no such generator"):
+        launch.run(ToyConfig(), tmp_path / "b")
+    assert not list((tmp_path / "b").iterdir())

@@ -1,4 +1,4 @@
-"""A search that costs nothing: random walks with a key, 64-bit integers and floats. Also a program to be killed."""
+"""A search that costs nothing: random walks with a key, 64-bit integers and floats. Also a program that tests kill."""
 
 import argparse
 import dataclasses
@@ -7,30 +7,37 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poet.registry import register
 from poet.runs.cache import use_cache
-from poet.runs.folder import claim
+from poet.runs.identity import claim
 from poet.runs.progress import Reporter
-from poet.runs.runner import Outcome, drive
-from poet.search.base import Info, NicheRecord, Search, Snapshot
+from poet.runs.runner import RunOutcome, run_search
+from poet.search.base import Info, Record, RunContext, Search
+from poet.search.config import RunConfig
 
 
+@register
 @dataclasses.dataclass(frozen=True)
-class ToyConfig:
-    seed: int = 0
+class ToyConfig(RunConfig):
+    id: ClassVar[str] = "toy-walk"
+    view: ClassVar[str] = "journal"
+
     iterations: int = 6
-    max_env_steps: int | None = None
     checkpoint_every: int = 2
     keep_every: int = 4
     step_size: float = 0.5
 
+    def make(self, context: RunContext) -> Search:
+        return walk(self)
 
-class State(NamedTuple):
+
+class WalkState(NamedTuple):
     key: Any
     iteration: np.ndarray
     env_steps: np.ndarray
@@ -44,52 +51,57 @@ def _move(key, position, size):
 
 
 def walk(config: ToyConfig, pause_s: float = 0.0, size: int = 4) -> Search:
-    def init(key) -> State:
+    def init(key) -> WalkState:
         zero = np.zeros((), np.int64)
-        return State(key, np.zeros((), np.int32), zero, jnp.zeros((size,), jnp.float32), np.zeros((3,), np.int64))
+        return WalkState(key, np.zeros((), np.int32), zero, jnp.zeros((size,), jnp.float32), np.zeros((3,), np.int64))
 
-    def step(state: State) -> tuple[State, Info]:
+    def step(state: WalkState) -> tuple[WalkState, Info]:
         time.sleep(pause_s)
         iteration = int(state.iteration)
         position = _move(jax.random.fold_in(state.key, iteration), state.position, config.step_size)
         visits = state.visits.copy()
         env_steps = np.asarray(state.env_steps + 100)
         visits[iteration % 3] += 2**40
-        after = State(state.key, np.asarray(iteration + 1, np.int32), env_steps, position, visits)
+        after = WalkState(state.key, np.asarray(iteration + 1, np.int32), env_steps, position, visits)
         best = float(position.max())
-        rows: list[dict[str, Any]] = [
-            {"event": "iteration", "iteration": iteration, "env_steps": int(after.env_steps), "best": [best, np.nan]}
-        ]
+        events: list[dict[str, Any]] = []
         if iteration % 3 == 0:
-            rows.append({"event": "milestone", "iteration": iteration, "niche": iteration, "fitness": np.float32(best)})
-        record = NicheRecord({"id": iteration, "born": iteration}, {"admission": np.asarray(position)})
+            events.append(
+                {"event": "milestone", "iteration": iteration, "niche": iteration, "fitness": np.float32(best)}
+            )
+        metrics = {"env_steps": int(after.env_steps), "best": [best, np.nan]}
 
-        def elites() -> Snapshot:  # one for each step, the latest with the position there is
+        def niche() -> Record:
+            return Record({"id": iteration, "born": iteration}, {"admission": np.asarray(position)})
+
+        def elites() -> Record:  # one for each step; the latest has the position
             fitness = np.arange(iteration + 1, dtype=np.float32)
             params = np.outer(fitness == iteration, np.asarray(position))
-            meta = {"iteration": iteration + 1, "spec": {"kind": "grid", "shape": [99], "bounds": [[0, 1]]}}
-            return Snapshot(meta, {"fitness": fitness, "params": params, "none": params[:, :0]})
+            meta = {"iteration": iteration + 1, "spec": {"id": "grid", "shape": [99], "bounds": [[0, 1]]}}
+            return Record(meta, {"fitness": fitness, "params": params, "none": params[:, :0]})
 
-        return after, Info(tuple(rows), {iteration: record}, {"rollout": pause_s}, elites)
+        return after, Info(
+            tuple(events), metrics, {f"niches/{iteration}": niche}, {"elites": elites}, {"rollout_s": pause_s}
+        )
 
-    return Search(init, step)
+    return Search(init, step, headline=("best",))
 
 
-def toy_run(path: Path, config: ToyConfig | None = None, search: Search | None = None, **options: Any) -> Outcome:
+def toy_run(path: Path, config: ToyConfig | None = None, search: Search | None = None, **options: Any) -> RunOutcome:
     config = config or ToyConfig()
     options.setdefault("reporter", Reporter())
-    with claim(path, dataclasses.asdict(config)) as run:
-        return drive(search or walk(config), config, path, run, **options)
+    with claim(path, config) as run:
+        return run_search(search or walk(config), config, path, run, **options)
 
 
 def _die_in_save(place: str) -> None:
-    """Die by signal 9 between the writing of a checkpoint ("checkpoints/6") or a snapshot and its becoming whole."""
-    replace = os.rename
+    """Die by signal 9 just before a written checkpoint ("checkpoints/6") or snapshot gets its final name."""
+    rename_file = os.rename
 
     def rename(source, target, *args, **kwargs):
         if Path(target).as_posix().endswith(f"/{place}"):
             os.kill(os.getpid(), signal.SIGKILL)
-        replace(source, target, *args, **kwargs)
+        rename_file(source, target, *args, **kwargs)
 
     os.rename = rename
 

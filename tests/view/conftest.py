@@ -1,8 +1,8 @@
-import json
-
 import pytest
 
-from tests.view.fake_run import SMALL, fake_run
+from poet.registry import RENAMED
+from tests.view.fake_run import HEADLINE, fake_run, poet_options
+from tests.view.run_folder import write_run
 from tests.view.toy import HillsConfig
 
 
@@ -13,11 +13,14 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def empty_folder(tmp_path):
-    """A run whose first iteration is not over."""
-    from poet.runs.config import PoetRun
+    """A run whose first iteration is not done."""
+    return write_run(tmp_path / "new", poet_options(HillsConfig()), view="niches", headline=HEADLINE)
 
-    (tmp_path / "new").mkdir()
-    config = PoetRun(generator=HillsConfig(), policy=SMALL).to_dict()
-    (tmp_path / "new" / "config.json").write_text(json.dumps(config))
-    (tmp_path / "new" / "run.json").write_text(json.dumps({"format": 1, "name": "new", "sessions": []}))
-    return tmp_path / "new"
+
+@pytest.fixture
+def renames():
+    """The renames of this process, restored at the end of the test."""
+    before = dict(RENAMED)
+    yield RENAMED
+    RENAMED.clear()
+    RENAMED.update(before)

@@ -1,4 +1,4 @@
-"""A run folder as a POET run would leave it, without running one: for tests, and to look at pictures.
+"""A run folder as a POET run writes it, without running one: for tests, and to look at figures.
 
 `python tests/view/fake_run.py FOLDER [generator] [iterations]` writes one by hand.
 """
@@ -11,14 +11,15 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from poet.agents.config import PolicyConfig
-from poet.agents.policy import mlp
-from poet.envs.registry import GeneratorConfig, config_class
-from poet.runs.config import PoetRun
-from poet.search.poet.config import PoetConfig
+from poet import configs
+from poet.agents.config import MLPConfig
+from poet.envs.config import GeneratorConfig, generators
+from poet.envs.interface import interface_to_dict
+from tests.view.run_folder import write_run
 from tests.view.toy import HillsConfig
 
-SMALL = PolicyConfig(hidden=(4,))
+SMALL = MLPConfig(hidden=(4,))
+HEADLINE = ["active", "solved", "best_fitness"]
 
 
 @dataclasses.dataclass
@@ -34,40 +35,48 @@ class Pair:
     retired: int | None = None
 
 
+def poet_options(generator: GeneratorConfig, policy: MLPConfig = SMALL, iterations: int = 200, max_niches: int = 20):
+    return {
+        "id": "poet",
+        "seed": 0,
+        "iterations": iterations,
+        "generator": configs.to_dict(generator),
+        "policy": configs.to_dict(policy),
+        "executor": {"id": "local"},
+        "search": {"max_niches": max_niches, "solved": 230.0},
+    }
+
+
 def weights(size, seed):
     return np.random.default_rng(seed).normal(0, 0.3, size).astype(np.float32)
 
 
 def fake_run(
     folder: Path,
-    generator: GeneratorConfig = HillsConfig(),  # noqa: B008
+    config: GeneratorConfig = HillsConfig(),  # noqa: B008
     iterations: int = 200,
     max_niches: int = 20,
     birth_every: int = 6,
-    policy: PolicyConfig = SMALL,
+    policy: MLPConfig = SMALL,
     nan_at: tuple[int, ...] = (),
     seed: int = 0,
 ) -> Path:
     """Write `folder` and return it; `nan_at` lists iterations at which the youngest niche's fitness is NaN."""
     rng = np.random.default_rng(seed)
-    search = PoetConfig(max_niches=max_niches)
-    config = PoetRun(iterations=iterations, generator=generator, policy=policy, search=search)
-    made = generator.make()
-    num_params = mlp(made.environment.interface, policy).num_params
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "niches").mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config.to_dict()))
-    (folder / "run.json").write_text(json.dumps({"format": 1, "name": folder.name, "sessions": []}))
+    generator = config.make()
+    interface = generator.environment.interface
+    num_params = policy.make(interface).num_params
+    (folder / "niches").mkdir(parents=True, exist_ok=True)
     rows, pairs, active = [], [], []
-    mutate, features = jax.jit(made.mutate), jax.jit(made.features)
+    mutate, features = jax.jit(generator.mutate), jax.jit(generator.features)
 
     def meta(pair, via, agent_from, fitness, novelty):
         values = np.asarray(features(pair.genome)).tolist()
         return {
-            "genome": made.to_json(pair.genome),
-            "description": made.describe(pair.genome),
-            "features": dict(zip(made.feature_names, values, strict=True)),
-            "difficulty": made.difficulty_class(pair.genome),
+            "genome": generator.to_json(pair.genome),
+            "description": generator.describe(pair.genome),
+            "features": dict(zip(generator.feature_names, values, strict=True)),
+            "difficulty": generator.difficulty_class(pair.genome),
             "novelty": novelty,
             "fitness": fitness,
             "agent_from": agent_from,
@@ -76,13 +85,13 @@ def fake_run(
 
     def admit(genome, parent, at, via, source, fitness, novelty):
         pair = Pair(len(pairs), parent, genome, at, fitness, float(rng.uniform(0.004, 0.03)))
-        said = meta(pair, via, source, fitness, novelty)
-        rows.append({"event": "admission", "iteration": at, "niche": pair.id, "parent": parent, **said})
+        fields = meta(pair, via, source, fitness, novelty)
+        rows.append({"event": "admission", "iteration": at, "niche": pair.id, "parent": parent, **fields})
         pairs.append(pair)
         active.append(pair)
         return pair
 
-    admit(made.simplest(), None, 0, "start", None, -90.0, None)
+    admit(generator.simplest(), None, 0, "start", None, -90.0, None)
     env_steps = 0
     for t in range(iterations):
         for pair in active:
@@ -106,25 +115,26 @@ def fake_run(
             "sigma": [max(0.01, 0.1 * 0.999 ** (t - pair.born)) for pair in active],
             "learning_rate": [0.01 * 0.9999 ** (t - pair.born) for pair in active],
             "active": len(active),
-            "ever": len(pairs),
+            "admitted": len(pairs),
+            "best_fitness": max(pair.best for pair in active),
             "wall": {"seconds": 1.5},
         }
         if None in shown:
             row["nonfinite"] = [f"fitness.{shown.index(None)}"]
             broken = {"niche": active[-1].id, "what": "fitness", "count": 1}
             rows.append({"event": "broken", "iteration": t, **broken})
-        rows.append(row)
+        journal_row = row
         for pair in active:
             if pair.solved is None and pair.skill >= 230:
                 pair.solved = t
-                said = {"niche": pair.id, "kind": "solved", "fitness": pair.skill}
-                rows.append({"event": "milestone", "iteration": t, **said})
+                fields = {"niche": pair.id, "kind": "solved", "fitness": pair.skill}
+                rows.append({"event": "milestone", "iteration": t, **fields})
         if t and t % birth_every == 0:
             parent = active[int(rng.integers(len(active)))]
             for trial in range(3):
                 genome = mutate(jax.random.key(1000 * t + trial), parent.genome, 3.0)
                 verdict = ("too_hard", "duplicate", "passed")[trial]
-                row = {"trial": trial, "parent": parent.id, "genome": made.to_json(genome), "verdict": verdict}
+                row = {"trial": trial, "parent": parent.id, "genome": generator.to_json(genome), "verdict": verdict}
                 numbers = {"fitness": parent.skill - 60, "novelty": 0.2 if verdict == "passed" else None}
                 rows.append({"event": "trial", "iteration": t, **row, **numbers})
             source = active[int(rng.integers(len(active)))]
@@ -142,24 +152,31 @@ def fake_run(
                 source = active[int(rng.integers(len(active)))]
                 if source is not target and rng.random() < 0.4:
                     via = ("direct", "proposal")[int(rng.integers(2))]
-                    said = {"target": target.id, "source": source.id, "via": via}
-                    said |= {"fitness": target.skill + 15, "incumbent": target.skill}
-                    accepted.append({"event": "transfer", "iteration": t, **said})
+                    fields = {"target": target.id, "source": source.id, "via": via}
+                    fields |= {"fitness": target.skill + 15, "incumbent": target.skill}
+                    accepted.append({"event": "transfer", "iteration": t, **fields})
                     target.skill += 15
             tried = len(active) * (len(active) - 1)
-            said = {"rule": "original", "attempts": tried, "proposals": tried, "accepted": len(accepted)}
+            fields = {"rule": "original", "attempts": tried, "proposals": tried, "accepted": len(accepted)}
             ids = [pair.id for pair in active]
             rows += [
-                {"event": "transfers", "iteration": t, **said, "scores": scores, "niches": ids},
+                {"event": "transfers", "iteration": t, **fields, "scores": scores, "niches": ids},
                 *accepted,
             ]
-    (folder / "journal.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        journal_row["solved"] = sum(pair.solved is not None for pair in pairs)
+        rows.append(journal_row)  # the last of its iteration
+    options = poet_options(config, policy, iterations, max_niches)
+    identity = {
+        "generator": {"id": generator.id, "version": generator.version},
+        "interface": interface_to_dict(interface),
+    }
+    write_run(folder, options, rows, view="niches", headline=HEADLINE, identity=identity)
     admissions = {row["niche"]: row for row in rows if row["event"] == "admission"}
     for pair in pairs:
         row = admissions[pair.id]
-        said = {name: value for name, value in row.items() if name not in ("event", "iteration", "niche")}
-        said |= {"id": pair.id, "born": pair.born, "retired": pair.retired, "solved": pair.solved}
-        (folder / "niches" / f"{pair.id}.json").write_text(json.dumps(said))
+        fields = {name: value for name, value in row.items() if name not in ("event", "iteration", "niche")}
+        fields |= {"id": pair.id, "born": pair.born, "retired": pair.retired, "solved": pair.solved}
+        (folder / "niches" / f"{pair.id}.json").write_text(json.dumps(fields))
         agents = {name: weights(num_params, 3 * pair.id + k) for k, name in enumerate(("admission", "best"))}
         if pair.retired is not None:
             agents["retirement"] = weights(num_params, 3 * pair.id + 2)
@@ -168,6 +185,6 @@ def fake_run(
 
 
 if __name__ == "__main__":
-    family = config_class(sys.argv[2])() if len(sys.argv) > 2 else HillsConfig()
+    config = generators.get(sys.argv[2])() if len(sys.argv) > 2 else HillsConfig()
     length = int(sys.argv[3]) if len(sys.argv) > 3 else 200
-    print(fake_run(Path(sys.argv[1]), family, length, policy=PolicyConfig() if family.id == "walker" else SMALL))
+    print(fake_run(Path(sys.argv[1]), config, length))

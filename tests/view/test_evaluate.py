@@ -2,25 +2,25 @@ import numpy as np
 import pytest
 
 from poet.errors import ConfigError, RunError
-from poet.view import commands
 from poet.view.evaluate import Evaluation, evaluate
+from poet.view.niches import commands
 from poet.view.open import open_run
-from tests.view.toy import HillsGenerator, HillsWorld
+from tests.view.toy import HillsEnvironment, HillsGenerator
 
 
 def by_hand(run, niche, genome, key):
     """One episode without the rollout's machinery."""
     import jax
 
-    world, policy = run.generator().environment, run.policy()
+    environment, policy = run.generator().environment, run.policy()
     tree = policy.unravel(run.agent(niche))
-    level = world.build(jax.random.fold_in(key, 0), genome)
-    state, obs = world.reset(jax.random.fold_in(key, 1), level)
-    step, total = jax.jit(world.step), 0.0
-    for time in range(world.horizon):
-        done = step(key, level, state, policy.apply(tree, obs))
-        state, obs, total = done.world, done.obs, total + float(done.reward)
-        if done.terminated or done.truncated:
+    level = environment.build(jax.random.fold_in(key, 0), genome)
+    state, obs = environment.reset(jax.random.fold_in(key, 1), level)
+    step, total = jax.jit(environment.step), 0.0
+    for time in range(environment.horizon):
+        new = step(key, level, state, policy.apply(tree, obs))
+        state, obs, total = new.world, new.obs, total + float(new.reward)
+        if new.terminated or new.truncated:
             return total, time + 1
     raise AssertionError("the episode never ended")
 
@@ -29,67 +29,67 @@ def test_it_agrees_with_an_episode_by_hand(folder):
     import jax
 
     run = open_run(folder)
-    done = evaluate(run, 1, 2, episodes=5, fresh=False, seed=3)
-    assert done.fitness.shape == done.length.shape == done.solved.shape == (5,)
+    result = evaluate(run, 1, 2, episodes=5, fresh=False, seed=3)
+    assert result.fitness.shape == result.length.shape == result.solved.shape == (5,)
     total, length = by_hand(run, 1, run.niche(2).genome, jax.random.split(jax.random.key(3), 128)[4])
-    assert length == done.length[4]
-    np.testing.assert_allclose(total, done.fitness[4], rtol=1e-4)
+    assert length == result.length[4]
+    np.testing.assert_allclose(total, result.fitness[4], rtol=1e-4)
 
 
-def test_agents_and_worlds_are_told_apart(folder):
+def test_agents_and_environments_are_distinguished(folder):
     run = open_run(folder)
-    own, flat, other = (
+    own, simplest, other = (
         evaluate(run, 4, episodes=3),
-        evaluate(run, 4, "flat", episodes=3),
+        evaluate(run, 4, "simplest", episodes=3),
         evaluate(run, 4, 2, episodes=3),
     )
-    assert "niche 4 of fake" in own.world
-    assert "simplest" in flat.world
-    assert "niche 2" in other.world
-    assert len({tuple(e.fitness.tolist()) for e in (own, flat, other)}) == 3
-    elsewhere = evaluate(run, 4, 2, world_run=open_run(folder), episodes=3)
+    assert "niche 4 of fake" in own.environment
+    assert "simplest" in simplest.environment
+    assert "niche 2" in other.environment
+    assert len({tuple(e.fitness.tolist()) for e in (own, simplest, other)}) == 3
+    elsewhere = evaluate(run, 4, 2, environment_run=open_run(folder), episodes=3)
     np.testing.assert_array_equal(elsewhere.fitness, other.fitness)
-    best, first = (evaluate(run, 4, occasion=name, episodes=1).fitness for name in ("best", "admission"))
+    best, first = (evaluate(run, 4, snapshot=name, episodes=1).fitness for name in ("best", "admission"))
     assert best != first
 
 
-def test_terrain_is_fresh_unless_the_runs_own_is_wanted(folder):
+def test_terrain_is_fresh_unless_that_of_the_run_is_wanted(folder):
     run = open_run(folder)
     assert run.generator().deterministic
     assert len(set(evaluate(run, 4, 9, episodes=4, fresh=False).fitness)) == 1
     assert len(set(evaluate(run, 4, 9, episodes=4).fitness)) == 4
 
 
-def test_summary_counts_what_broke_apart():
+def test_summary_counts_episodes_that_are_not_finite_separately():
     fitness = np.array([100.0, 300.0, np.nan, 200.0], np.float32)
     solved = np.array([False, True, False, False])
-    said = Evaluation("a", "b", fitness, np.array([1, 2, 3, 4]), solved).summary()
-    assert (said["mean"], said["broken"], said["solved"], said["episodes"]) == (200.0, 1, 0.25, 4)
-    assert said["quantiles"]["50%"] == 200.0
-    assert said["quantiles"]["100%"] == 300.0
-    np.testing.assert_allclose(said["std"], np.std([100, 200, 300]))
+    summary = Evaluation("a", "b", fitness, np.array([1, 2, 3, 4]), solved).summary()
+    assert (summary["mean"], summary["not_finite"], summary["solved"], summary["episodes"]) == (200.0, 1, 0.25, 4)
+    assert summary["quantiles"]["50%"] == 200.0
+    assert summary["quantiles"]["100%"] == 300.0
+    np.testing.assert_allclose(summary["std"], np.std([100, 200, 300]))
 
 
 def test_solved_needs_the_goal_and_the_score(folder):
     run = open_run(folder)
     run.options["search"]["solved"] = -1e9
-    done = evaluate(run, 0, episodes=2)
-    reached = done.length < 50  # the cart's only end before the horizon is its goal
-    np.testing.assert_array_equal(done.solved, reached)
+    result = evaluate(run, 0, episodes=2)
+    reached = result.length < 50  # the cart's only end before the horizon is its goal
+    np.testing.assert_array_equal(result.solved, reached)
     run.options["search"]["solved"] = 1e9
     assert not evaluate(run, 0, episodes=2).solved.any()
 
 
-def test_what_cannot_be_says_why(folder):
+def test_impossible_requests_raise_errors(folder):
     run = open_run(folder)
     with pytest.raises(ConfigError, match="episodes"):
         evaluate(run, 0, episodes=0)
-    with pytest.raises(ConfigError, match="'flat'"):
+    with pytest.raises(ConfigError, match="'simplest'"):
         evaluate(run, 0, "hilly")
     with pytest.raises(RunError, match="no niche 99"):
         evaluate(run, 0, 99)
 
-    class OtherWorld(HillsWorld):
+    class OtherEnvironment(HillsEnvironment):
         @property
         def interface(self):
             return super().interface._replace(id="other-v1")
@@ -97,14 +97,14 @@ def test_what_cannot_be_says_why(folder):
     class Other(HillsGenerator):
         @property
         def environment(self):
-            return OtherWorld()
+            return OtherEnvironment()
 
     with pytest.raises(ConfigError, match="other-v1"):
-        evaluate(run, 0, world_run=open_run(folder, Other()))
+        evaluate(run, 0, environment_run=open_run(folder, Other()))
 
 
 def test_command_prints_the_numbers(folder, capsys):
-    commands.evaluate(str(folder), agent=1, on="flat", episodes=4)
+    commands.evaluate(str(folder), agent=1, on="simplest", episodes=4)
     out = capsys.readouterr().out
     for part in ("agent of niche 1", "simplest", "episodes  4", "mean", "std", "50%", "solved"):
         assert part in out

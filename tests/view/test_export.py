@@ -1,24 +1,30 @@
+import dataclasses
+import shutil
 import subprocess
 import sys
+from typing import ClassVar
 
 import jax
 import numpy as np
 import pytest
 
-from poet.agents.config import PolicyConfig
+from poet.agents.config import MLPConfig, PolicyConfig, policies
 from poet.agents.policy import mlp
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
-from poet.runs.config import PoetRun
-from poet.view import commands, standalone
+from poet.envs.walker.config import WalkerConfig
+from poet.errors import ConfigError
+from poet.view import standalone
 from poet.view.export import export
+from poet.view.niches import commands
 from poet.view.open import open_run
 from tests.view.fake_run import fake_run, weights
-from tests.view.toy import HillsGenerator, HillsWorld
+from tests.view.run_folder import edit_json
+from tests.view.toy import HillsEnvironment, HillsGenerator
 
 
 @pytest.fixture(scope="module")
 def walker_folder(tmp_path_factory):
-    return fake_run(tmp_path_factory.mktemp("runs") / "walker", PoetRun().generator, 1, policy=PolicyConfig())
+    return fake_run(tmp_path_factory.mktemp("runs") / "walker", WalkerConfig(), 1, policy=MLPConfig())
 
 
 def observations(size, num=200):
@@ -55,7 +61,7 @@ def test_exported_folder_runs_in_gymnasium_without_jax(walker_folder, tmp_path, 
 
 @pytest.mark.parametrize("space", [Box((2, 3), -2.0, 4.0), Discrete(5), MultiDiscrete((3, 4))])
 def test_every_kind_of_action(folder, tmp_path, space):
-    class World(HillsWorld):
+    class Environment(HillsEnvironment):
         @property
         def interface(self):
             return Interface("hills-v1", jax.ShapeDtypeStruct((3,), np.float32), space, 50)
@@ -63,10 +69,10 @@ def test_every_kind_of_action(folder, tmp_path, space):
     class Generator(HillsGenerator):
         @property
         def environment(self):
-            return World()
+            return Environment()
 
     run = open_run(folder, Generator())
-    policy = mlp(World().interface, run.config.policy)
+    policy = mlp(Environment().interface, run.policy_config)
     flat = weights(policy.num_params, 1)
     niche = tmp_path / "run" / "niches"
     niche.mkdir(parents=True)
@@ -83,8 +89,42 @@ def test_every_kind_of_action(folder, tmp_path, space):
         np.testing.assert_allclose(act(obs), theirs, atol=2e-6)
 
 
-def test_other_worlds_are_told_to_import(folder, tmp_path):
+def test_without_a_counterpart_in_gymnasium_the_file_is_to_be_imported(folder, tmp_path):
     out = export(open_run(folder), 1, tmp_path / "out")
     done = subprocess.run([sys.executable, out / "policy.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "no counterpart in gymnasium" in done.stderr
+
+
+@dataclasses.dataclass(frozen=True)
+class ReluConfig(PolicyConfig):
+    id: ClassVar[str] = "relu"
+    hidden: tuple[int, ...] = (4,)
+
+    def make(self, interface):
+        policy = MLPConfig(self.hidden).make(interface)
+
+        def apply(tree, obs):
+            x = obs
+            for layer in tree["params"].values():
+                x = jax.nn.relu(x @ layer["kernel"] + layer["bias"])
+            return x
+
+        return policy._replace(apply=apply)
+
+
+class FlatConfig(ReluConfig):
+    id: ClassVar[str] = "flat"
+
+    def make(self, interface):
+        return super().make(interface)._replace(unravel=lambda params: params)
+
+
+@pytest.mark.parametrize(("config", "problem"), [(ReluConfig, "does not act as a stack"), (FlatConfig, "dense layers")])
+def test_a_policy_that_numpy_would_not_run_alike_is_not_exported(folder, tmp_path, monkeypatch, config, problem):
+    monkeypatch.setattr(policies, "_registered", {**policies._registered, config.id: config})
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    edit_json(copy / "config.json", policy={"id": config.id, "hidden": [4]})
+    with pytest.raises(ConfigError, match=problem):
+        export(open_run(copy), 1, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,152 +1,123 @@
-import json
 import shutil
-import subprocess
-import sys
+from typing import ClassVar
 
-import numpy as np
 import pytest
 
 from poet.errors import ConfigError, RunError
-from poet.view.open import ago, open_run
-from tests.view.toy import Hills, HillsConfig, HillsGenerator
+from poet.registry import RENAMED
+from poet.view import commands
+from poet.view.agents import AgentRun, require_agents
+from poet.view.archive.run import ArchiveRun
+from poet.view.niches.run import NicheRun
+from poet.view.open import find_run, open_run, view_class
+from poet.view.plots import plot
+from poet.view.run import Run, views
+from tests.view.figures import ink
+from tests.view.run_folder import edit_json
+from tests.view.toy import HillsGenerator
 
 
-def rows_of(folder):
-    return [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+@pytest.fixture
+def copy(folder, tmp_path):
+    return shutil.copytree(folder, tmp_path / "copy")
 
 
-def test_iterations_hold_every_number_of_the_journal(folder):
-    table = open_run(folder).table("iterations")
-    rows = [row for row in rows_of(folder) if row["event"] == "iteration"]
-    for name in ("fitness", "best", "mean", "length", "sigma", "learning_rate"):
-        np.testing.assert_array_equal(table[name], np.concatenate([row[name] for row in rows]))
-    np.testing.assert_array_equal(table["niche"], np.concatenate([row["niches"] for row in rows]))
-    assert table["iteration"][-1] == 59
-    assert table["iteration"][0] == 0
+@pytest.fixture
+def custom_views(monkeypatch):
+    """Registers views for the time of a test."""
+    monkeypatch.setattr(views, "_registered", dict(views._registered))
+    return views
 
 
-def test_niches_follow_admissions_retirements_and_milestones(folder):
-    run = open_run(folder)
-    table, rows = run.table("niches"), rows_of(folder)
-    born = {row["niche"]: row for row in rows if row["event"] == "admission"}
-    assert table["niche"].tolist() == sorted(born)
-    left = {row["niche"]: row["iteration"] for row in rows if row["event"] == "retirement"}
-    solved = {row["niche"]: row["iteration"] for row in reversed(rows) if row["event"] == "milestone"}
-    assert left, "the fake run retires niches, or this test checks nothing"
-    for place, niche in enumerate(table["niche"]):
-        assert table["born"][place] == born[niche]["iteration"]
-        assert table["retired"][place] == left.get(niche, -1)
-        assert table["solved"][place] == solved.get(niche, -1)
-        assert table["age"][place] == left.get(niche, 59) - born[niche]["iteration"]
-        assert table["feature_height"][place] == born[niche]["features"]["height"]
-    assert table["parent"][0] == -1
-    assert table["received"].sum() == len(run.table("transfers")["target"]) > 0
+def test_each_view_has_an_id_and_commands(folder):
+    assert {id: views.get(id) for id in ("journal", "niches", "archive")} == {
+        "journal": Run,
+        "niches": NicheRun,
+        "archive": ArchiveRun,
+    }
+    assert view_class(folder) is NicheRun
+    assert NicheRun.commands == "poet.view.niches.commands"
+    assert require_agents(open_run(folder)).agent_kind == "niche"
 
 
-def test_trials_transfers_and_progress(folder):
-    run = open_run(folder)
-    assert set(run.table("trials")["verdict"]) == {"passed", "duplicate", "too_hard"}
-    moves = run.table("transfers")
-    assert (moves["fitness"] > moves["incumbent"]).all()
-    steps = run.table("progress")["env_steps"]
-    assert len(steps) == run.iteration == 60
-    assert (np.diff(steps) > 0).all()
-    assert len(run.events("transfers")) < len(run.events())
-
-
-def test_frames_need_pandas_and_say_so(folder, monkeypatch):
-    run = open_run(folder)
-    frame = run.frame("niches")
-    assert list(frame.columns) == list(run.table("niches"))
-    assert len(frame) == len(run.table("niches")["niche"])
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ConfigError, match="poet-evolution\\[tables\\]"):
-        run.frame("niches")
-
-
-def test_unknown_table_and_missing_run(folder, tmp_path):
-    with pytest.raises(ConfigError, match="Did you mean 'niches'"):
-        open_run(folder).table("niche")
+def test_a_run_is_found_by_name_or_folder(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, tmp_path / "runs" / "mine")
+    assert find_run("mine") == find_run("runs/mine")
     with pytest.raises(RunError, match="Runs in .*fake"):
         open_run(folder.parent / "fak")
     with pytest.raises(RunError, match="no run"):
         open_run(tmp_path / "nothing")
 
 
-def test_a_niche_brings_genome_and_agents(folder):
+def test_a_run_of_another_format_is_refused(copy):
+    edit_json(copy / "run.json", format=1)
+    with pytest.raises(RunError, match="format 1"):
+        open_run(copy)
+
+
+def test_a_custom_view_opens_its_runs(copy, custom_views):
+    class Robots(NicheRun):
+        id: ClassVar[str] = "robots"
+
+    custom_views.register(Robots)
+    edit_json(copy / "run.json", view="robots")
+    assert type(open_run(copy)) is Robots
+
+
+def check_journal_only(folder, problem, tmp_path, capsys):
     run = open_run(folder)
-    niche = run.niche(3)
-    assert isinstance(niche.genome, Hills)
-    assert run.generator().to_json(niche.genome) == niche.meta["genome"]
-    assert niche.agent("admission").shape == run.agent(3).shape == (run.policy().num_params,)
-    with pytest.raises(ConfigError, match="agent of niche 3"):
-        niche.agent("bst")
-    with pytest.raises(RunError, match="no niche 99"):
-        run.niche(99)
+    assert type(run) is Run
+    assert repr(run).count(f"\nwarning: only the journal of this run is shown. {problem}") == 1
+    commands.inspect(folder)
+    assert capsys.readouterr().out.count("warning: ") == 1
+    assert run.headline()[0] == "active 5"
+    assert len(run.table("progress")["best_fitness"]) == 60
+    plot(run, "overview", tmp_path / "overview.png")
+    assert ink(tmp_path / "overview.png") > 0.02
+    for command in (commands.video, commands.evaluate, commands.export):
+        with pytest.raises(ConfigError, match=f"no access to agents.*{problem}"):
+            command(folder)
+    with pytest.raises(ConfigError, match="uses no generator"):
+        open_run(folder, HillsGenerator())
 
 
-def test_ones_own_generator_takes_the_place_of_the_configs(folder):
-    mine = HillsGenerator(HillsConfig(horizon=7))
-    assert open_run(folder, mine).niche(0).generator is mine
+def test_a_run_whose_view_is_not_installed_shows_its_journal(copy, tmp_path, capsys):
+    edit_json(copy / "run.json", view="robots")
+    assert view_class(copy) is Run
+    check_journal_only(copy, "unknown view 'robots'", tmp_path, capsys)
 
 
-def test_a_live_run_grows_and_a_torn_line_waits(folder, tmp_path):
-    copy = tmp_path / "live"
-    shutil.copytree(folder, copy)
+def test_a_run_whose_view_is_broken_shows_its_journal(copy, custom_views, tmp_path, capsys):
+    class Broken(Run):
+        id: ClassVar[str] = "broken"
+
+        def __init__(self, path):
+            raise OSError("no robot")
+
+    class Incomplete(AgentRun):
+        id: ClassVar[str] = "incomplete"
+
+    custom_views.register(Broken)
+    custom_views.register(Incomplete)
+    edit_json(copy / "run.json", view="broken")
+    check_journal_only(copy, "view 'broken' fails: OSError", tmp_path, capsys)
+    edit_json(copy / "run.json", view="incomplete")
+    assert "abstract method" in repr(open_run(copy))
+
+
+def test_errors_of_a_run_are_not_those_of_its_view(copy):
     lines = (copy / "journal.jsonl").read_bytes().splitlines(keepends=True)
-    half = len(lines) // 2
-    (copy / "journal.jsonl").write_bytes(b"".join(lines[:half]) + lines[half][:20])
-    run = open_run(copy)
-    assert len(run.events()) == half
-    before = run.iteration
-    (copy / "journal.jsonl").write_bytes(b"".join(lines))
-    assert run.iteration == before, "what was read stays until refresh"
-    assert run.refresh().iteration == 60 > before
-    assert len(run.events()) == len(lines)
+    (copy / "journal.jsonl").write_bytes(b"".join([lines[0], b"torn\n", *lines[1:]]))
+    with pytest.raises(RunError, match="line 2"):
+        open_run(copy)
 
 
-def test_a_run_without_events(empty_folder):
-    run = open_run(empty_folder)
-    assert "just started" in repr(run)
-    assert run.iteration == 0
-    for kind in ("progress", "iterations", "niches", "transfers", "trials"):
-        assert all(len(column) == 0 for column in run.table(kind).values())
-    with pytest.raises(RunError, match="no niche yet"):
-        run.champion()
-
-
-def test_broken_numbers_become_nan(tmp_path):
-    from tests.view.fake_run import fake_run
-
-    run = open_run(fake_run(tmp_path / "nan", iterations=10, nan_at=(4, 5)))
-    table = run.table("iterations")
-    assert table["iteration"][np.isnan(table["fitness"])].tolist() == [4, 5]
-    assert len(run.events("broken")) == 2
-
-
-def test_repr_says_where_the_run_stands(folder):
-    said = repr(open_run(folder))
-    for words in ("fake", "iteration 60 of 60", "5 niches active of 10 ever", "environment steps", "finished"):
-        assert words in said
-
-
-def test_champion_is_the_latest_solved_environment(folder):
-    run = open_run(folder)
-    niches = run.table("niches")
-    solved = niches["niche"][niches["solved"] >= 0]
-    assert run.champion() == (solved.max() if len(solved) else niches["niche"][niches["best"].argmax()])
-
-
-def test_spans_of_time():
-    assert [ago(s) for s in (-1, 5, 300, 7200, 3e5)] == ["0 s ago", "5 s ago", "5 min ago", "2 h ago", "3 days ago"]
-
-
-def test_tables_need_neither_jax_nor_search(folder):
-    code = (
-        "import sys; from poet.view.open import open_run; from poet.view.inspect import niche_table;"
-        f"run = open_run({str(folder)!r}); run.table('niches'); repr(run); niche_table(run);"
-        "bad = [m for m in sys.modules if m in ('jax', 'orbax', 'matplotlib', 'pandas', 'poet.search.poet.search')];"
-        "sys.exit(f'imported {bad}' if bad else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_renames_of_a_run_hold_from_now_on(copy, renames):
+    edit_json(copy / "run.json", view="old_niches", renamed={"old_niches": "niches", "hills": "maze", "moved": "mlp"})
+    renames["moved"] = "by the user"
+    assert view_class(copy) is NicheRun
+    assert isinstance(open_run(copy), NicheRun)
+    assert RENAMED["old_niches"] == "niches"
+    assert RENAMED["moved"] == "by the user"
+    assert "hills" not in RENAMED, "it is installed, and keeps its meaning"

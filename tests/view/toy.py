@@ -1,4 +1,4 @@
-"""A world of two numbers: a cart that is pushed over hills; its generator draws courses and films."""
+"""A cart that is pushed over hills; its generator draws environments and videos."""
 
 import dataclasses
 from typing import ClassVar, NamedTuple
@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from poet.envs.base import Box, Interface, Step
-from poet.envs.registry import GeneratorConfig, register
+from poet.envs.config import GeneratorConfig
+from poet.errors import ConfigError
+from poet.registry import register
 
 LENGTH = 10.0
 
@@ -25,7 +27,7 @@ class World(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class HillsWorld:
+class HillsEnvironment:
     horizon: int = 50
     terrain: str = "fixed"
 
@@ -49,8 +51,8 @@ class HillsWorld:
         slope = level.height * jnp.cos(world.x / level.width)
         speed = 0.9 * world.speed + 0.1 * (action[0] + 0.5 - slope)
         moved = World(world.x + speed, speed, world.time + 1)
-        over = moved.x >= LENGTH
-        return Step(moved, self._obs(level, moved), 10 * speed, over, moved.time >= self.horizon, {})
+        terminated = moved.x >= LENGTH
+        return Step(moved, self._obs(level, moved), 10 * speed, terminated, moved.time >= self.horizon, {})
 
     def success(self, level, world):
         return jnp.float32(world.x >= LENGTH)
@@ -65,7 +67,7 @@ class HillsConfig(GeneratorConfig):
     draws: bool = True
 
     def make(self):
-        return DrawnHills(self) if self.draws else HillsGenerator(self)
+        return DrawingHillsGenerator(self) if self.draws else HillsGenerator(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +85,7 @@ class HillsGenerator:
 
     @property
     def environment(self):
-        return HillsWorld(self.config.horizon, self.config.terrain)
+        return HillsEnvironment(self.config.horizon, self.config.terrain)
 
     def sample(self, key):
         height, width = jax.random.uniform(key, (2,))
@@ -113,26 +115,28 @@ class HillsGenerator:
         return {"id": self.id, "version": self.version, "height": float(genome.height), "width": float(genome.width)}
 
     def from_json(self, data):
+        if (data["id"], data["version"]) != (self.id, self.version):
+            raise ConfigError(f"expected a genome of {self.id} version {self.version}, got {data}")
         return Hills(jnp.float32(data["height"]), jnp.float32(data["width"]))
 
 
-class DrawnHills(HillsGenerator):
-    def _line(self, genome, columns):
+class DrawingHillsGenerator(HillsGenerator):
+    def _surface(self, genome, columns):
         x = np.linspace(0, LENGTH, columns)
         return 20 - 8 * float(genome.height) * np.sin(x / float(genome.width))
 
     def draw_course(self, genome):
-        ground = self._line(genome, 400)[None] < np.arange(40)[:, None]
-        return np.where(ground[..., None], np.uint8([90, 140, 60]), np.uint8([225, 238, 250]))
+        below = self._surface(genome, 400)[None] < np.arange(40)[:, None]
+        return np.where(below[..., None], np.uint8([90, 140, 60]), np.uint8([225, 238, 250]))
 
     def render(self, genome, trajectory, level=None):
         if level is None:
-            raise ValueError("where terrain is fresh a genome does not tell its level")
+            raise ValueError("with fresh terrain the level does not follow from the genome")
         genome, frames = level, []
         for x in np.asarray(trajectory.worlds.x):
             frame = np.kron(self.draw_course(genome), np.ones((2, 1, 1), np.uint8))
             column = int(np.clip(x / LENGTH, 0, 0.97) * 400)
-            row = int(2 * self._line(genome, 400)[column])
+            row = int(2 * self._surface(genome, 400)[column])
             frame[max(row - 10, 0) : row, column : column + 12] = (200, 60, 30)
             frames.append(frame)
         return frames

@@ -1,9 +1,8 @@
-"""Ask and tell: the same archives and emitters for evaluations that are not JAX, as a simulator or a laboratory.
+"""Ask and tell: the same archives and emitters for evaluations outside JAX, as a simulator or a laboratory.
 
-NumPy goes in and out; copies, so that whatever happens to an array outside changes nothing in here.
+All inputs and outputs are NumPy arrays, and copies: changing one later does not change the search.
 """
 
-import dataclasses
 import json
 import zipfile
 from collections.abc import Sequence
@@ -18,83 +17,103 @@ from poet.archives.base import Archive, Entries
 from poet.archives.layout import num_objectives
 from poet.archives.stats import summary
 from poet.archives.table import columns
+from poet.checksum import digest
+from poet.configs import differences, to_dict
 from poet.errors import ConfigError, PoetError, ShapeError
-from poet.nested import differences
-from poet.seal import digest
+from poet.search.keys import AskTellPhase
+from poet.search.map_elites.base import Offspring, initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
-from poet.search.map_elites.emitters import Offspring, orphans
 from poet.search.map_elites.generation import generation
-from poet.types import derive
+from poet.types import derive_key
 
-EMIT, TELL, START = range(3)
-IDLE = ("generations", "initial", "islands", "reevaluate")  # fields of the config that do nothing here
+UNUSED = ("generations", "initial", "islands", "reevaluate")  # options that have no effect here
 
 
 class AskTell:
     """MAP-Elites one batch at a time.
 
     Args:
-      config: emitters and batch; generations, initial, islands and reevaluate do not matter here.
+      config: emitters and batch; generations, initial, islands and reevaluate have no effect here.
       archive: where solutions are kept.
-      start: f32[S, G], solutions to evaluate first; they go round until the first batch is full.
+      initial_solutions: f32[S, G], evaluated first, repeated until the first batch is full.
       seed: of every random choice.
-      offset: the worst fitness that can be, from which QD scores count.
+      qd_offset: the worst possible fitness, which QD scores subtract.
 
-    Raises `ShapeError` for a start of another shape.
+    Raises `ShapeError` for initial solutions of another shape.
+
+    >>> from poet.archives.config import GridConfig
+    >>> archive = GridConfig(shape=(8, 8)).make([(-1.0, 1.0), (-1.0, 1.0)])
+    >>> search = AskTell(MapElitesConfig(batch=16), archive, initial_solutions=np.zeros((1, 3)), qd_offset=-10.0)
+    >>> for _ in range(3):
+    ...     solutions = search.ask()
+    ...     report = search.tell(-np.square(solutions).sum(axis=1), np.tanh(solutions[:, :2]))
+    >>> solutions.shape, report["status"].shape
+    ((16, 3), (16,))
+    >>> sorted(search.summary())
+    ['best', 'coverage', 'filled', 'mean', 'qd_score']
     """
 
     def __init__(
-        self, config: MapElitesConfig, archive: Archive, start: Any, *, seed: int = 0, offset: float = 0.0
+        self,
+        config: MapElitesConfig,
+        archive: Archive,
+        initial_solutions: Any,
+        *,
+        seed: int = 0,
+        qd_offset: float = 0.0,
     ) -> None:
-        start = np.array(start, np.float32)
-        if start.ndim != 2 or not start.size or not np.isfinite(start).all():
-            raise ShapeError(f"expected start f32[S, G], finite solutions one per row; got shape {start.shape}")
-        self.archive, self.offset = archive, offset
+        initial = np.array(initial_solutions, np.float32)
+        if initial.ndim != 2 or not initial.size or not np.isfinite(initial).all():
+            raise ShapeError(
+                f"expected initial_solutions f32[S, G], finite, one solution per row; got shape {initial.shape}"
+            )
+        self.archive, self.qd_offset = archive, qd_offset
         self._num_descriptors = len(archive.spec["bounds"])
-        first = jnp.asarray(start)
-        parts = generation(
-            config, archive, lambda key: first[jax.random.randint(key, (), 0, len(first))], start.shape[1]
+        prior = jnp.asarray(initial)
+        functions = generation(
+            config, archive, lambda key: prior[jax.random.randint(key, (), 0, len(prior))], initial.shape[1]
         )
-        settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in IDLE}
-        begin = f"{list(start.shape)} {digest(start)}"
-        about = {**settings, "archive": dict(archive.spec), "seed": seed, "start": begin}
-        self._settings = json.loads(json.dumps(about))
-        self._first = np.resize(start, (config.batch, start.shape[1]))
-        self._emit, self._absorb = jax.jit(parts.emit), jax.jit(parts.absorb)
+        self._settings = _settings(config, archive, seed, initial)
+        self._first_batch = np.resize(initial, (config.batch, initial.shape[1]))
+        self._emit, self._add_and_update = jax.jit(functions.emit), jax.jit(functions.add_and_update)
         self._key = jax.random.key(seed)
-        self._island = jax.jit(parts.init)(derive(self._key, START))
-        self._round = 0
-        self._asked: Offspring | None = None
+        self._island = jax.jit(functions.init)(derive_key(self._key, AskTellPhase.START))
+        self._iteration = 0
+        self._pending: Offspring | None = None
 
     def ask(self) -> np.ndarray:
-        """Solutions f32[B, G] to be evaluated; the same ones until they are told."""
-        asked = self._asked
-        if asked is None and self._round == 0:
-            asked = orphans(self._first)
-        elif asked is None:
-            self._island, asked = self._emit(derive(self._key, EMIT, self._round), self._island)
-        self._asked = asked
-        return np.array(asked.params)
+        """Solutions f32[B, G] to be evaluated; the same ones until `tell` is called."""
+        offspring = self._pending
+        if offspring is None and self._iteration == 0:
+            offspring = initial_offspring(self._first_batch)
+        elif offspring is None:
+            key = derive_key(self._key, AskTellPhase.EMIT, self._iteration)
+            self._island, offspring = self._emit(key, self._island)
+        self._pending = offspring
+        return np.array(offspring.params)
 
     def tell(self, fitness: Sequence[float] | np.ndarray, descriptor: Any) -> dict[str, np.ndarray]:
-        """How they did: fitness [B] ([B, M] for an archive of M objectives), descriptors [B, D], in `ask`'s order.
+        """Add the evaluated solutions to the archive.
 
-        What could not be evaluated is told as NaN: it is counted and kept out. Returns "status" i32[B] (2 for a new
-        cell, 1 for an improvement, else 0), "improvement" f32[B] and the archive's counts.
+        Args:
+          fitness: [B] in the order of `ask`, or [B, M] for an archive of M objectives; NaN for a solution that could
+            not be evaluated: it is counted and not stored.
+          descriptor: [B, D].
 
-        Raises `ShapeError` for other shapes, and `PoetError` if nothing was asked; what is in the archive stays.
+        Returns "status" i32[B] (2 for a new cell, 1 for an improvement, else 0), "improvement" f32[B] and the archive's
+        counts. Raises `ShapeError` for other shapes and `PoetError` if `ask` was not called; the archive is then
+        unchanged.
         """
-        if self._asked is None:
-            raise PoetError("tell() expects the scores of what ask() gave: call ask() first, and tell() once for it")
-        batch = len(self._first)
+        if self._pending is None:
+            raise PoetError("tell() expects the scores of the last ask(): call ask() first, and tell() once for each")
+        batch = len(self._first_batch)
         objectives = num_objectives(self.archive.spec)
-        scores = _numbers("fitness", fitness, (batch,) if objectives == 1 else (batch, objectives))
-        places = _numbers("descriptor", descriptor, (batch, self._num_descriptors))
-        at = np.array([self._round, 0], np.uint32)
-        self._island, _, info = self._absorb(
-            derive(self._key, TELL, self._round), self._island, at, self._asked, scores, places
-        )
-        self._round, self._asked = self._round + 1, None
+        fitness = _numbers("fitness", fitness, (batch,) if objectives == 1 else (batch, objectives))
+        descriptor = _numbers("descriptor", descriptor, (batch, self._num_descriptors))
+        first_id = np.array([self._iteration, 0], np.uint32)
+        key = derive_key(self._key, AskTellPhase.TELL, self._iteration)
+        self._island, _, info = self._add_and_update(key, self._island, first_id, self._pending, fitness, descriptor)
+        self._iteration, self._pending = self._iteration + 1, None
         counts = {name: np.asarray(count) for name, count in info.counts._asdict().items()}
         return {"status": np.array(info.status), "improvement": np.array(info.improvement), **counts}
 
@@ -103,49 +122,62 @@ class AskTell:
         return columns(self.archive.spec, self._elites())
 
     def summary(self) -> dict[str, float]:
-        """Coverage, QD score, best and mean fitness."""
-        found = summary(self.archive.spec, self._elites(), self.offset)
-        return {name: float(value) for name, value in found._asdict().items()}
+        """Filled cells, coverage, QD score, best and mean fitness."""
+        quality = summary(self.archive.spec, self._elites(), self.qd_offset)
+        return {name: float(value) for name, value in quality._asdict().items()}
 
     def _elites(self) -> Entries:
         return jax.tree.map(np.asarray, self.archive.elites(self._island.archive))
 
     def save(self, path: Path | str) -> None:
-        """Write everything that `load` needs to go on as one .npz, in one piece or not at all."""
+        """Write everything that `load` needs to resume as one .npz file, which appears whole or not at all."""
         path = Path(path)
-        asked = () if self._asked is None else self._asked
-        arrays = [np.array(self._round), *map(np.asarray, jax.tree.leaves((self._island, asked)))]
+        pending = () if self._pending is None else self._pending
+        arrays = [np.array(self._iteration), *map(np.asarray, jax.tree.leaves((self._island, pending)))]
         temporary = path.with_name(f".{path.name}.tmp")
         with temporary.open("wb") as file:
             np.savez(file, *arrays, allow_pickle=False, settings=np.array(json.dumps(self._settings)))
         temporary.replace(path)
 
     def load(self, path: Path | str) -> None:
-        """Go on from what `save` wrote, by an `AskTell` of the same arguments.
+        """Resume from a file that `save` wrote in an `AskTell` with the same arguments.
 
-        Raises `ConfigError` for a file that is none, is damaged, or was saved with other arguments.
+        Raises `ConfigError` for a file that is damaged, was not written by `save`, or was saved with other arguments.
         """
         try:
             with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 settings = json.loads(str(file["settings"]))
-                number, *leaves = (file[f"arr_{place}"] for place in range(len(file.files) - 1))
+                iteration, *leaves = (file[f"arr_{place}"] for place in range(len(file.files) - 1))
         except (OSError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{path} is not what AskTell.save wrote, or it is damaged: {error}") from error
+            raise ConfigError(f"{path} was not written by AskTell.save, or it is damaged: {error}") from error
         changes = differences(settings, self._settings)
         if changes:
             listed = "\n  ".join(changes)
-            raise ConfigError(f"{path} was saved with other settings:\n  {listed}\nGive those of then, or start afresh")
-        mine, structure = jax.tree.flatten(self._island)
-        island, asked = leaves[: len(mine)], leaves[len(mine) :]
+            raise ConfigError(
+                f"{path} was saved with other settings:\n  {listed}\nUse the saved settings, or start a new search"
+            )
+        own_leaves, structure = jax.tree.flatten(self._island)
+        island, pending = leaves[: len(own_leaves)], leaves[len(own_leaves) :]
         self._island = jax.tree.unflatten(structure, map(jnp.asarray, island))
-        self._round, self._asked = int(number), Offspring(*asked) if asked else None
+        self._iteration, self._pending = int(iteration), Offspring(*pending) if pending else None
+
+
+def _settings(config: MapElitesConfig, archive: Archive, seed: int, initial: np.ndarray) -> dict[str, Any]:
+    """What must be the same when a search is resumed, as JSON values."""
+    settings = {name: value for name, value in to_dict(config).items() if name not in UNUSED}
+    settings["emitters"] = {str(number): emitter for number, emitter in enumerate(settings["emitters"])}
+    # The layout follows from the options.
+    settings["archive"] = {name: value for name, value in archive.spec.items() if name != "layout"}
+    settings["seed"] = seed
+    settings["initial_solutions"] = f"{list(initial.shape)} {digest(initial)}"
+    return json.loads(json.dumps(settings))
 
 
 def _numbers(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
     array = np.asarray(values)
     if array.shape != shape or array.dtype.kind not in "fiub":
         raise ShapeError(
-            f"expected {name} numbers of shape {shape}, as many as ask() gave; got {array.dtype} {array.shape}"
+            f"expected {name} numbers of shape {shape}, one row per solution of ask(); got {array.dtype} {array.shape}"
         )
     with np.errstate(over="ignore"):
         return np.array(array, np.float32)

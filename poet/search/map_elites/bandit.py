@@ -1,7 +1,7 @@
-"""A bandit over emitters, for when nobody knows which will do: Multi-Emitter MAP-Elites (Cully 2021, arXiv 2007.05352).
+"""A bandit that chooses among emitters: Multi-Emitter MAP-Elites (Cully 2021, arXiv 2007.05352).
 
-Each generation those emitters act whose upper confidence bound is highest: the share of their solutions that the
-archive kept, and a bonus for those seldom tried (UCB1, Auer et al. 2002).
+Each emitter is an arm. In each generation those emitters act whose upper confidence bound is highest: the share of
+their solutions that the archive stored, and a bonus for emitters that acted rarely (UCB1, Auer et al. 2002).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,99 +13,119 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from poet.archives.base import AddInfo
-from poet.search.map_elites.emitters import Emitter, Offspring, part
+from poet.search.map_elites.base import Emitter, Offspring, select_rows
 from poet.types import Key, PyTree
 
 BONUS = 0.05  # as in the paper
 
 
-class State(NamedTuple):
-    """N arms of several kinds, A of them active.
+class BanditState(NamedTuple):
+    """N arms in groups of equal emitters, A of them active.
 
     Attributes:
-      kinds: for each kind the states of its arms, stacked.
-      active: the arms that were asked last.
-      asked: solutions of each arm that were evaluated.
-      kept: how many of them the archive stored.
+      groups: for each group the states of its emitters, stacked.
+      active: arms that acted in the last generation.
+      evaluated: number of solutions of each arm that were evaluated.
+      stored: number of those that the archive stored.
     """
 
-    kinds: tuple[PyTree, ...]
+    groups: tuple[PyTree, ...]
     active: Int[Array, "A"]
-    asked: Int[Array, "N"]
-    kept: Int[Array, "N"]
+    evaluated: Int[Array, "N"]
+    stored: Int[Array, "N"]
 
 
-def bandit(kinds: Sequence[Emitter], counts: Sequence[int], num_active: int) -> Emitter:
-    """One emitter in place of `counts[k]` of each kind k, of which `num_active` act at a time; their batches are equal.
+def bandit(emitters: Sequence[Emitter], counts: Sequence[int], num_active: int) -> Emitter[BanditState]:
+    """One emitter that chooses `num_active` arms in each generation; `counts[k]` arms are copies of `emitters[k]`.
 
-    They act one after the other, and what one of them costs is spent for those alone that act.
+    All emitters make batches of one size. `Offspring.emitter` is k. The active arms act one after the other, so a
+    generation costs as much as those that act.
+
+    >>> from poet.archives.config import GridConfig
+    >>> from poet.search.map_elites.base import EmitterContext
+    >>> from poet.search.map_elites.config import GaussianConfig, IsoLineConfig
+    >>> archive = GridConfig(shape=(4,)).make([(0.0, 1.0)])
+    >>> context = EmitterContext(archive, lambda key: jnp.zeros(3), num_params=3, population=4)
+    >>> emitter = bandit([IsoLineConfig().make(context), GaussianConfig().make(context)], [1, 2], num_active=2)
+    >>> state = jax.jit(emitter.init)(jax.random.key(0))
+    >>> state, offspring = jax.jit(emitter.emit)(jax.random.key(1), state, archive.init(jnp.zeros(3)))
+    >>> state.active.tolist(), offspring.emitter.tolist()
+    ([0, 1], [0, 0, 0, 0, 1, 1, 1, 1])
     """
-    size = kinds[0].batch
-    kind = jnp.repeat(jnp.arange(len(kinds)), jnp.array(counts))
-    place = jnp.concatenate([jnp.arange(count) for count in counts])
+    size = emitters[0].batch
+    group_of_arm = jnp.repeat(jnp.arange(len(emitters)), jnp.array(counts))
+    index_in_group = jnp.concatenate([jnp.arange(count) for count in counts])
 
-    def one_of(states: tuple, arm: Int[Array, ""], act: Callable[[Emitter, PyTree], tuple[PyTree, Any]]) -> tuple:
-        """`act` for an arm by whatever emitter it is: the states after, and what it gave."""
+    def apply_to_arm(
+        groups: tuple, arm: Int[Array, ""], act: Callable[[Emitter, PyTree], tuple[PyTree, Any]]
+    ) -> tuple[tuple, Any]:
+        """Call `act` with the emitter of an arm and its state: the states of all arms after, and the result."""
 
-        def by(k: int) -> tuple:
-            mine, given = act(kinds[k], jax.tree.map(lambda leaf: leaf[place[arm]], states[k]))
-            after = jax.tree.map(lambda all, one: all.at[place[arm]].set(one), states[k], mine)
-            return (*states[:k], after, *states[k + 1 :]), given
+        def branch(k: int) -> tuple[tuple, Any]:
+            index = index_in_group[arm]
+            state, result = act(emitters[k], jax.tree.map(lambda leaf: leaf[index], groups[k]))
+            group = jax.tree.map(lambda leaf, new: leaf.at[index].set(new), groups[k], state)
+            return (*groups[:k], group, *groups[k + 1 :]), result
 
-        return lax.switch(kind[arm], [lambda k=k: by(k) for k in range(len(kinds))])
+        return lax.switch(group_of_arm[arm], [lambda k=k: branch(k) for k in range(len(emitters))])
 
-    def init(key: Key) -> State:
+    def init(key: Key) -> BanditState:
         keys = [jax.random.split(jax.random.fold_in(key, k), count) for k, count in enumerate(counts)]
-        states = tuple(jax.vmap(each.init)(mine) for each, mine in zip(kinds, keys))
-        none = jnp.zeros(sum(counts), jnp.int32)
-        return State(states, jnp.arange(num_active), none, none)
+        groups = tuple(jax.vmap(emitter.init)(group_keys) for emitter, group_keys in zip(emitters, keys))
+        zeros = jnp.zeros(sum(counts), jnp.int32)
+        return BanditState(groups, jnp.arange(num_active), zeros, zeros)
 
-    def emit(key: Key, state: State, archive: PyTree) -> tuple[State, Offspring]:
-        active = lax.top_k(bound(state.asked, state.kept), num_active)[1]
+    def emit(key: Key, state: BanditState, archive_state: PyTree) -> tuple[BanditState, Offspring]:
+        active = lax.top_k(upper_confidence_bound(state.evaluated, state.stored), num_active)[1]
 
-        def act(states: tuple, arm: Int[Array, ""]) -> tuple[tuple, Offspring]:
-            return one_of(states, arm, lambda each, mine: each.emit(jax.random.fold_in(key, arm), mine, archive))
+        def emit_arm(groups: tuple, arm: Int[Array, ""]) -> tuple[tuple, Offspring]:
+            arm_key = jax.random.fold_in(key, arm)
+            return apply_to_arm(groups, arm, lambda emitter, state: emitter.emit(arm_key, state, archive_state))
 
-        states, made = lax.scan(act, state.kinds, active)
-        made = made._replace(emitter=jnp.repeat(kind[active], size).reshape(-1, size))
-        return state._replace(kinds=states, active=active), jax.tree.map(_flat, made)
+        groups, offspring = lax.scan(emit_arm, state.groups, active)
+        offspring = offspring._replace(emitter=jnp.repeat(group_of_arm[active], size).reshape(-1, size))
+        return state._replace(groups=groups, active=active), jax.tree.map(_merge_leading_axes, offspring)
 
     def tell(
         key: Key,
-        state: State,
-        archive: PyTree,
+        state: BanditState,
+        archive_state: PyTree,
         params: Float[Array, "B G"],
         fitness: Float[Array, "B"],
         info: AddInfo,
-    ) -> State:
-        def act(states: tuple, slot: tuple) -> tuple[tuple, None]:
-            arm, rows = slot
+    ) -> BanditState:
+        def tell_arm(groups: tuple, arm_and_rows: tuple[Array, Array]) -> tuple[tuple, None]:
+            arm, rows = arm_and_rows
 
-            def told(each: Emitter, mine: PyTree) -> tuple[PyTree, None]:
-                own = jax.random.fold_in(key, arm)
-                return each.tell(own, mine, archive, params[rows], fitness[rows], part(info, rows)), None
+            def act(emitter: Emitter, state: PyTree) -> tuple[PyTree, None]:
+                arm_key = jax.random.fold_in(key, arm)
+                arm_info = select_rows(info, rows)
+                return emitter.tell(arm_key, state, archive_state, params[rows], fitness[rows], arm_info), None
 
-            return one_of(states, arm, told)
+            return apply_to_arm(groups, arm, act)
 
         rows = jnp.arange(num_active * size).reshape(num_active, size)
-        states, _ = lax.scan(act, state.kinds, (state.active, rows))
-        return State(
-            states,
+        groups, _ = lax.scan(tell_arm, state.groups, (state.active, rows))
+        return BanditState(
+            groups,
             state.active,
-            state.asked.at[state.active].add(size),
-            state.kept.at[state.active].add(info.stored.reshape(num_active, size).sum(axis=1)),
+            state.evaluated.at[state.active].add(size),
+            state.stored.at[state.active].add(info.stored.reshape(num_active, size).sum(axis=1)),
         )
 
-    names = sum((each.names for each in kinds), ())
-    return Emitter(names, num_active * size, init, emit, tell)
+    return Emitter(num_active * size, init, emit, tell)
 
 
-def bound(asked: Int[Array, "N"], kept: Int[Array, "N"]) -> Float[Array, "N"]:
-    """What may be expected of each arm at best: infinity of those that were never tried."""
-    tries = jnp.maximum(asked, 1)
-    bonus = BONUS * jnp.sqrt(jnp.log(jnp.maximum(asked.sum(), 1).astype(jnp.float32)) / tries)
-    return jnp.where(asked > 0, kept / tries + bonus, jnp.inf)
+def upper_confidence_bound(evaluated: Int[Array, "N"], stored: Int[Array, "N"]) -> Float[Array, "N"]:
+    """The upper confidence bound of the share that is stored; infinity for arms that never acted.
+
+    >>> print(upper_confidence_bound(jnp.array([0, 100]), jnp.array([0, 50])).round(2))
+    [ inf 0.51]
+    """
+    tries = jnp.maximum(evaluated, 1)
+    bonus = BONUS * jnp.sqrt(jnp.log(jnp.maximum(evaluated.sum(), 1).astype(jnp.float32)) / tries)
+    return jnp.where(evaluated > 0, stored / tries + bonus, jnp.inf)
 
 
-def _flat(leaf: Array) -> Array:
+def _merge_leading_axes(leaf: Array) -> Array:
     return leaf.reshape(-1, *leaf.shape[2:])

@@ -1,73 +1,128 @@
-"""One generation: emit, evaluate, add, tell. Two pure halves, so that what is evaluated in between may be anything."""
+"""One generation in two pure halves, so that any evaluation fits between: emit, and add to the archive and tell."""
 
 from collections import Counter
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, UInt32
 
 from poet.archives.base import AddInfo, Archive, Counts, entries
 from poet.archives.layout import total
 from poet.archives.stats import Sources, sources
+from poet.errors import ContractError
 from poet.search.map_elites.bandit import bandit
-from poet.search.map_elites.config import MapElitesConfig
-from poet.search.map_elites.emitters import Emitter, Offspring, Prior, part, variation
-from poet.search.map_elites.es_emitter import es_emitter
-from poet.types import Key, PyTree
+from poet.search.map_elites.base import Emitter, EmitterContext, Offspring, select_rows
+from poet.search.map_elites.config import EmitterConfig, MapElitesConfig
+from poet.types import Key, Params, PyTree
+
+Id: TypeAlias = UInt32[Array, "2"] | UInt32[np.ndarray, "2"]  # (iteration, number)
 
 
 class Island(NamedTuple):
-    """An archive and those who fill it: states of the archive and of each emitter."""
+    """The states of one archive and of the emitters that fill it."""
 
     archive: PyTree
     emitters: tuple[PyTree, ...]
 
 
-class Tally(NamedTuple):
+class OffspringCounts(NamedTuple):
     """What became of offspring: the archive's counts, and the same by emitter."""
 
-    counts: Counts
-    sources: Sources
+    archive: Counts
+    emitters: Sources
+
+
+class InitIsland(Protocol):
+    """The island before the first generation."""
+
+    def __call__(self, key: Key, /) -> Island:
+        """An empty archive, and the emitters' first states."""
+        ...
+
+
+class EmitOffspring(Protocol):
+    """The first half of a generation."""
+
+    def __call__(self, key: Key, island: Island, /) -> tuple[Island, Offspring]:
+        """The island after, and the offspring of all emitters; `Offspring.emitter` is an index into the names."""
+        ...
+
+
+class AddAndUpdate(Protocol):
+    """The second half of a generation."""
+
+    def __call__(
+        self,
+        key: Key,
+        island: Island,
+        first_id: Id,
+        offspring: Offspring,
+        fitness: Float[Array, "B"] | Float[Array, "B M"],
+        descriptor: Float[Array, "B D"],
+        /,
+    ) -> tuple[Island, OffspringCounts, AddInfo]:
+        """Add evaluated offspring to the archive and update the emitters.
+
+        `first_id` is the id of the first of them: (iteration, number), and the number counts up from there.
+        """
+        ...
 
 
 class Generation(NamedTuple):
     """Pure functions on one island.
 
     Attributes:
-      names: of the K emitters.
-      init: (key, example of a solution) -> Island, nothing evaluated yet.
+      names: names of the K emitters.
+      init: key -> Island.
       emit: (key, island) -> (island, Offspring).
-      absorb: (key, island, id of the first u32[2], offspring, fitness, descriptor) -> (island, Tally, AddInfo).
+      add_and_update: (key, island, first id u32[2], offspring, fitness, descriptor) ->
+        (island, OffspringCounts, AddInfo).
     """
 
     names: tuple[str, ...]
-    init: Callable[[Key], Island]
-    emit: Callable[[Key, Island], tuple[Island, Offspring]]
-    absorb: Callable[
-        [Key, Island, UInt32[Array, "2"], Offspring, Float[Array, "B"], Float[Array, "B D"]],
-        tuple[Island, Tally, AddInfo],
-    ]
+    init: InitIsland
+    emit: EmitOffspring
+    add_and_update: AddAndUpdate
 
 
-def generation(config: MapElitesConfig, archive: Archive, prior: Prior, num_params: int) -> Generation:
-    """What the config's emitters do together: equal ones act as one, strategies side by side under `vmap`."""
+def generation(
+    config: MapElitesConfig, archive: Archive, sample: Callable[[Key], Params], num_params: int
+) -> Generation:
+    """The generation of a config: its emitters, where equal ones are made as one.
 
-    def emitter(name: str, count: int) -> Emitter:
-        if name == "es":
-            return es_emitter(config, archive, prior, num_params, count, config.share)
-        return variation(name, config, archive, prior, count * config.share)
+    Args:
+      config: emitters and batch.
+      archive: where solutions are kept.
+      sample: key -> f32[G], a solution from the prior.
+      num_params: G.
 
-    counts = Counter(config.emitters)
+    Raises `ContractError` for an emitter whose batch has another size than it was made for.
+
+    >>> from poet.archives.config import GridConfig
+    >>> archive = GridConfig(shape=(4,)).make([(0.0, 1.0)])
+    >>> functions = generation(MapElitesConfig(batch=8), archive, lambda key: jnp.zeros(3), 3)
+    >>> @jax.jit
+    ... def run_generation(key, island, first_id):
+    ...     island, offspring = functions.emit(key, island)
+    ...     descriptor = jnp.linspace(0, 1, 8)[:, None]
+    ...     return functions.add_and_update(key, island, first_id, offspring, jnp.arange(8.0), descriptor)
+    >>> island = functions.init(jax.random.key(0))
+    >>> island, counts, info = run_generation(jax.random.key(1), island, jnp.array([1, 0], jnp.uint32))
+    >>> functions.names, int(counts.archive.added)
+    (('iso_line',), 4)
+    """
+    groups = Counter(config.emitters)
+    names = emitter_names(list(groups))
+    context = EmitterContext(archive, sample, num_params, config.emitter_population, 1, config.bounds)
     if config.active is None:
-        emitters = [emitter(name, count) for name, count in counts.items()]
+        emitters = [_make(each, context._replace(num_parallel=count)) for each, count in groups.items()]
     else:
-        emitters = [bandit([emitter(name, 1) for name in counts], list(counts.values()), config.active)]
-    names = [emitter.names for emitter in emitters]
-    offsets = [sum(map(len, names[:k])) for k in range(len(names))]
+        emitters = [bandit([_make(each, context) for each in groups], list(groups.values()), config.active)]
     starts = [sum(emitter.batch for emitter in emitters[:k]) for k in range(len(emitters))]
-    mine = [slice(start, start + emitter.batch) for start, emitter in zip(starts, emitters)]
+    rows = [slice(start, start + emitter.batch) for start, emitter in zip(starts, emitters)]
 
     def init(key: Key) -> Island:
         states = tuple(emitter.init(jax.random.fold_in(key, k)) for k, emitter in enumerate(emitters))
@@ -78,27 +133,52 @@ def generation(config: MapElitesConfig, archive: Archive, prior: Prior, num_para
         for k, emitter in enumerate(emitters):
             state, made = emitter.emit(jax.random.fold_in(key, k), island.emitters[k], island.archive)
             states.append(state)
-            offspring.append(made._replace(emitter=made.emitter + offsets[k]))
+            offspring.append(made._replace(emitter=made.emitter + k))
         return island._replace(emitters=tuple(states)), jax.tree.map(lambda *parts: jnp.concatenate(parts), *offspring)
 
-    def absorb(
-        key: Key, island: Island, first: UInt32[Array, "2"], offspring: Offspring, fitness: Array, descriptor: Array
-    ) -> tuple[Island, Tally, AddInfo]:
+    def add_and_update(
+        key: Key, island: Island, first_id: Id, offspring: Offspring, fitness: Array, descriptor: Array
+    ) -> tuple[Island, OffspringCounts, AddInfo]:
         batch = entries(offspring.params, fitness, descriptor, parents=offspring.parents, emitter=offspring.emitter)
-        batch = batch._replace(id=batch.id + first)
-        kept, info = archive.add(island.archive, batch)
+        batch = batch._replace(id=batch.id + first_id)
+        archive_state, info = archive.add(island.archive, batch)
         states = tuple(
             emitter.tell(
                 jax.random.fold_in(key, k),
                 island.emitters[k],
-                kept,
-                offspring.params[mine[k]],
-                total(fitness)[mine[k]],
-                part(info, mine[k]),
+                archive_state,
+                offspring.params[rows[k]],
+                total(fitness)[rows[k]],
+                select_rows(info, rows[k]),
             )
             for k, emitter in enumerate(emitters)
         )
-        tally = Tally(info.counts, sources(batch, info, sum(map(len, names))))
-        return Island(kept, states), tally, info
+        counts = OffspringCounts(info.counts, sources(batch, info, len(names)))
+        return Island(archive_state, states), counts, info
 
-    return Generation(sum(names, ()), init, emit, absorb)
+    return Generation(names, init, emit, add_and_update)
+
+
+def emitter_names(configs: Sequence[EmitterConfig]) -> tuple[str, ...]:
+    """The ids of emitters; a second one of an id is called "ID_2", and so on.
+
+    >>> from poet.search.map_elites.config import GaussianConfig, IsoLineConfig
+    >>> emitter_names([GaussianConfig(sigma=0.1), IsoLineConfig(), GaussianConfig(sigma=0.5)])
+    ('gaussian', 'iso_line', 'gaussian_2')
+    """
+    names: list[str] = []
+    seen: Counter[str] = Counter()
+    for config in configs:
+        seen[config.id] += 1
+        names.append(config.id if seen[config.id] == 1 else f"{config.id}_{seen[config.id]}")
+    return tuple(names)
+
+
+def _make(config: EmitterConfig, context: EmitterContext) -> Emitter:
+    emitter = config.make(context)
+    if emitter.batch != context.num_parallel * context.population:
+        raise ContractError(
+            f"emitter {config.id} must make num_parallel x population = {context.num_parallel * context.population} "
+            f"solutions in each generation, but its batch is {emitter.batch}"
+        )
+    return emitter

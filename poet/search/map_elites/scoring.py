@@ -1,8 +1,11 @@
-"""What evaluates solutions: a problem, a user's jitted function, or episodes run by an executor."""
+"""What evaluates solutions: a problem, a user-defined function, or episodes that an executor runs.
+
+Axes: B batch, G parameters, D descriptor, M objectives.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -12,88 +15,118 @@ from jaxtyping import Array, Float
 from poet.agents.policy import Policy
 from poet.envs.base import Environment, Problem
 from poet.errors import ContractError
-from poet.executors.base import Executor, Ground
+from poet.executors.base import Episode, Executor
 from poet.types import Genome, Key, Params
 
 
 class Scores(NamedTuple):
-    """What a batch of solutions came to; what broke is not finite."""
+    """The evaluation of a batch of solutions; a failed one has a fitness or descriptor that is not finite.
+
+    Attributes:
+      fitness: bigger is better; f32[B, M] for M > 1 objectives.
+      descriptor: coordinates of the archive.
+      steps: environment steps of the whole batch; an evaluation of a problem counts as one.
+    """
 
     fitness: Float[Array, "B"] | Float[Array, "B M"]
     descriptor: Float[Array, "B D"]
-    steps: int | Array = 0  # of the environment; a problem's evaluation counts as one each
+    steps: int | Array = 0
 
 
-class Scoring(NamedTuple):
-    """A batch of solutions in, fitness and descriptors out.
+class Evaluate(Protocol):
+    """The evaluation of solutions."""
+
+    def __call__(self, key: Key, params: Float[Array, "B G"], /) -> Scores:
+        """The scores of a batch, one row for each solution."""
+        ...
+
+
+class ScoringFn(NamedTuple):
+    """The evaluation of solutions, and what the search must know about it.
 
     Attributes:
       evaluate: (key, params f32[B, G]) -> Scores.
-      sample: key -> f32[G], a solution to begin with.
+      sample: key -> f32[G], a solution from the prior.
       num_params: G.
-      traced: whether `evaluate` is pure and can be compiled into the search's own loop; else it is called between.
-      offset: the worst fitness that can be, from which QD scores count.
-      meta: JSON-ready, for whoever looks at the archive later: descriptor_names, fitness_bounds, problem.
+      jittable: whether `evaluate` is pure and traceable, so that it is compiled into the loop of the search; otherwise
+        it is called between two compiled programs.
+      qd_offset: the worst possible fitness, which QD scores subtract.
+      meta: JSON-ready, for tables and pictures: "descriptor_names", "fitness_bounds", "problem".
       num_objectives: M; above 1 fitness is f32[B, M], for an archive that keeps trade-offs.
+      close: releases threads and processes.
+
+    >>> def evaluate(key, params):
+    ...     return Scores(-jnp.square(params).sum(axis=1), jnp.tanh(params[:, :2]), params.shape[0])
+    >>> scoring = ScoringFn(evaluate, sample=lambda key: jax.random.normal(key, (10,)), num_params=10, qd_offset=-100.0)
     """
 
-    evaluate: Callable[[Key, Float[Array, "B G"]], Scores]
+    evaluate: Evaluate
     sample: Callable[[Key], Params]
     num_params: int
-    traced: bool = True
-    offset: float = 0.0
+    jittable: bool = True
+    qd_offset: float = 0.0
     meta: Mapping[str, Any] = MappingProxyType({})
     num_objectives: int = 1
+    close: Callable[[], None] = lambda: None
 
 
-def checked(scoring: Scoring, batch: int, num_descriptors: int) -> Scoring:
-    """The same, held to what it declares: at once where it can be traced, else whenever it is called.
+def check_scoring(scoring: ScoringFn, batch: int, num_descriptors: int) -> ScoringFn:
+    """The same scoring; what is not jittable checks its scores in each call.
 
-    Raises `ContractError` that says what came instead.
+    Raises `ContractError` where samples or scores have another shape than declared: for a jittable scoring at once,
+    otherwise when it is called.
     """
-    sample = _shapes("sample(key)", scoring.sample, jax.random.key(0))
+    sample = _output_shapes("sample(key)", scoring.sample, jax.random.key(0))
     if getattr(sample, "shape", None) != (scoring.num_params,):
         raise ContractError(f"sample(key) must give one solution f32[{scoring.num_params}], got {sample!r:.100}")
-
-    def check(scores: Any, size: int) -> None:
-        if not isinstance(scores, Scores):
-            raise ContractError(
-                f"evaluate(key, params) must give poet.Scores(fitness, descriptor, steps), got {type(scores).__name__}"
-            )
-        fitness = (size,) if scoring.num_objectives == 1 else (size, scoring.num_objectives)
-        for name, wanted in (("fitness", fitness), ("descriptor", (size, num_descriptors))):
-            got = np.shape(getattr(scores, name))
-            if got != wanted:
-                raise ContractError(
-                    f"evaluate(key, params) must give {name} of shape {wanted} for params f32[{size}, "
-                    f"{scoring.num_params}], a row for each solution; got shape {got}"
-                )
-
-    if scoring.traced:
+    if scoring.jittable:
         params = jax.ShapeDtypeStruct((batch, scoring.num_params), jnp.float32)
-        check(_shapes("evaluate(key, params)", scoring.evaluate, jax.random.key(0), params), batch)
+        scores = _output_shapes("evaluate(key, params)", scoring.evaluate, jax.random.key(0), params)
+        _check_scores(scores, scoring, batch, num_descriptors)
         return scoring
 
     def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
         scores = scoring.evaluate(key, params)
-        check(scores, params.shape[0])
+        _check_scores(scores, scoring, params.shape[0], num_descriptors)
         return scores
 
     return scoring._replace(evaluate=evaluate)
 
 
-def _shapes(name: str, function: Callable[..., Any], *args: Any) -> Any:
+def _check_scores(scores: Any, scoring: ScoringFn, batch: int, num_descriptors: int) -> None:
+    if not isinstance(scores, Scores):
+        raise ContractError(
+            f"evaluate(key, params) must give poet.Scores(fitness, descriptor, steps), got {type(scores).__name__}"
+        )
+    fitness = (batch,) if scoring.num_objectives == 1 else (batch, scoring.num_objectives)
+    for name, expected in (("fitness", fitness), ("descriptor", (batch, num_descriptors))):
+        shape = np.shape(getattr(scores, name))
+        if shape != expected:
+            raise ContractError(
+                f"evaluate(key, params) must give {name} of shape {expected} for params f32[{batch}, "
+                f"{scoring.num_params}], one row for each solution; got shape {shape}"
+            )
+
+
+def _output_shapes(name: str, function: Callable[..., Any], *args: Any) -> Any:
     try:
         return jax.eval_shape(function, *args)
     except Exception as error:
         raise ContractError(
-            f"{name} cannot be traced by jax: write it in jax.numpy, or give an `evaluate` that is something else as "
-            f"Scoring(..., traced=False). It raised {error!r:.300}"
+            f"{name} cannot be traced by jax: write it in jax.numpy, or pass an `evaluate` that is not JAX as "
+            f"ScoringFn(..., jittable=False). It raised {error!r:.300}"
         ) from error
 
 
-def of_problem(problem: Problem) -> Scoring:
-    """A problem, in batches."""
+def problem_scoring(problem: Problem) -> ScoringFn:
+    """The scoring of a problem, whose `evaluate` is for one solution, in batches.
+
+    >>> from poet.envs.functions.config import SphereConfig
+    >>> scoring = problem_scoring(SphereConfig(num_params=4).make())
+    >>> scores = scoring.evaluate(jax.random.key(0), jnp.zeros((8, 4)))
+    >>> scores.fitness.shape, scores.descriptor.shape, scores.steps
+    ((8,), (8, 2), 8)
+    """
 
     def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
         keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(params.shape[0]))
@@ -104,24 +137,44 @@ def of_problem(problem: Problem) -> Scoring:
         "fitness_bounds": list(problem.fitness_bounds),
         "problem": {"id": problem.id},
     }
-    objectives = getattr(problem, "num_objectives", 1)
-    return Scoring(evaluate, problem.sample, problem.num_params, True, problem.fitness_bounds[0], meta, objectives)
+    return ScoringFn(
+        evaluate,
+        problem.sample,
+        problem.num_params,
+        qd_offset=problem.fitness_bounds[0],
+        meta=meta,
+        num_objectives=getattr(problem, "num_objectives", 1),
+    )
 
 
-def of_agents(environment: Environment, genome: Genome, policy: Policy, executor: Executor, offset: float) -> Scoring:
-    """Agents in one environment, an episode each, described by the environment at the end of it.
+def episode_scoring(
+    environment: Environment, genome: Genome, policy: Policy, executor: Executor, qd_offset: float = 0.0
+) -> ScoringFn:
+    """The scoring of agents in one environment: one episode each, with the environment's descriptor at its end.
 
-    Raises `ContractError` for an environment that has no `descriptor`.
+    All agents of a batch run the same episode; `close` closes the executor.
+    Raises `ContractError` for an environment without `descriptor`.
+
+    >>> from poet.agents.config import MLPConfig
+    >>> from poet.envs.walker.config import WalkerGaitConfig
+    >>> from poet.executors.config import LocalExecutorConfig
+    >>> generator = WalkerGaitConfig(horizon=20).make()
+    >>> policy = MLPConfig(hidden=(4,)).make(generator.environment.interface)
+    >>> executor = LocalExecutorConfig(lanes=8, queue=8, devices=1).make(generator.environment, policy, None)
+    >>> scoring = episode_scoring(generator.environment, generator.simplest(), policy, executor, qd_offset=-150.0)
+    >>> scoring.jittable, scoring.num_params
+    (False, 120)
+    >>> scoring.close()
     """
     if not hasattr(environment, "descriptor"):
         raise ContractError(
-            f"{environment.interface.id} cannot describe an agent: give its environment descriptor(level, world), "
-            "descriptor_names and descriptor_bounds"
+            f"{environment.interface.id} has no descriptor of an agent: give its environment "
+            "descriptor(level, world), descriptor_names and descriptor_bounds"
         )
 
     def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
-        grounds = [Ground(genome, jax.random.fold_in(key, 0))]
-        result = executor.evaluate(list(np.asarray(params)), grounds, [(agent, 0) for agent in range(len(params))])
+        episodes = [Episode(genome, jax.random.fold_in(key, 0))]
+        result = executor.evaluate(list(np.asarray(params)), episodes, [(agent, 0) for agent in range(len(params))])
         return Scores(jnp.asarray(result.fitness), jnp.asarray(result.descriptor), int(result.length.sum()))
 
     meta = {
@@ -129,4 +182,12 @@ def of_agents(environment: Environment, genome: Genome, policy: Policy, executor
         "fitness_bounds": None,
         "problem": {"id": environment.interface.id},
     }
-    return Scoring(evaluate, policy.init, policy.num_params, False, offset, meta)
+    return ScoringFn(
+        evaluate,
+        policy.init,
+        policy.num_params,
+        jittable=False,
+        qd_offset=qd_offset,
+        meta=meta,
+        close=executor.close,
+    )

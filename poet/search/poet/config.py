@@ -1,27 +1,40 @@
-"""The rules of a POET search; imports no jax."""
+"""Options of POET; imports no jax."""
+
+from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from poet.agents.config import MLPConfig, PolicyConfig
+from poet.envs.config import GeneratorConfig
+from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError
+from poet.learners.config import ESConfig, LearnerConfig
+from poet.search.config import RunConfig
+
+if TYPE_CHECKING:
+    from poet.envs.base import Generator
+    from poet.search.base import RunContext, Search
+    from poet.types import Genome, Params
 
 
 @dataclasses.dataclass(frozen=True)
 class PoetConfig:
-    """Defaults are the paper's (Wang et al. 2019, arXiv 1901.01753)."""
+    """The rules of the algorithm; defaults are the paper's (Wang et al. 2019, arXiv 1901.01753)."""
 
-    max_niches: int = 20  # active pairs; the oldest leaves when a newcomer finds no room
-    eval_episodes: int = 5  # episodes behind a score; one where a genome fixes its episode entirely
+    max_niches: int = 20  # active pairs; when a new one is admitted to a full set, the oldest retires
+    eval_episodes: int = 5  # episodes for each score; one if a genome determines its episode entirely
     solved: float = 230.0  # a niche is solved at this score, if its agent also reaches the goal
 
     reproduce_every: int = 200  # iterations
     reproduce_threshold: float = 200.0  # score that makes a pair eligible as a parent
     num_children: int = 8  # mutants tried at each reproduction
-    max_admitted: int = 1  # of them admitted at most
+    max_admitted: int = 1  # mutants admitted at each reproduction, at most
     mutation_strength: float = 1.0  # in units of the generator's usual step
-    mc_lower: float = 50.0  # minimal criterion: a child is neither too hard
-    mc_upper: float = 300.0  # nor too easy
-    novelty_neighbours: int = 5
+    mc_lower: float = 50.0  # minimal criterion: a child with a lower score is too hard
+    mc_upper: float = 300.0  # minimal criterion: a child with a higher score is too easy
+    novelty_neighbours: int = 5  # nearest environments that novelty is measured against
 
     transfer_every: int = 25  # iterations
     transfer_rule: Literal["original", "enhanced"] = "original"  # Enhanced: arXiv 2003.08536
@@ -34,9 +47,43 @@ class PoetConfig:
         if not self.mc_lower < self.mc_upper:
             raise ConfigError(
                 f"search.mc_lower must lie below search.mc_upper, got {self.mc_lower} and {self.mc_upper}: "
-                "no environment could be neither too hard nor too easy"
+                "with these values every environment is too hard or too easy"
             )
         if not self.mutation_strength > 0:
             raise ConfigError(f"search.mutation_strength expects a positive number, got {self.mutation_strength}")
         if self.transfer_rule not in ("original", "enhanced"):
             raise ConfigError(f"search.transfer_rule expects 'original' or 'enhanced', got {self.transfer_rule!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class PoetRun(RunConfig):
+    """Environments and agents evolve together (Wang et al. 2019, arXiv 1901.01753)."""
+
+    id: ClassVar[str] = "poet"
+    view: ClassVar[str] = "niches"
+
+    iterations: int = 25_200  # where the run ends; raise it to resume a finished run
+    generator: GeneratorConfig = dataclasses.field(default_factory=WalkerConfig)
+    policy: PolicyConfig = dataclasses.field(default_factory=MLPConfig)
+    learner: LearnerConfig = dataclasses.field(default_factory=ESConfig)
+    search: PoetConfig = dataclasses.field(default_factory=PoetConfig)
+
+    def describe(self) -> str:
+        """Generator, learner and size."""
+        return f"{self.generator.id} with {self.learner.id}, up to {self.search.max_niches} niches"
+
+    def make(
+        self,
+        context: RunContext,
+        *,
+        generator: Generator | None = None,
+        start: Sequence[tuple[Genome, Params | None]] = (),
+    ) -> Search:
+        """POET; `generator` replaces the config's, `start` its simplest environment."""
+        from poet.search.poet.algorithm import poet
+
+        generator = generator or self.generator.make()
+        policy = self.policy.make(generator.environment.interface)
+        learner = self.learner.make(policy.num_params)
+        executor = (context.executor or self.executor).make(generator.environment, policy, learner)
+        return poet(self.search, generator, policy, learner, executor, episodes=self.learner.episodes, start=start)

@@ -1,135 +1,146 @@
-"""Reproduction: parents that do well have children, and what is neither too easy nor too hard and new moves in."""
+"""Reproduction: pairs with a high score have children, and those that are new and neither too easy nor too hard are
+admitted.
+"""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
-from poet.executors.base import Ground, Task
+from poet.executors.base import Episode, TrainJob
+from poet.search.host import get_item
+from poet.search.keys import PoetPhase
+from poet.search.poet.config import PoetConfig
+from poet.search.poet.context import ActivePairs, StepContext, worst_if_not_finite
+from poet.search.poet.niches import admit, log_admission, update_best
 from poet.search.poet.novelty import novelty
-from poet.search.poet.state import row
-from poet.search.poet.tick import Phase, Tick, worst_if_not_finite
 from poet.types import Genome
 
 
 class _Child(NamedTuple):
+    """A mutant: the number of its trial, the index of its parent among the active pairs, and what scores it."""
+
     trial: int
-    parent: int  # slot
+    parent: int
     genome: Genome
-    world: list[Ground]
+    features: Float[np.ndarray, "F"]
+    episodes: list[Episode]
+    verdict: str  # "invalid", "duplicate", or empty if it is worth an evaluation
+    reason: str | None  # why it is invalid
 
 
-def reproduce(tick: Tick) -> None:
+def reproduce(context: StepContext) -> None:
     """Try `num_children` mutants and admit at most `max_admitted` of them.
 
-    A mutant passes if its parent's agent scores within the minimal criterion there. The most novel comes first; it
+    A mutant passes if its parent's agent scores within the minimal criterion there. The most novel is tried first; it
     is admitted if the best agent found for it, any active one as it is or after one learner step, is within the
     criterion too. Wang et al. 2019, arXiv 1901.01753.
     """
-    config = tick.parts.config
-    slots, ids, agents, worlds = tick.at_home()
-    own, reached = tick.evaluate(agents, worlds, [(n, n) for n in range(len(slots))])
-    for slot, score, goal, params in zip(slots, own, reached, agents):
-        tick.note(slot, score, goal, params)
-    eligible = [n for n in range(len(slots)) if own[n] >= config.reproduce_threshold]
+    config, active = context.components.config, context.active_pairs()
+    own, reached = context.evaluate(active.agents, active.episodes, [(n, n) for n in range(len(active.slots))])
+    for slot, score, goal, params in zip(active.slots, own, reached, active.agents):
+        update_best(context, slot, float(score), bool(goal), params)
+    eligible = [n for n in range(len(active.slots)) if own[n] >= config.reproduce_threshold]
 
-    passed = _trials(tick, slots, agents, eligible) if eligible else []
-    admitted = 0
-    for child, newness in passed:
-        if admitted == config.max_admitted:
+    passed = _trials(context, active, eligible) if eligible else []
+    num_admitted = 0
+    for child, child_novelty in passed:
+        if num_admitted == config.max_admitted:
             break
-        admitted += _settle(tick, child, newness, ids, agents)
-    tick.tell("reproduction", eligible=[ids[n] for n in eligible], passed=len(passed), admitted=admitted)
+        num_admitted += _seed_and_admit(context, active, child, child_novelty)
+    ids = [active.ids[n] for n in eligible]
+    context.log_event("reproduction", eligible=ids, passed=len(passed), admitted=num_admitted)
 
 
-def _trials(tick: Tick, slots: list[int], agents: list[np.ndarray], eligible: list[int]) -> list[tuple[_Child, float]]:
-    """Mutants that meet the minimal criterion, the most novel first."""
-    parts, niches, ever = tick.parts, tick.state.niches, tick.state.ever
-    seen = list(ever.features[: int(ever.num)])
-    children: list[tuple[_Child, str]] = []
-    for trial in range(parts.config.num_children):
-        parent = eligible[int(jax.random.randint(tick.key(Phase.PARENT, trial), (), 0, len(eligible)))]
-        strength = np.float32(parts.config.mutation_strength)
-        genome = parts.mutate(tick.key(Phase.MUTATE, trial), row(niches.genome, slots[parent]), strength)
-        valid, _ = parts.check(genome)
-        features = parts.features(genome)
-        verdict = "invalid" if not valid else "duplicate" if any(np.array_equal(features, f) for f in seen) else ""
-        seen.append(features)
-        world = tick.grounds(genome, Phase.CHILD_SCORE, trial, parts.scored)
-        children.append((_Child(trial, parent, genome, world), verdict))
-
-    tried = [child for child, verdict in children if not verdict]
-    scores, _ = tick.evaluate(agents, [child.world for child in tried], [(c.parent, n) for n, c in enumerate(tried)])
-    by_trial = dict(zip((child.trial for child in tried), scores))
+def _trials(context: StepContext, active: ActivePairs, eligible: list[int]) -> list[tuple[_Child, float]]:
+    """Mutants that meet the minimal criterion with their novelty, the most novel first."""
+    config, generator, history = context.components.config, context.components.generator, context.state.history
+    known = history.features[: int(history.num)]
+    children = _mutants(context, active, eligible, list(known))
+    tried = [child for child in children if not child.verdict]
+    pairs = [(child.parent, n) for n, child in enumerate(tried)]
+    scores, _ = context.evaluate(active.agents, [child.episodes for child in tried], pairs)
+    score_of = {child.trial: float(score) for child, score in zip(tried, scores)}
     passed = []
-    for child, fate in children:
-        score = by_trial.get(child.trial)
-        verdict = fate or _criterion(tick, score)
-        newness = None
-        if verdict == "passed":
-            newness = novelty(
-                parts.features(child.genome), ever.features[: int(ever.num)], parts.config.novelty_neighbours
-            )
-            passed.append((child, newness))
-        tick.tell(
+    for child in children:
+        score = score_of.get(child.trial)
+        verdict = child.verdict or minimal_criterion(config, score)
+        child_novelty = novelty(child.features, known, config.novelty_neighbours) if verdict == "passed" else None
+        if child_novelty is not None:
+            passed.append((child, child_novelty))
+        context.log_event(
             "trial",
             trial=child.trial,
-            parent=int(niches.id[slots[child.parent]]),
-            genome=parts.generator.to_json(child.genome),
+            parent=active.ids[child.parent],
+            genome=generator.to_json(child.genome),
             verdict=verdict,
-            reason=parts.generator.reasons[int(parts.check(child.genome)[1])] if verdict == "invalid" else None,
-            fitness=None if score is None else float(score),
-            novelty=newness,
+            reason=child.reason,
+            fitness=score,
+            novelty=child_novelty,
         )
     return sorted(passed, key=lambda pair: -pair[1])
 
 
-def _settle(tick: Tick, child: _Child, newness: float, ids: list[int], agents: list[np.ndarray]) -> bool:
-    """Seed a child with the best agent there is for it; admit it if that one meets the minimal criterion."""
-    parts = tick.parts
-    genome = child.genome
-    tasks = [
-        Task(
-            parts.init_learner(tick.key(Phase.SEED, child.trial, source, 0), params),
-            tick.key(Phase.SEED, child.trial, source, 1),
-            tick.grounds(genome, Phase.CHILD_GROUND, child.trial, parts.episodes),
-            (),
+def _mutants(context: StepContext, active: ActivePairs, eligible: list[int], seen: list[np.ndarray]) -> list[_Child]:
+    components, genomes = context.components, context.state.niches.genome
+    strength = np.float32(components.config.mutation_strength)
+    children: list[_Child] = []
+    for trial in range(components.config.num_children):
+        pick = jax.random.randint(context.key(PoetPhase.PARENT, trial), (), 0, len(eligible))
+        parent = eligible[int(pick)]
+        key = context.key(PoetPhase.MUTATE, trial)
+        genome = components.mutate(key, get_item(genomes, active.slots[parent]), strength)
+        valid, reason = components.check(genome)
+        features = components.features(genome)
+        duplicate = any(np.array_equal(features, other) for other in seen)
+        seen.append(features)
+        verdict = "invalid" if not valid else "duplicate" if duplicate else ""
+        episodes = context.episodes_for(genome, PoetPhase.CHILD_SCORE_EPISODE, trial, components.num_score_episodes)
+        words = None if valid else components.generator.reasons[int(reason)]
+        children.append(_Child(trial, parent, genome, features, episodes, verdict, words))
+    return children
+
+
+def _seed_and_admit(context: StepContext, active: ActivePairs, child: _Child, child_novelty: float) -> bool:
+    """Find the best agent for a child; admit it if that agent meets the minimal criterion there."""
+    components, ids = context.components, active.ids
+
+    def job(source: int) -> TrainJob:
+        learner = components.init_learner(
+            context.key(PoetPhase.SEED_AGENT, child.trial, ids[source], 0), active.agents[source]
         )
-        for source, params in zip(ids, agents)
-    ]
-    progress = parts.executor.optimise(tasks)
-    tick.count(sum(p.steps for p in progress), sum(p.episodes for p in progress))
-    proposals = [parts.params(p.learner) for p in progress]
-    candidates = [*agents, *proposals]
-    scores, _ = tick.evaluate(candidates, [child.world], [(n, 0) for n in range(len(candidates))])
+        num = components.num_train_episodes
+        episodes = context.episodes_for(child.genome, PoetPhase.CHILD_TRAIN_EPISODE, child.trial, num)
+        return TrainJob(learner, context.key(PoetPhase.SEED_AGENT, child.trial, ids[source], 1), episodes, ())
+
+    results = components.executor.train([job(source) for source in range(len(ids))])
+    context.count(sum(r.num_steps for r in results), sum(r.num_episodes for r in results))
+    candidates = [*active.agents, *(components.params(result.learner) for result in results)]
+    scores, _ = context.evaluate(candidates, [child.episodes], [(n, 0) for n in range(len(candidates))])
     best = int(np.argmax(worst_if_not_finite(scores)))
-    verdict = _criterion(tick, scores[best])
-    source, via = ids[best % len(ids)], "direct" if best < len(ids) else "proposal"
+    fitness, source = float(scores[best]), ids[best % len(ids)]
+    via = "direct" if best < len(ids) else "proposal"
+    verdict = minimal_criterion(components.config, fitness)
     if verdict != "passed":
-        tick.tell(
-            "rejection", trial=child.trial, verdict=verdict, fitness=float(scores[best]), agent_from=source, via=via
-        )
+        context.log_event("rejection", trial=child.trial, verdict=verdict, fitness=fitness, agent_from=source, via=via)
         return False
-    # By id: an earlier newcomer of this very event may have taken the parent's place.
-    niche = tick.admit(genome, candidates[best], ids[child.parent], source, via, float(scores[best]), newness)
-    tick.tell("admission", **admission(tick, niche))
+    niche = admit(
+        context,
+        child.genome,
+        candidates[best],
+        parent=ids[child.parent],
+        agent_from=source,
+        via=via,
+        fitness=fitness,
+        novelty=child_novelty,
+    )
+    log_admission(context, niche)
     return True
 
 
-def admission(tick: Tick, niche: int) -> dict[str, Any]:
-    """The fields of an admission's row."""
-    slot = int(np.flatnonzero(tick.state.niches.id == niche)[0])
-    meta = tick.record(slot).meta
-    names = ("parent", "genome", "description", "features", "difficulty", "novelty", "agent_from", "via")
-    return {
-        "niche": niche,
-        **{name: meta[name] for name in names},
-        "fitness": float(tick.state.ever.admission_fitness[niche]),
-    }
-
-
-def _criterion(tick: Tick, score: float | None) -> str:
-    config = tick.parts.config
+def minimal_criterion(config: PoetConfig, score: float | None) -> str:
+    """ "passed", "too_hard", "too_easy", or "nan" for a score that is missing or not finite."""
     if score is None or not np.isfinite(score):
         return "nan"
     if score < config.mc_lower:

@@ -1,87 +1,123 @@
-"""Transfer: an agent that does better in another's environment takes the place of the agent there.
+"""Transfer: an agent that does better in the environment of another agent replaces it.
 
 Rule "original" (Wang et al. 2019, arXiv 1901.01753): the best of the incumbent, every other agent as it is, and
 every other agent after one learner step there. Rule "enhanced" (Wang et al. 2020, arXiv 2003.08536): an agent must
-beat the incumbent's recent scores as it is before it may take that step, and again after it.
+beat the incumbent's recent scores as it is before it takes that step, and again after it.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from jaxtyping import Bool, Float
 
-from poet.executors.base import Task
-from poet.search.poet.state import RECENT, row
-from poet.search.poet.tick import Phase, Tick, worst_if_not_finite
+from poet.executors.base import TrainJob
+from poet.search.host import get_item
+from poet.search.keys import PoetPhase
+from poet.search.poet.context import ActivePairs, Agent, StepContext, worst_if_not_finite
+from poet.search.poet.niches import set_agent, update_best
+from poet.search.poet.state import NUM_RECENT
 
 
-def transfer(tick: Tick) -> None:
-    """Try every agent in every other active environment, all from the same snapshot; does nothing for one niche."""
-    parts, niches = tick.parts, tick.state.niches
-    slots, ids, agents, worlds = tick.at_home()
-    num = len(slots)
+class _Proposals(NamedTuple):
+    """K agents after one learner step in another environment: (source, target) of each, weights, scores, goals."""
+
+    pairs: list[tuple[int, int]]
+    agents: list[Agent]
+    scores: Float[np.ndarray, "K"]  # -inf where not finite
+    reached: Bool[np.ndarray, "K"]
+
+
+class _Offer(NamedTuple):
+    """An agent that could replace the incumbent of a niche."""
+
+    score: float
+    source: int
+    via: str
+    agent: Agent
+    reached: bool
+
+
+def transfer(context: StepContext) -> None:
+    """Try every agent in every other active environment, all as they are before the first replacement."""
+    config, active = context.components.config, context.active_pairs()
+    num = len(active.slots)
     if num < 2:
         return
     everyone = [(source, target) for source in range(num) for target in range(num)]
-    scores, reached = tick.evaluate(agents, worlds, everyone)
-    direct, goal = scores.reshape(num, num), reached.reshape(num, num)
-    for n, slot in enumerate(slots):
-        tick.note(slot, direct[n, n], goal[n, n], agents[n])
+    scores, reached = context.evaluate(active.agents, active.episodes, everyone)
+    direct, reached = scores.reshape(num, num), reached.reshape(num, num)
+    for n, slot in enumerate(active.slots):
+        update_best(context, slot, float(direct[n, n]), bool(reached[n, n]), active.agents[n])
 
-    enhanced = parts.config.transfer_rule == "enhanced"
+    enhanced = config.transfer_rule == "enhanced"
     ranked = worst_if_not_finite(direct)
     to_beat = np.diag(ranked).copy()
     if enhanced:
-        recent = worst_if_not_finite(niches.recent[slots])[:, 1 - RECENT :]
+        recent = worst_if_not_finite(context.state.niches.recent[active.slots])[:, 1 - NUM_RECENT :]
         to_beat = np.maximum(to_beat, recent.max(axis=1))
     tried = [(s, t) for s, t in everyone if s != t and (not enhanced or ranked[s, t] > to_beat[t])]
-    proposals, proposed, proposal_goal = _propose(tick, slots, ids, agents, worlds, tried)
+    proposals = _propose(context, active, tried)
 
-    accepted = 0
-    for target, slot in enumerate(slots):
-        offers = [(float(proposed[n]), s, "proposal", n) for n, (s, t) in enumerate(tried) if t == target]
+    num_accepted = 0
+    for target, slot in enumerate(active.slots):
+        offers = _offers_to(target, proposals)
         if not enhanced:
-            offers += [(float(ranked[s, target]), s, "direct", s) for s in range(num) if s != target]
-        # Ties go to the first offer, in order of age.
-        best = max(offers, key=lambda offer: offer[0], default=None)
-        if best is None or not best[0] > to_beat[target]:
+            others = [source for source in range(num) if source != target]
+            offers += [
+                _Offer(float(ranked[s, target]), s, "direct", active.agents[s], bool(reached[s, target]))
+                for s in others
+            ]
+        # Of equal offers the first wins, in order of age.
+        best = max(offers, key=lambda offer: offer.score, default=None)
+        if best is None or not best.score > to_beat[target]:
             continue
-        score, source, via, n = best
-        params, there = (proposals[n], proposal_goal[n]) if via == "proposal" else (agents[n], goal[n, target])
-        tick.install(slot, params, ids[source])
-        tick.note(slot, score, bool(there), params)
-        incumbent = float(direct[target, target])
-        tick.tell("transfer", target=ids[target], source=ids[source], via=via, fitness=score, incumbent=incumbent)
-        accepted += 1
-    tick.tell(
+        set_agent(context, slot, best.agent, active.ids[best.source])
+        update_best(context, slot, best.score, best.reached, best.agent)
+        context.log_event(
+            "transfer",
+            target=active.ids[target],
+            source=active.ids[best.source],
+            via=best.via,
+            fitness=best.score,
+            incumbent=float(direct[target, target]),
+        )
+        num_accepted += 1
+    context.log_event(
         "transfers",
-        rule=parts.config.transfer_rule,
+        rule=config.transfer_rule,
         attempts=num * (num - 1),
         proposals=len(tried),
-        accepted=accepted,
-        niches=ids,
+        accepted=num_accepted,
+        niches=active.ids,
         scores=[[float(score) for score in line] for line in direct],
     )
 
 
-def _propose(
-    tick: Tick,
-    slots: list[int],
-    ids: list[int],
-    agents: list[np.ndarray],
-    worlds: list,
-    tried: list[tuple[int, int]],
-) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Each source after one step in its target with the target's optimiser: weights, ranked scores, goals."""
-    parts, niches = tick.parts, tick.state.niches
-    tasks = [
-        Task(
-            parts.with_params(tick.key(Phase.PROPOSE, ids[t], ids[s], 0), row(niches.learner, slots[t]), agents[s]),
-            tick.key(Phase.PROPOSE, ids[t], ids[s], 1),
-            tick.grounds(row(niches.genome, slots[t]), Phase.GROUND, ids[t], parts.episodes),
-            (),
+def _propose(context: StepContext, active: ActivePairs, pairs: list[tuple[int, int]]) -> _Proposals:
+    """Each source after one step in its target with the target's optimiser."""
+    components, niches, ids = context.components, context.state.niches, active.ids
+
+    def job(source: int, target: int) -> TrainJob:
+        slot = active.slots[target]
+        learner = components.with_params(
+            context.key(PoetPhase.PROPOSE, ids[target], ids[source], 0),
+            get_item(niches.learner, slot),
+            active.agents[source],
         )
-        for s, t in tried
+        genome, num = get_item(niches.genome, slot), components.num_train_episodes
+        episodes = context.episodes_for(genome, PoetPhase.TRAIN_EPISODE, ids[target], num)
+        return TrainJob(learner, context.key(PoetPhase.PROPOSE, ids[target], ids[source], 1), episodes, ())
+
+    results = components.executor.train([job(source, target) for source, target in pairs])
+    context.count(sum(r.num_steps for r in results), sum(r.num_episodes for r in results))
+    agents = [components.params(result.learner) for result in results]
+    scores, reached = context.evaluate(agents, active.episodes, [(n, t) for n, (_, t) in enumerate(pairs)])
+    return _Proposals(pairs, agents, worst_if_not_finite(scores), reached)
+
+
+def _offers_to(target: int, proposals: _Proposals) -> list[_Offer]:
+    return [
+        _Offer(float(proposals.scores[n]), source, "proposal", proposals.agents[n], bool(proposals.reached[n]))
+        for n, (source, t) in enumerate(proposals.pairs)
+        if t == target
     ]
-    progress = parts.executor.optimise(tasks)
-    tick.count(sum(p.steps for p in progress), sum(p.episodes for p in progress))
-    proposals = [parts.params(p.learner) for p in progress]
-    scores, reached = tick.evaluate(proposals, worlds, [(n, t) for n, (_, t) in enumerate(tried)])
-    return proposals, worst_if_not_finite(scores), reached

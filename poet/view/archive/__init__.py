@@ -1,1 +1,1 @@
-"""Look at a run that fills an archive: heat maps, curves, elites and where they came from."""
+"""Show a run with an archive: heat maps, curves, elites and their lines of descent."""

@@ -1,31 +1,37 @@
-"""The viewing commands for runs that fill an archive; the command line is made of their signatures and docstrings."""
+"""The viewing commands for runs with an archive; the command line makes its options from signatures and docstrings."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from poet.errors import ConfigError
+from poet.runs.layout import MEDIA
 from poet.view import commands
-from poet.view.archive.open import ArchiveRun
+from poet.view.agents import require_agents
 from poet.view.open import open_run
 
+if TYPE_CHECKING:
+    from poet.view.archive.run import ArchiveRun
 
-def inspect(run: str, *, elite: int | None = None, at: tuple[float, ...] = (), last: int = 8, top: int = 10) -> None:
-    """Show how an archive fills up and its fittest elites, or one elite with its line of descent.
+
+def inspect(run: Path, *, elite: int | None = None, at: tuple[float, ...] = (), last: int = 8, top: int = 10) -> None:
+    """Show how an archive fills and its fittest elites, or one elite with its ancestors.
 
     Args:
         run: Run folder, or its name in runs/.
-        elite: Show this elite alone: its place, its maker, its ancestors.
-        at: Or the one nearest to these coordinates.
+        elite: Show only this elite: its coordinates, emitter, parents and ancestors.
+        at: Show only the elite nearest to these coordinates.
         last: How many iterations to list, spread over the run; 0 for none.
         top: How many elites to list; 0 for none.
     """
-    from poet.view.archive.inspect import show
+    from poet.view.archive.inspect import print_archive, print_elite
 
     for name, number in (("last", last), ("top", top)):
-        if number < 0:
-            raise ConfigError(f"{name} expects at least 0, got {number}")
+        commands.check_count(name, number)
     opened = open_run(run)
-    show(opened, _pick(opened, elite, at) if at or elite is not None else None, last, top)
+    if at or elite is not None:
+        print_elite(opened, _find_elite(opened, elite, at))
+    else:
+        print_archive(opened, last, top)
 
 
 def plot(
@@ -35,40 +41,40 @@ def plot(
         "all", "overview", "heatmap", "curves", "emitters", "origins", "snapshots", "gallery", "explore"
     ] = "all",
     out: Path | None = None,
-    films: int = 16,
+    num_pictures: int = 16,
 ) -> None:
     """Draw an archive: overview, heat map, curves, emitters, origins, snapshots over time, gallery of elites.
 
     Args:
         run: Run folder, or its name in runs/.
-        what: Which picture; by default every one. `explore` is a page for a browser, to point and click at.
-        out: Folder for the pictures, or a file name for a single one; by default the run's media folder.
-        films: Of how many elites the page has a film or a drawing.
+        what: Which figure; by default every one. `explore` is an interactive page for a browser.
+        out: Folder for the figures, or a file name for a single one; by default the run's media folder.
+        num_pictures: How many elites of the interactive page have a video or a drawing.
     """
     opened = open_run(run)
     if what != "explore":
-        commands.draw(opened, what, out)
+        commands.write_plots(opened, what, out)
         return
-    path = out if out is not None and out.suffix else (out or opened.path / "media") / "explore.html"
-    print(opened.explore(films).save(path))
+    path = out if out is not None and out.suffix else (out or opened.path / MEDIA) / "explore.html"
+    print(opened.explore(num_pictures).save(path))
 
 
 def video(
     run: Path, *, elite: int | None = None, at: tuple[float, ...] = (), seed: int = 0, out: Path | None = None
 ) -> None:
-    """Film an elite in its environment, as a GIF.
+    """Make a video of an elite in its environment, as a GIF.
 
     Args:
         run: Run folder, or its name in runs/.
-        elite: Which; by default the fittest.
-        at: Or the one nearest to these coordinates.
-        seed: Of the episode, where chance plays a part.
+        elite: The elite; by default the fittest.
+        at: Show the elite nearest to these coordinates.
+        seed: Of the episode, if it is random.
         out: File to write; by default in the run's media folder.
     """
     from poet.view.video import video
 
     opened = open_run(run)
-    print(video(opened, _pick(opened, elite, at), out, seed=seed))
+    print(video(opened, _find_elite(opened, elite, at), out, seed=seed))
 
 
 def evaluate(
@@ -77,7 +83,7 @@ def evaluate(
     elite: int | None = None,
     at: tuple[float, ...] = (),
     on: str | None = None,
-    world_run: Path | None = None,
+    environment_run: Path | None = None,
     episodes: int = 100,
     fresh: bool = True,
     seed: int = 0,
@@ -86,20 +92,22 @@ def evaluate(
 
     Args:
         run: Run folder, or its name in runs/.
-        elite: Whose agent; by default that of the fittest.
-        at: Or of the one nearest to these coordinates.
-        on: Where: the number of an elite, or flat for the generator's simplest; by default the agent's own.
-        world_run: Another run, to take the environment from.
+        elite: The elite whose agent it is; by default the fittest.
+        at: Evaluate the elite nearest to these coordinates.
+        on: The elite whose environment to use, or `simplest` for the generator's simplest; by default the agent's own.
+        environment_run: Another run, to take the environment from.
         episodes: How many.
-        fresh: Another terrain of the same kind in each episode; otherwise the one of the run, if that fixed one.
+        fresh: Draw another terrain of the same kind in each episode; otherwise use the terrain of the run, if it kept
+            one.
         seed: Of the episodes.
     """
     from poet.view.evaluate import evaluate
 
     opened = open_run(run)
-    there = None if world_run is None else open_run(world_run)
-    which = _pick(opened, elite, at)
-    commands.tell(evaluate(opened, which, on, world_run=there, episodes=episodes, fresh=fresh, seed=seed))
+    source = None if environment_run is None else require_agents(open_run(environment_run))
+    which = _find_elite(opened, elite, at)
+    result = evaluate(opened, which, on, environment_run=source, episodes=episodes, fresh=fresh, seed=seed)
+    commands.print_evaluation(result)
 
 
 def export(run: Path, *, elite: int | None = None, at: tuple[float, ...] = (), out: Path | None = None) -> None:
@@ -107,20 +115,21 @@ def export(run: Path, *, elite: int | None = None, at: tuple[float, ...] = (), o
 
     Args:
         run: Run folder, or its name in runs/.
-        elite: Which; by default the fittest.
-        at: Or the one nearest to these coordinates.
+        elite: The elite; by default the fittest.
+        at: Export the elite nearest to these coordinates.
         out: Folder to write; by default export/elite_ROW in the run's folder.
     """
     opened = open_run(run)
-    commands.take_out(opened, _pick(opened, elite, at), "best", out)
+    commands.export_agent(opened, _find_elite(opened, elite, at), "best", out)
 
 
-def _pick(run: ArchiveRun, elite: int | None, at: tuple[float, ...]) -> int:
+def _find_elite(run: "ArchiveRun", elite: int | None, at: tuple[float, ...]) -> int:
+    """The row of an elite that is given by its number or by coordinates; by default of the fittest."""
     if elite is not None and at:
-        raise ConfigError("an elite is named by its number or by its place: give --elite or --at, not both")
+        raise ConfigError("an elite is given by its number or by coordinates: use --elite or --at, not both")
     if at:
         elites = run.archive()
-        found = elites.nearest(at)
-        print(f"nearest to {', '.join(map('{:g}'.format, at))}: elite {found}, at {elites.words(found)}")
-        return found
+        row = elites.nearest(at)
+        print(f"nearest to {', '.join(map('{:g}'.format, at))}: elite {row}, at {elites.coordinates(row)}")
+        return row
     return run.champion() if elite is None else elite

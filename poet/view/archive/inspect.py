@@ -1,119 +1,127 @@
-"""A run that fills an archive, in the terminal: where it stands, how it came there, its elites, one elite's descent."""
+"""A run with an archive in the terminal: its metrics over time, its elites, one elite with its ancestors."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poet.errors import RunError
 from poet.runs.read import quantity
-from poet.view.archive.elites import Elites, Id
-from poet.view.archive.open import ArchiveRun
+from poet.view.archive import maps
+from poet.view.inspect import new_console
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-SHOWN = {"coverage": "{:.1%}", "qd_score": "", "best": "{:.4g}", "mean": "{:.4g}"}
-COUNTS = ("added", "improved", "not_finite", "outside", "clipped")
-LINE = 12  # ancestors named
+    from poet.view.archive.elites import Elites, Id
+    from poet.view.archive.run import ArchiveRun
+
+METRICS = {"coverage": "{:.1%}", "qd_score": "", "best": "{:.4g}", "mean": "{:.4g}"}
+ALWAYS_COUNTED = ("added", "improved")
+COUNTED = (*ALWAYS_COUNTED, "not_finite", "outside", "clipped")  # the others only if they occurred
+MAX_LISTED = 12  # children and ancestors
 
 
 def progress_table(run: ArchiveRun, last: int) -> Table:
-    """So many iterations, spread over the run, the newest always."""
+    """The metrics of `last` iterations, spread over the run; the newest is always one of them."""
     from rich.table import Table
 
     columns = run.table("progress")
     size = len(columns["iteration"])
     shown = f" ({last} of {size} iterations)" if last < size else ""
-    title = f"{run.name}: {', '.join(run.standing())}{shown}"
+    title = f"{run.name}: {', '.join(run.headline())}{shown}"
     table = Table(title=title, title_justify="left", title_style="bold")
-    counts = [name for name in COUNTS if name in columns and (name in COUNTS[:2] or columns[name].any())]
+    counts = [name for name in COUNTED if name in columns and (name in ALWAYS_COUNTED or columns[name].any())]
     corrected = [name for name in columns if name.startswith("corrected_")]
-    measures = [*SHOWN, *corrected, *(("pupil_best",) if "pupil_best" in columns else ())]
-    for name in ("iterations", "evaluations", *measures, *counts):
+    metrics = [*METRICS, *corrected, *(("trainee_best",) if "trainee_best" in columns else ())]
+    for name in ("iterations", "evaluations", *metrics, *counts):
         table.add_column(name.replace("_", " ").replace("qd", "QD"), justify="right")
     for row in np.unique(np.linspace(0, size - 1, min(size, last)).astype(int)):
         cells = [str(columns["iteration"][row] + 1), quantity(int(columns["evaluations"][row]))]
-        for name in measures:
+        for name in metrics:
             value = float(columns[name][row]) if name in columns else np.nan
-            pattern = SHOWN.get(name.removeprefix("corrected_"), "")
+            pattern = METRICS.get(name.removeprefix("corrected_"), "")
             cells.append("-" if not np.isfinite(value) else pattern.format(value) if pattern else quantity(value))
         table.add_row(*cells, *(quantity(int(columns[name][row])) for name in counts))
     return table
 
 
 def elite_table(elites: Elites, top: int, emitters: Sequence[str] = ()) -> Table:
-    """The fittest elites: number, fitness, coordinates, when and by which emitter they were made."""
+    """The fittest elites: number, fitness, coordinates, id and emitter."""
     from rich.table import Table
 
     table = Table(title=f"the fittest of {len(elites)} elites", title_justify="left", title_style="bold")
-    trade = elites.columns["objectives"] if "objectives" in elites.columns else np.zeros((len(elites), 0))
-    goals = [f"objective {m}" for m in range(trade.shape[1])]
-    for name in ("elite", "cell", "sum" if goals else "fitness", *goals, *elites.names, "id", "emitter"):
+    objectives = elites.columns["objectives"] if "objectives" in elites.columns else np.zeros((len(elites), 0))
+    names = [f"objective {m}" for m in range(objectives.shape[1])]
+    for name in ("elite", "cell", "sum" if names else "fitness", *names, *elites.names, "id", "emitter"):
         table.add_column(name, justify="right")
     for row in np.argsort(-np.asarray(elites.columns["fitness"], float), kind="stable")[:top]:
-        one = {name: elites.columns[name][row] for name in ("cell", "fitness", "descriptor", "emitter")}
-        place = [*(f"{value:.4g}" for value in trade[row]), *(f"{value:.3g}" for value in one["descriptor"])]
-        maker = _maker(emitters, int(one["emitter"]))
-        table.add_row(str(row), str(one["cell"]), f"{one['fitness']:.4g}", *place, _name(elites.id(row)), maker)
+        elite = {name: elites.columns[name][row] for name in ("cell", "fitness", "descriptor", "emitter")}
+        table.add_row(
+            str(row),
+            str(elite["cell"]),
+            f"{elite['fitness']:.4g}",
+            *(f"{value:.4g}" for value in objectives[row]),
+            *(f"{value:.3g}" for value in elite["descriptor"]),
+            _format_id(elites.id(row)),
+            _emitter_name(emitters, int(elite["emitter"])),
+        )
     return table
 
 
 def elite_lines(run: ArchiveRun, row: int) -> list[str]:
-    """All that is known of one elite: fitness, place, environment, who made it of whom, and its line of descent."""
-    elites, names = run.archive(), run.emitters()
-    elites.check(row)
-    maker = _maker(names, int(elites.columns["emitter"][row]))
-    world, trade = run.about(row)[1], elites.columns["objectives"][row] if "objectives" in elites.columns else None
-    line = run.lineage(row)
+    """The facts about one elite: fitness, coordinates, environment, emitter, parents, children, ancestors.
+
+    Raises `RunError` if there is no such elite.
+    """
+    elites = run.archive()
+    elites.check_row(row)
+    emitter = _emitter_name(run.emitters(), int(elites.columns["emitter"][row]))
+    environment = run.caption(row).environment
+    objectives = elites.columns["objectives"][row] if "objectives" in elites.columns else None
     children = [other for other in range(len(elites)) if elites.id(row) in elites.parents(other)]
-    known = [ancestor for ancestor in line[1:] if ancestor.found is not None]
-    told = [f"{_name(each.id)} ({_fitness(run, *each.found)})" for each in known if each.found is not None]
+    more = f" and {len(children) - MAX_LISTED} more" if len(children) > MAX_LISTED else ""
+    known = [(each.id, each.found) for each in run.lineage(row)[1:] if each.found is not None]
+    ancestors = [
+        f"{_format_id(id)} (fitness {run.archive(time).columns['fitness'][place]:.4g})"
+        for id, (time, place) in known[:MAX_LISTED]
+    ]
     return [
-        f"elite {row}: fitness {elites.columns['fitness'][row]:.6g}, {elites.words(row)}",
-        *([f"  environment {world}"] if world else []),
-        *([f"  objectives  {', '.join(f'{each:.6g}' for each in trade)}"] if trade is not None else []),
+        f"elite {row}: fitness {elites.columns['fitness'][row]:.6g}, {elites.coordinates(row)}",
+        *([f"  environment {environment}"] if environment else []),
+        *([f"  objectives  {', '.join(f'{value:.6g}' for value in objectives)}"] if objectives is not None else []),
         f"  cell        {elites.columns['cell'][row]}",
-        f"  id          {_name(elites.id(row))}, made by {maker}",
-        f"  parents     {', '.join(_name(parent) for parent in elites.parents(row)) or 'none'}",
-        f"  children    {', '.join(map(str, children[:LINE])) or 'none'}"
-        + (f" and {len(children) - LINE} more" if len(children) > LINE else ""),
-        f"  ancestors   {len(known)} in snapshots" + (f": {', '.join(told[:LINE])}" if told else ""),
+        f"  id          {_format_id(elites.id(row))} (iteration:number), emitter: {emitter}",
+        f"  parents     {', '.join(_format_id(parent) for parent in elites.parents(row)) or 'none'}",
+        f"  children    {', '.join(map(str, children[:MAX_LISTED])) or 'none'}{more}",
+        f"  ancestors   {len(known)} in snapshots" + (f": {', '.join(ancestors)}" if ancestors else ""),
     ]
 
 
-def _maker(emitters: Sequence[str], number: int) -> str:
-    return "the start" if number < 0 else emitters[number] if number < len(emitters) else f"emitter {number}"
+def _emitter_name(emitters: Sequence[str], number: int) -> str:
+    return maps.INITIAL if number < 0 else emitters[number] if number < len(emitters) else f"emitter {number}"
 
 
-def _fitness(run: ArchiveRun, time: int, row: int) -> str:
-    return f"{run.archive(time).columns['fitness'][row]:.4g}"
-
-
-def _name(id: Id) -> str:
+def _format_id(id: Id) -> str:
     return f"{id[0]}:{id[1]}"
 
 
-def show(run: ArchiveRun, elite: int | None, last: int, top: int) -> None:
-    """Print the tables, or one elite."""
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    if elite is not None:
-        console.print("\n".join(elite_lines(run, elite)), markup=False, highlight=False, soft_wrap=True)
-        return
+def print_archive(run: ArchiveRun, last: int, top: int) -> None:
+    """Print the metrics over time and the fittest elites."""
+    console = new_console()
     if not run.events("iteration"):
         console.print(repr(run), markup=False, highlight=False)
         return
     if last:
         console.print(progress_table(run, last))
-    try:
-        elites = run.archive()
-    except RunError as error:
-        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        return
-    if top:
-        console.print(elite_table(elites, top, run.emitters()) if len(elites) else "the archive is empty")
+    elites = run.latest()
+    if elites is None:
+        console.print(maps.NO_SNAPSHOT.replace("\n", " "), markup=False, highlight=False, soft_wrap=True)
+    elif top:
+        console.print(elite_table(elites, top, run.emitters()) if len(elites) else maps.NO_ELITE)
+
+
+def print_elite(run: ArchiveRun, elite: int) -> None:
+    """Print the facts about one elite."""
+    new_console().print("\n".join(elite_lines(run, elite)), markup=False, highlight=False, soft_wrap=True)

@@ -5,18 +5,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.envs.maze.genome import HARD_MAZE, START
-from poet.envs.registry import make
+from poet.envs.config import generators
+from poet.envs.maze.genome import HARD_MAZE_WALLS, START
 from poet.errors import ConfigError
-from tests.envs.maze.drive import maze
+from tests.envs.maze.robot import make_maze
 
-GENERATOR = make("maze")
+GENERATOR = generators.make("maze")
 HARD = GENERATOR.simplest()
 check = jax.jit(GENERATOR.check)
 
 
 @jax.jit
-def brood(genome, keys, strength):  # type: ignore[no-untyped-def]
+def mutate_all(genome, keys, strength):  # type: ignore[no-untyped-def]
     return jax.vmap(lambda key: GENERATOR.mutate(key, genome, strength))(keys)
 
 
@@ -28,105 +28,105 @@ def count(walls) -> np.ndarray:  # type: ignore[no-untyped-def]
 
 
 def test_a_search_starts_at_the_hard_maze_or_in_an_open_room() -> None:
-    np.testing.assert_array_equal(HARD.walls[:7], HARD_MAZE)
+    np.testing.assert_array_equal(HARD.walls[:7], HARD_MAZE_WALLS)
     assert not HARD.walls[7:].any()
-    assert GENERATOR.describe(HARD) == "7 walls of 2.89 in all, a way of 2.23 to the goal 0.57 away"
+    assert GENERATOR.describe(HARD) == "7 walls (total length 2.89), path to the goal 2.23 (straight line 0.57)"
     np.testing.assert_allclose(GENERATOR.features(HARD)[:2], [7, 2.23], atol=0.01)
-    empty = make("maze", start="open")
+    empty = generators.make("maze", start="open")
     assert not empty.simplest().walls.any()
-    assert empty.describe(empty.simplest()) == "an open room, a way of 0.59 to the goal 0.57 away"
+    assert empty.describe(empty.simplest()) == "no walls, path to the goal 0.59 (straight line 0.57)"
     np.testing.assert_array_equal(empty.simplest().start, START)
 
 
 def test_mutation_moves_adds_and_removes_walls() -> None:
-    children = brood(HARD, KEYS, 1.0)
+    children = mutate_all(HARD, KEYS, 1.0)
     num = count(children.walls)
     shares = [(num == n).mean() for n in (6, 7, 8)]
     np.testing.assert_allclose(shares, [0.25, 0.5, 0.25], atol=0.07)
     np.testing.assert_array_equal(children.start, np.broadcast_to(HARD.start, (400, 3)))
     moved = np.asarray(children.walls)[num == 7][:, :7]
-    changed = np.abs(moved - HARD_MAZE) > 0
+    changed = np.abs(moved - HARD_MAZE_WALLS) > 0
     assert set(changed.any(-1).sum(-1)) == {1}, "one wall at a time"
     ends = changed.reshape(-1, 7, 2, 2).any(-1).sum((-1, -2))
     assert set(ends) == {1, 2}
     assert 0.35 < (ends == 1).mean() < 0.65
-    assert 0.1 < np.abs(moved - HARD_MAZE).max() <= 0.15 + 1e-6
+    assert 0.1 < np.abs(moved - HARD_MAZE_WALLS).max() <= 0.15 + 1e-6
     added = np.asarray(children.walls)[num == 8]
-    np.testing.assert_array_equal(added[:, :7], np.broadcast_to(HARD_MAZE, (len(added), 7, 4)))
+    np.testing.assert_array_equal(added[:, :7], np.broadcast_to(HARD_MAZE_WALLS, (len(added), 7, 4)))
     lengths = np.hypot(*(added[:, 7, 2:] - added[:, 7, :2]).T)
     assert 0.2 < np.median(lengths) < 0.35 < 0.45 < lengths.max() <= 0.5 + 1e-6
 
 
-def test_strength_scales_how_far() -> None:
-    still, far = (np.asarray(brood(HARD, KEYS, s).walls) for s in (0.0, 3.0))
+def test_strength_scales_shifts() -> None:
+    still, far = (np.asarray(mutate_all(HARD, KEYS, s).walls) for s in (0.0, 3.0))
     seven = count(still) == 7
-    np.testing.assert_array_equal(still[seven][:, :7], np.broadcast_to(HARD_MAZE, (seven.sum(), 7, 4)))
-    assert 0.3 < np.abs(far[seven][:, :7] - HARD_MAZE).max() <= 0.45 + 1e-6
+    np.testing.assert_array_equal(still[seven][:, :7], np.broadcast_to(HARD_MAZE_WALLS, (seven.sum(), 7, 4)))
+    assert 0.3 < np.abs(far[seven][:, :7] - HARD_MAZE_WALLS).max() <= 0.45 + 1e-6
     assert far.min() >= 0
     assert far.max() <= 1
 
 
-def test_an_open_room_gets_a_wall_and_a_full_one_no_more() -> None:
-    assert set(count(brood(maze(), KEYS, 1.0).walls)) == {1}
+def test_an_open_room_gets_a_wall_and_a_full_room_no_more() -> None:
+    assert set(count(mutate_all(make_maze(), KEYS, 1.0).walls)) == {1}
     rows = np.random.default_rng(0).uniform(0.1, 0.9, (12, 4))
-    assert set(count(brood(maze(*rows), KEYS, 1.0).walls)) == {11, 12}
+    assert set(count(mutate_all(make_maze(*rows), KEYS, 1.0).walls)) == {11, 12}
 
 
-def test_children_of_the_hard_maze_are_mostly_sound() -> None:
-    valid, reason = jax.vmap(check)(brood(HARD, KEYS, 1.0))
+def test_children_of_the_hard_maze_are_mostly_valid() -> None:
+    valid, reason = jax.vmap(check)(mutate_all(HARD, KEYS, 1.0))
     assert 0.8 < valid.mean() < 1
     assert set(np.asarray(reason)) <= {0, 2, 4}
 
 
 @pytest.mark.parametrize(
-    ("genome", "words"),
+    ("genome", "message"),
     [
-        (maze((0.1, 0.1, 1.2, 0.5)), "within the room"),
-        (maze(start=(0.5, jnp.nan, 0)), "within the room"),
-        (maze(start=(0.5, 0.5, jnp.inf)), "within the room"),
-        (maze((0.1, 0.24, 0.3, 0.24)), "too little room"),
-        (maze(start=(0.1, 0.85, 0)), "start is in the goal"),
-        (maze((0.0, 0.5, 1.0, 0.5)), "no way to the goal"),
-        (maze((0.0, 0.5, 0.9, 0.5)), "valid"),
+        (make_maze((0.1, 0.1, 1.2, 0.5)), "within the room"),
+        (make_maze(start=(0.5, jnp.nan, 0)), "within the room"),
+        (make_maze(start=(0.5, 0.5, jnp.inf)), "within the room"),
+        (make_maze((0.1, 0.24, 0.3, 0.24)), "too close to a wall"),
+        (make_maze(start=(0.1, 0.85, 0)), "start is in the goal"),
+        (make_maze((0.0, 0.5, 1.0, 0.5)), "no path leads to the goal"),
+        (make_maze((0.0, 0.5, 0.9, 0.5)), "valid"),
     ],
 )
-def test_reasons(genome, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_reasons(genome, message: str) -> None:  # type: ignore[no-untyped-def]
     valid, reason = check(genome)
-    assert words in GENERATOR.reasons[int(reason)]
-    assert bool(valid) == (words == "valid")
+    assert message in GENERATOR.reasons[int(reason)]
+    assert bool(valid) == (message == "valid")
 
 
 def test_json_is_short_and_exact() -> None:
     data = GENERATOR.to_json(HARD)
     assert data["walls"][1] == [0.14, 0.45, 0.0, 0.65]
     assert len(data["walls"]) == 7
-    wild = maze((1 / 3, 0.1, np.pi / 4, 1e-7), start=(0.1, 0.2, -7 / 3))
+    wild = make_maze((1 / 3, 0.1, np.pi / 4, 1e-7), start=(0.1, 0.2, -7 / 3))
     back = GENERATOR.from_json(json.loads(json.dumps(GENERATOR.to_json(wild))))
     for a, b in zip(wild, back):
         np.testing.assert_array_equal(a, b)
-    assert GENERATOR.describe(maze((0.0, 0.5, 1.0, 0.5))) == "1 wall of 1.00 in all, no way to the goal"
+    assert GENERATOR.describe(make_maze((0.0, 0.5, 1.0, 0.5))) == "1 wall (total length 1.00), no path to the goal"
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"id": "walker"}, "expected a genome of 'maze' version 1"),
         ({"version": 2}, "expected a genome of 'maze' version 1"),
-        ({"doors": []}, "has the fields"),
-        ({"walls": [[0, 0, 1, 1]] * 13}, "at most 12, .* raise max_walls"),
+        ({"doors": []}, "must have the fields"),
+        ({"walls": [[0, 0, 1, 1]] * 13}, "at most 12, .* increase max_walls"),
         ({"walls": [[0, 0, 1]]}, "a wall expects 4 finite numbers"),
         ({"walls": [[0, 0, 1, float("nan")]]}, "a wall expects 4 finite numbers"),
         ({"start": [0, 0]}, "start expects 3"),
         ({"goal": "there"}, "goal expects 2"),
     ],
 )
-def test_json_that_is_refused(change: dict, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+def test_bad_json_is_refused(change: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         GENERATOR.from_json({**GENERATOR.to_json(HARD), **change})
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"start": "easy"}, 'start expects "hard" or "open"'),
         ({"max_walls": 6}, "max_walls expects at least 7"),
@@ -136,12 +136,12 @@ def test_json_that_is_refused(change: dict, words: str) -> None:
         ({"speed": 11.0}, "speed expects more than 0 and at most 10"),
     ],
 )
-def test_options_that_cannot_be(options: dict, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
-        make("maze", **options)
+def test_impossible_options_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        generators.make("maze", **options)
 
 
 def test_options_reach_the_environment() -> None:
-    env = make("maze", horizon=50, speed=4.0).environment
+    env = generators.make("maze", horizon=50, speed=4.0).environment
     assert (env.interface.horizon, env.speed) == (50, 4.0)
-    assert make("maze", max_walls=20).simplest().walls.shape == (20, 4)
+    assert generators.make("maze", max_walls=20).simplest().walls.shape == (20, 4)

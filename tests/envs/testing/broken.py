@@ -1,4 +1,4 @@
-"""What tests break in one place or another."""
+"""The toy environment and generator with one broken part."""
 
 import dataclasses
 import itertools
@@ -8,46 +8,46 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tests.envs.toy import CorridorGenerator, CorridorWorld
+from tests.envs.toy import CorridorEnvironment, CorridorGenerator
 
-WORLD = CorridorWorld(horizon=12)
+WORLD = CorridorEnvironment(horizon=12)
 GENERATOR = CorridorGenerator(environment=WORLD)
 COUNTER = itertools.count()
 
 
 def altered(kind: type, parts: dict[str, Any], **options) -> Any:
-    """A `kind` made with `options`, with these attributes or methods in place of its own."""
+    """A `kind(**options)` whose attributes or methods are replaced by `parts`."""
     changed = type("Broken", (kind,), {})(**options)
     for name, part in parts.items():
         object.__setattr__(changed, name, part)
     return changed
 
 
-class Changed(CorridorWorld):
-    """A corridor some of whose steps come out otherwise; with extra optional parts."""
+class Changed(CorridorEnvironment):
+    """The corridor with changed steps, and with additional attributes or methods."""
 
     def __init__(self, step: Callable | None = None, **parts) -> None:
         super().__init__(12)
-        object.__setattr__(self, "change", step)
+        object.__setattr__(self, "change_step", step)
         for name, part in parts.items():
             object.__setattr__(self, name, part)
 
     def step(self, key, level, world, action):
         step = super().step(key, level, world, action)
-        return self.change(step, world) if self.change else step
+        return self.change_step(step, world) if self.change_step else step
 
 
 @dataclasses.dataclass
-class Mutable(CorridorWorld.__bases__[0]):
+class Mutable(CorridorEnvironment.__bases__[0]):
     interface, build, reset, step = WORLD.interface, WORLD.build, WORLD.reset, WORLD.step
 
 
-class ResetsItself(CorridorWorld):
+class ResetsItself(CorridorEnvironment):
     def step(self, key, level, world, action):
         step = super().step(key, level, world, action)
-        over = step.terminated | step.truncated
+        ended = step.terminated | step.truncated
         start, obs = self.reset(key, level)
-        world, obs = jax.tree.map(lambda a, b: jnp.where(over, a, b), (start, obs), (step.world, step.obs))
+        world, obs = jax.tree.map(lambda a, b: jnp.where(ended, a, b), (start, obs), (step.world, step.obs))
         return step._replace(world=world, obs=obs)
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 
-from poet.envs.testing.common import same
+from poet.envs.testing.common import same_bits
 
 
-def test_any_nan_is_the_same_nan_and_minus_zero_is_not_zero() -> None:
-    quiet = np.array([0x7FC00000, 0xFFC00000], np.uint32).view(np.float32)
-    assert same(quiet[:1], quiet[1:])
-    assert not same(np.float32(0.0), np.float32(-0.0))
-    assert not same(np.float32(0.0), quiet[0])
+def test_all_nans_are_equal_but_minus_zero_is_not_zero() -> None:
+    nans = np.array([0x7FC00000, 0xFFC00000], np.uint32).view(np.float32)
+    assert same_bits(nans[:1], nans[1:])
+    assert not same_bits(np.float32(0.0), np.float32(-0.0))
+    assert not same_bits(np.float32(0.0), nans[0])

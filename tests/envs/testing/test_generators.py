@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.envs.registry import make
+from poet.envs.config import generators
 from poet.envs.testing import check_generator
 from poet.errors import ConfigError, ContractError
 from tests.envs.testing.broken import COUNTER, GENERATOR, WORLD, Changed, Mutable, ResetsItself, altered
@@ -18,22 +18,22 @@ def test_toy_passes() -> None:
 
 @pytest.mark.slow
 def test_walker_passes() -> None:
-    check_generator(make("walker", horizon=60))
+    check_generator(generators.make("walker", horizon=60))
 
 
 @pytest.mark.slow
 def test_walker_passes_with_every_option() -> None:
-    check_generator(make("walker", stairs=True, max_stair_steps=9, terrain="fresh", mutate="one"))
+    check_generator(generators.make("walker", stairs=True, max_stair_steps=9, terrain="fresh", mutate="one"))
 
 
 @pytest.mark.slow
 def test_maze_passes() -> None:
-    check_generator(make("maze", horizon=60))
+    check_generator(generators.make("maze", horizon=60))
 
 
 @pytest.mark.slow
 def test_gaits_pass() -> None:
-    check_generator(make("walker-gaits", horizon=60))
+    check_generator(generators.make("walker-gaits", horizon=60))
 
 
 def generator(**parts) -> CorridorGenerator:
@@ -52,24 +52,24 @@ def rounded(genome):
     return {**GENERATOR.to_json(genome), "length": round(float(genome.length), 2)}
 
 
-def drifting(key, level):
+def random_start(key, level):
     return Point(0.1 * jax.random.normal(key, (2,)), jnp.zeros(2), jnp.int32(0)), jnp.zeros(4)
 
 
-def trusting(data):
+def unchecked(data):
     return Corridor(jnp.float32(data["length"]), jnp.float32(data["wind"]))
 
 
-def picky(data):
+def asserting(data):
     assert data["id"] == "corridor"
     return GENERATOR.from_json(data)
 
 
-def halved(key, genome, strength):
+def misshaped(key, genome, strength):
     return GENERATOR.mutate(key, genome, strength)._replace(wind=jnp.zeros(2))
 
 
-def guarded(key, genome, strength):
+def branching(key, genome, strength):
     return GENERATOR.mutate(key, genome, strength if strength > 0 else 1.0)
 
 
@@ -78,23 +78,23 @@ GENERATORS = {
     "no version": (generator(version=0), "version must be an int"),
     "reasons as a list": (generator(reasons=["valid"]), "reasons must be a tuple"),
     "bounds missing": (generator(feature_bounds=((2.0, 9.0),)), "feature_bounds must be"),
-    "deterministic as a word": (generator(deterministic="yes"), "deterministic must be a bool"),
-    "environment made anew": (generator(environment=Mutable()), "must be hashable"),
+    "deterministic as a string": (generator(deterministic="yes"), "deterministic must be a bool"),
+    "environment that is not hashable": (generator(environment=Mutable()), "must be hashable"),
     "a leaf that is no array": (generator(simplest=lambda: Corridor(2.0, 0.0)), "leaf of type float"),
     "an empty leaf": (generator(simplest=lambda: Corridor(jnp.zeros(0), jnp.zeros(()))), "an empty leaf"),
-    "no leaves": (generator(simplest=lambda: ()), "has no leaves"),
+    "no leaves": (generator(simplest=lambda: ()), "it has no leaves"),
     "sample of another dtype": (
         generator(sample=lambda key: Corridor(jnp.int32(2), jnp.float32(0))),
         r"sample\(key\) must have the structure",
     ),
-    "mutate to another shape": (generator(mutate=halved), "mutate.* must have the structure"),
-    "branch on strength": (generator(mutate=guarded), "mutate cannot be traced .* `strength` is traced"),
-    "check without reason": (generator(check=lambda genome: genome.wind >= 0), r"must give \(bool\[\], int\[\]\)"),
-    "a feature too many": (generator(features=lambda genome: jnp.zeros(3)), r"must be f32\[2\] as declared"),
+    "mutate to another shape": (generator(mutate=misshaped), "mutate.* must have the structure"),
+    "branch on strength": (generator(mutate=branching), "trace mutate, .* `strength` is traced"),
+    "check without reason": (generator(check=lambda genome: genome.wind >= 0), r"must return \(bool\[\], int\[\]\)"),
+    "too many features": (generator(features=lambda genome: jnp.zeros(3)), r"must be float32\[2\]"),
     "sample without key": (generator(sample=lambda key: GENERATOR.simplest()), "the same genome for 64 keys"),
-    "sample with its own dice": (
+    "sample with state": (
         generator(sample=lambda key: Corridor(jax.random.uniform(key) + next(COUNTER), jnp.float32(0))),
-        "sample is another program each time",
+        "expected sample to be the same program each time",
     ),
     "mutate does nothing": (generator(mutate=lambda key, genome, strength: genome), "changed nothing"),
     "simplest is invalid": (generator(simplest=lambda: Corridor(jnp.float32(1), jnp.float32(0))), "not valid by"),
@@ -107,17 +107,23 @@ GENERATORS = {
         "none of 128 mutants",
     ),
     "feature out of bounds": (generator(features=lambda genome: 10 * jnp.stack(genome)), "feature 'length' of valid"),
-    "describe at random": (generator(describe=lambda genome: f"number {next(COUNTER)}"), "the same non-empty words"),
-    "describe raises": (generator(describe=lambda genome: f"{genome.lenght}"), "describe raised AttributeError"),
-    "json of arrays": (generator(to_json=lambda genome: genome._asdict()), "must give plain JSON values"),
+    "describe at random": (generator(describe=lambda genome: f"number {next(COUNTER)}"), "the same non-empty text"),
+    "describe raises": (
+        generator(describe=lambda genome: f"{genome.lenght}"),
+        "describe to return, but it raised AttributeError",
+    ),
+    "json of arrays": (generator(to_json=lambda genome: genome._asdict()), "must return plain JSON values"),
     "json of tuples": (
         generator(to_json=lambda genome: {**GENERATOR.to_json(genome), "size": (1, 2)}),
-        "survive JSON unchanged",
+        "what JSON can store unchanged",
     ),
     "json without version": (generator(to_json=lambda genome: {"id": "corridor"}), '"version": 1'),
     "json that rounds": (generator(to_json=rounded), "is not exact"),
-    "json of another id is taken": (generator(from_json=trusting), "it took it"),
-    "json of another id asserts": (generator(from_json=picky), "must raise ConfigError .* not AssertionError"),
+    "json of another id is accepted": (generator(from_json=unchecked), "but it accepted"),
+    "json of another id asserts": (
+        generator(from_json=asserting),
+        "must raise ConfigError .* it raised AssertionError",
+    ),
     "crossover of another shape": (
         generator(crossover=lambda key, a, b: (a, b)),
         "crossover.* must have the structure",
@@ -128,7 +134,7 @@ GENERATORS = {
     ),
     "environment is broken": (generator(environment=ResetsItself(12)), "never reset inside `step`"),
     "not deterministic": (
-        generator(environment=Changed(reset=drifting)),
+        generator(environment=Changed(reset=random_start)),
         "deterministic is declared, but another key",
     ),
 }
@@ -136,8 +142,8 @@ GENERATORS = {
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_broken_generator(name: str) -> None:
-    broken, words = GENERATORS[name]
-    with pytest.raises(ContractError, match=words):
+    broken, message = GENERATORS[name]
+    with pytest.raises(ContractError, match=message):
         check_generator(broken)
 
 

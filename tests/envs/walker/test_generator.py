@@ -7,15 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.envs.registry import make
+from poet.envs.config import generators
 from poet.envs.walker.config import WalkerConfig
 from poet.envs.walker.generator import ObstacleGenerator
 from poet.envs.walker.genome import ObstacleGenome
 from poet.errors import ConfigError
 
-PLAIN = make("walker")
-STAIRS = make("walker", stairs=True, max_stair_steps=3, terrain="fresh")
-ONE = make("walker", mutate="one", stairs=True, max_stair_steps=9)
+PLAIN = generators.make("walker")
+STAIRS = generators.make("walker", stairs=True, max_stair_steps=3, terrain="fresh")
+ONE = generators.make("walker", mutate="one", stairs=True, max_stair_steps=9)
 
 
 def genome(roughness=0, pit=(0, 0), stump=(0, 0), stair=(0, 0), stair_steps=0, seed=0) -> ObstacleGenome:
@@ -26,52 +26,52 @@ def genome(roughness=0, pit=(0, 0), stump=(0, 0), stair=(0, 0), stair_steps=0, s
 
 
 @functools.cache
-def breed(generator: ObstacleGenerator):
+def mutate_all(generator: ObstacleGenerator):
     return jax.jit(jax.vmap(generator.mutate, (0, None, None)))
 
 
 def children(generator: ObstacleGenerator, parent: ObstacleGenome, strength: float = 1.0):
     keys = jax.random.split(jax.random.key(0), 2048)
-    return jax.tree.map(np.asarray, breed(generator)(keys, parent, strength))
+    return jax.tree.map(np.asarray, mutate_all(generator)(keys, parent, strength))
 
 
 def neighbours(lo: int, hi: int, limit: int, step: int = 1) -> set:
-    """Where the original's rule lets (lo, hi) go."""
+    """The ranges that the original's rule allows after (lo, hi)."""
     moves = {(lo + a, hi + b) for a in (-step, 0, step) for b in (-step, 0, step)} - {(lo, hi)}
     return {(a, b) for a, b in moves if 0 <= a <= b and 2 <= b <= limit}
 
 
-def test_first_child_of_flat_has_the_original_s_first_obstacles() -> None:
-    brood = children(PLAIN, PLAIN.simplest())
-    assert set(map(tuple, brood.pit)) == {(0, 2)}
-    assert set(map(tuple, brood.stump)) == {(0, 2)}
-    assert set(map(tuple, brood.stair)) == {(0, 0)}
-    assert len(set(brood.seed.tolist())) > 2000
-    assert 0 <= brood.seed.min() <= brood.seed.max() < 1_000_000
+def test_children_of_flat_ground_have_the_first_obstacles_of_the_original() -> None:
+    offspring = children(PLAIN, PLAIN.simplest())
+    assert set(map(tuple, offspring.pit)) == {(0, 2)}
+    assert set(map(tuple, offspring.stump)) == {(0, 2)}
+    assert set(map(tuple, offspring.stair)) == {(0, 0)}
+    assert len(set(offspring.seed.tolist())) > 2000
+    assert 0 <= offspring.seed.min() <= offspring.seed.max() < 1_000_000
 
 
 @pytest.mark.parametrize(
     ("pit", "stump"), [((0, 2), (0, 2)), ((3, 7), (4, 4)), ((20, 20), (25, 25)), ((0, 20), (2, 2))]
 )
-def test_obstacles_move_to_each_neighbour_alike(pit: tuple, stump: tuple) -> None:
-    brood = children(PLAIN, genome(pit=pit, stump=stump))
+def test_all_neighbouring_ranges_are_equally_likely(pit: tuple, stump: tuple) -> None:
+    offspring = children(PLAIN, genome(pit=pit, stump=stump))
     for name, pair, limit in (("pit", pit, 20), ("stump", stump, 25)):
-        seen = Counter((int(lo), int(hi)) for lo, hi in getattr(brood, name))
+        seen = Counter((int(lo), int(hi)) for lo, hi in getattr(offspring, name))
         expected = neighbours(*pair, limit)
         assert set(seen) == expected
         share = np.array(list(seen.values())) / 2048
         np.testing.assert_allclose(share, 1 / len(expected), atol=0.05)
 
 
-def test_roughness_wanders_by_up_to_six_tenths() -> None:
+def test_roughness_changes_by_at_most_six_tenths() -> None:
     seen = Counter((children(PLAIN, genome(roughness=50)).roughness - 50).tolist())
     assert set(seen) == set(range(-6, 7))
-    assert seen[6] < seen[0]  # rounding leaves the ends half a cell
+    assert seen[6] < seen[0]  # rounding leaves the ends half a unit
     assert children(PLAIN, genome(roughness=100)).roughness.max() == 100
     assert children(PLAIN, genome(roughness=1)).roughness.min() == 0
 
 
-def test_strength_scales_the_step_on_the_lattice() -> None:
+def test_strength_scales_the_integer_step() -> None:
     parent = genome(roughness=50, pit=(8, 14), stump=(8, 14))
     still = children(PLAIN, parent, 0.0)
     assert (still.roughness == 50).all()
@@ -86,13 +86,13 @@ def test_strength_scales_the_step_on_the_lattice() -> None:
 
 
 @pytest.mark.slow
-def test_one_kind_at_a_time_or_all_together() -> None:
+def test_mutation_of_one_kind_or_of_all() -> None:
     parent = genome(roughness=50, pit=(4, 8), stump=(4, 8), stair=(4, 8), stair_steps=2)
 
     def changes(generator) -> np.ndarray:
-        brood = children(generator, parent)
-        pairs = [(getattr(brood, name) != np.array([4, 8])).any(1) for name in ("pit", "stump", "stair")]
-        return np.stack([brood.roughness != 50, *pairs])
+        offspring = children(generator, parent)
+        pairs = [(getattr(offspring, name) != np.array([4, 8])).any(1) for name in ("pit", "stump", "stair")]
+        return np.stack([offspring.roughness != 50, *pairs])
 
     assert changes(ONE).sum(0).max() == 1
     assert (changes(ONE)[1:].sum(1) > 400).all()
@@ -100,16 +100,16 @@ def test_one_kind_at_a_time_or_all_together() -> None:
 
 
 @pytest.mark.parametrize("generator", [PLAIN, pytest.param(ONE, marks=pytest.mark.slow)], ids=["plain", "one"])
-def test_long_lines_of_descent_and_samples_stay_valid(generator: ObstacleGenerator) -> None:
-    def generation(brood, key):
-        brood = jax.vmap(generator.mutate, (0, 0, None))(jax.random.split(key, 64), brood, 1.0)
-        return brood, jax.vmap(generator.check)(brood)[0].all()
+def test_descendants_and_samples_are_valid(generator: ObstacleGenerator) -> None:
+    def generation(offspring, key):
+        offspring = jax.vmap(generator.mutate, (0, 0, None))(jax.random.split(key, 64), offspring, 1.0)
+        return offspring, jax.vmap(generator.check)(offspring)[0].all()
 
     flat = jax.tree.map(lambda a: jnp.broadcast_to(a, (64, *a.shape)), generator.simplest())
-    brood, valid = jax.jit(lambda: jax.lax.scan(generation, flat, jax.random.split(jax.random.key(1), 400)))()
+    offspring, valid = jax.jit(lambda: jax.lax.scan(generation, flat, jax.random.split(jax.random.key(1), 400)))()
     assert valid.all()
-    assert brood.pit[:, 1].max() > 10
-    assert (brood.stair.max() > 0) == generator.config.stairs
+    assert offspring.pit[:, 1].max() > 10
+    assert (offspring.stair.max() > 0) == generator.config.stairs
     samples = jax.jit(jax.vmap(generator.sample))(jax.random.split(jax.random.key(2), 256))
     assert jax.jit(jax.vmap(generator.check))(samples)[0].all()
     assert 0.3 < (samples.pit[:, 1] == 0).mean() < 0.7
@@ -129,31 +129,32 @@ def test_long_lines_of_descent_and_samples_stay_valid(generator: ObstacleGenerat
         (genome(seed=1_000_000), "seed"),
     ],
 )
-def test_check_names_what_is_wrong_and_repair_mends_it(bad: ObstacleGenome, reason: str) -> None:
+def test_check_gives_the_reason_and_repair_makes_valid(bad: ObstacleGenome, reason: str) -> None:
     valid, index = PLAIN.check(bad)
     assert not valid
     assert PLAIN.reasons[int(index)].startswith(reason)
     assert PLAIN.check(PLAIN.repair(bad))[0]
 
 
-def test_repair_keeps_what_is_valid() -> None:
+def test_repair_does_not_change_a_valid_genome() -> None:
     good = genome(roughness=30, pit=(2, 20), stump=(0, 2), stair=(1, 4), stair_steps=3, seed=12)
     assert all((a == b).all() for a, b in zip(STAIRS.repair(good), good))
 
 
-def test_crossover_takes_each_kind_whole() -> None:
+def test_crossover_takes_each_kind_from_one_parent() -> None:
     a = genome(roughness=10, pit=(1, 2), stump=(1, 2), stair=(1, 2), stair_steps=1)
     b = genome(roughness=90, pit=(9, 12), stump=(9, 12), stair=(9, 12), stair_steps=3)
-    brood = jax.jit(jax.vmap(STAIRS.crossover, (0, None, None)))(jax.random.split(jax.random.key(3), 256), a, b)
-    assert jax.jit(jax.vmap(STAIRS.check))(brood)[0].all()
+    offspring = jax.jit(jax.vmap(STAIRS.crossover, (0, None, None)))(jax.random.split(jax.random.key(3), 256), a, b)
+    assert jax.jit(jax.vmap(STAIRS.check))(offspring)[0].all()
     pairs = {
-        (int(r), int(p), int(s), int(t)) for r, p, s, t in zip(brood.roughness, *(brood[k][:, 0] for k in (1, 2, 3)))
+        (int(r), int(p), int(s), int(t))
+        for r, p, s, t in zip(offspring.roughness, *(offspring[k][:, 0] for k in (1, 2, 3)))
     }
     assert pairs == {(r, p, s, t) for r in (10, 90) for p in (1, 9) for s in (1, 9) for t in (1, 9)}
-    assert ((brood.stair[:, 0] == 1) == (brood.stair_steps == 1)).all()
+    assert ((offspring.stair[:, 0] == 1) == (offspring.stair_steps == 1)).all()
 
 
-def test_features_are_the_original_s_in_raw_units() -> None:
+def test_features_have_the_units_of_the_original() -> None:
     one = genome(roughness=42, pit=(3, 15), stump=(2, 12), stair=(1, 4), stair_steps=3)
     np.testing.assert_allclose(PLAIN.features(one), [4.2, 1.2, 6.0, 0.4, 2.4], rtol=1e-6)
     np.testing.assert_allclose(STAIRS.features(one)[5:], [0.2, 0.8, 3], rtol=1e-6)
@@ -161,7 +162,7 @@ def test_features_are_the_original_s_in_raw_units() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "words"),
+    ("one", "text"),
     [
         (genome(), "flat ground"),
         (genome(42, (0, 11), (0, 6)), "rough ground (4.2), pits up to 2.1 m wide, stumps up to 0.6 m high"),
@@ -170,8 +171,8 @@ def test_features_are_the_original_s_in_raw_units() -> None:
         (genome(1, stair=(0, 4), stair_steps=3), "rough ground (0.1), stairs of 3 steps up to 0.4 m high"),
     ],
 )
-def test_description(one: ObstacleGenome, words: str) -> None:
-    assert PLAIN.describe(one) == words
+def test_description(one: ObstacleGenome, text: str) -> None:
+    assert PLAIN.describe(one) == text
 
 
 @pytest.mark.parametrize(
@@ -183,11 +184,11 @@ def test_description(one: ObstacleGenome, words: str) -> None:
         (genome(roughness=45, pit=(0, 15), stump=(0, 12)), "extremely challenging"),
     ],
 )
-def test_difficulty_class_counts_the_paper_s_conditions(one: ObstacleGenome, name: str) -> None:
+def test_difficulty_class_counts_the_thresholds_of_the_paper(one: ObstacleGenome, name: str) -> None:
     assert PLAIN.difficulty_class(one) == name
 
 
-def test_json_is_exact_on_the_whole_lattice() -> None:
+def test_json_is_exact_for_all_values() -> None:
     for i in range(101):
         one = genome(
             roughness=i, pit=(i % 21, 20), stump=(i % 26, 25), stair=(i % 26, 25), stair_steps=i % 9, seed=i * 9_999
@@ -198,7 +199,7 @@ def test_json_is_exact_on_the_whole_lattice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "text"),
     [
         ({"id": "maze"}, "'walker' version 1"),
         ({"version": 2}, "'walker' version 1"),
@@ -211,17 +212,17 @@ def test_json_is_exact_on_the_whole_lattice() -> None:
         ({"seed": 0.5}, "multiples of 1"),
         ({"seed": 1e12}, "1 finite number"),
         ({"seed": True}, "1 finite number"),
-        ({"colour": "red"}, "has the fields"),
+        ({"colour": "red"}, "must have the fields"),
     ],
 )
-def test_bad_json_is_refused(change: dict, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+def test_bad_json_is_refused(change: dict, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
         PLAIN.from_json({**PLAIN.to_json(PLAIN.simplest()), **change})
     with pytest.raises(ConfigError, match="expected a genome"):
         PLAIN.from_json([])  # pyright: ignore
 
 
-def test_schema_speaks_of_the_fields_of_the_json() -> None:
+def test_schema_has_the_fields_of_the_json() -> None:
     schema = STAIRS.json_schema()
     assert set(schema["properties"]) == set(STAIRS.to_json(STAIRS.simplest())) == set(schema["required"])
     assert schema["properties"]["pit"]["items"]["maximum"] == 8.0
@@ -245,7 +246,7 @@ def test_impossible_options_are_refused(options: dict) -> None:
         WalkerConfig(**options)
 
 
-def test_fresh_terrain_keeps_equal_genomes_equal() -> None:
+def test_seeds_are_zero_for_fresh_terrain() -> None:
     assert not STAIRS.deterministic
     assert PLAIN.deterministic
     assert (children(STAIRS, STAIRS.simplest()).seed == 0).all()

@@ -1,6 +1,8 @@
-"""The walker's step: what must hold whatever the course, and each part against a plain reckoning."""
+"""The walker's step: invariants on all terrains, and each part against a direct computation."""
 
 import itertools
+from collections.abc import Iterator
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +11,14 @@ import pytest
 
 from poet.envs.base import Step
 from poet.envs.walker import constants as c
-from poet.envs.walker.contacts import find
-from poet.envs.walker.dynamics import Motion, kinetic_energy, places, pose, project, turned
-from poet.envs.walker.env import Walker, World, renew
+from poet.envs.walker.contacts import find_contacts
+from poet.envs.walker.dynamics import Motion, body_points, directions, kinetic_energy, pose, project_momentum
+from poet.envs.walker.env import Walker, World, update_derived
 from poet.envs.walker.genome import ObstacleGenome
-from poet.envs.walker.ground import cut
-from poet.envs.walker.lidar import AHEAD, RANGE, fractions
-from poet.envs.walker.solver import HINGES, MAX_SINK, STAGES, assemble, joint_angles, solve_speeds
+from poet.envs.walker.lidar import KNOTS_AHEAD, RANGE, lidar_readings
+from poet.envs.walker.solver import JOINT_ROWS, MAX_PENETRATION, STAGES, assemble_system, joint_angles, solve_velocities
 from poet.envs.walker.terrain import Terrain
+from poet.envs.walker.terrain_window import cut_window
 from poet.errors import ConfigError
 
 KINDS = {
@@ -28,6 +30,10 @@ KINDS = {
     "everything": (100, (2, 20), (2, 25), (2, 25), 9),
 }
 LANES = 32
+# Plays of LANES lanes each. Where legs get wedged, a few lanes have most of the deep contacts: the quantiles of one
+# play depend on how the processor rounds, those of eight plays hardly do.
+NUM_PLAYS = dict.fromkeys(KINDS, 8) | {"flat": 1, "rough": 1}
+STARTS = np.linspace(5.0, 80.0, LANES)
 walker = Walker()
 build = jax.jit(walker.build)
 reset = jax.jit(walker.reset)
@@ -39,7 +45,7 @@ def make(kind: str, seed: int = 0) -> Terrain:
 
 
 def stack(trees, axis: int = 0):
-    """On the host: what is done there compiles nothing."""
+    """Stack trees on the host, where nothing is compiled."""
     return jax.tree.map(lambda *leaves: np.stack(leaves, axis), *jax.device_get(list(trees)))
 
 
@@ -47,7 +53,7 @@ def lanes(tree):
     return jax.tree.map(lambda v: np.broadcast_to(v, (LANES, *v.shape)), jax.device_get(tree))
 
 
-anew = jax.jit(jax.vmap(renew))
+update_all = jax.jit(jax.vmap(update_derived))
 energies = jax.jit(jax.vmap(kinetic_energy))
 joints = jax.jit(jax.vmap(joint_angles))
 traces = []
@@ -60,9 +66,14 @@ def step(level: Terrain, world: World, action: jax.Array) -> Step:
     return jax.vmap(walker.step, (None, 0, 0, 0))(key, level, world, action)
 
 
-def play(levels: list[Terrain], start_x: np.ndarray) -> tuple[World, Step]:
-    """300 steps of jerky random actions from start_x, f32[LANES], starting again wherever an episode ends."""
-    level, world = stack(levels), stack(reset(key, level)[0] for level in levels)
+@jax.jit
+def restart_ended(done: Step, start: World) -> World:
+    """The worlds after a step, with `start` where the episode has ended."""
+    return jax.vmap(lambda over, *w: jax.tree.map(partial(jnp.where, over), *w))(done.terminated, start, done.world)
+
+
+def place_at(level: Terrain, world: World, start_x: np.ndarray) -> World:
+    """The worlds moved to start_x, f32[LANES], on the ground."""
 
     def ground(x: np.ndarray) -> np.ndarray:
         surface = np.maximum(level.left, level.right)
@@ -70,25 +81,27 @@ def play(levels: list[Terrain], start_x: np.ndarray) -> tuple[World, Step]:
 
     up = ground(start_x) - ground(world.com[:, 0])
     shift = np.stack([start_x - world.com[:, 0], up], axis=1)
-    world = fresh = jax.device_get(anew(level, world._replace(com=np.float32(world.com + shift))))
-    found = []
-    for action in np.random.default_rng(1).uniform(-1.5, 1.5, (300, LANES, 4)).astype(np.float32):
-        found.append(jax.device_get(step(level, world, action)))
-        over = np.flatnonzero(found[-1].terminated)
-        world = jax.tree.map(np.copy, found[-1].world)
-        for leaf, begun in zip(*map(jax.tree.leaves, (world, fresh)), strict=True):
-            leaf[over] = begun[over]
-    steps = stack(found, axis=1)
-    return steps.world, steps
+    return update_all(level, world._replace(com=np.float32(world.com + shift)))
+
+
+def play(level: Terrain, start: World, seed: int) -> Iterator[Step]:
+    """300 steps of random actions; a lane whose episode ends starts again."""
+    world, level = start, jax.device_put(level)
+    for action in np.random.default_rng(seed).uniform(-1.5, 1.5, (300, LANES, 4)).astype(np.float32):
+        done = step(level, world, action)
+        yield done
+        world = restart_ended(done, start)
 
 
 @pytest.fixture(scope="module")
 def played() -> dict[str, tuple[Terrain, World, Step]]:
-    """Kind -> levels f32[LANES, ...], worlds and steps [LANES, 300, ...]."""
+    """Kind -> levels f32[LANES, ...], worlds and steps [LANES, 300, ...] of the first play."""
     found = {}
     for kind in KINDS:
         levels = [make(kind, seed) for seed in range(LANES)]
-        found[kind] = stack(levels), *play(levels, np.linspace(5.0, 80.0, LANES))
+        level, world = stack(levels), stack(reset(key, level)[0] for level in levels)
+        steps = stack(play(level, place_at(level, world, STARTS), 1), axis=1)
+        found[kind] = level, steps.world, steps
     return found
 
 
@@ -96,16 +109,16 @@ def in_the_air(height: float = 20.0) -> World:
     """LANES walkers high above the start, at random angles and spins within the joints' limits."""
     world, _ = reset(key, make("flat"))
     rng = np.random.default_rng(0)
-    joint = rng.uniform(c.LOWER + 0.2, c.UPPER - 0.2, (LANES, 4))
+    joint = rng.uniform(c.JOINT_LOWER + 0.2, c.JOINT_UPPER - 0.2, (LANES, 4))
     hull = rng.uniform(-1, 1, LANES)
-    hips = hull[:, None] + joint[:, :2] + c.REFERENCE[:2]
+    hips = hull[:, None] + joint[:, :2] + c.JOINT_REFERENCES[:2]
     knees = hips + joint[:, 2:]
     angle = np.stack([hull, hips[:, 0], knees[:, 0], hips[:, 1], knees[:, 1]], axis=1).astype(np.float32)
     spin = rng.normal(0, 2, (LANES, 5)).astype(np.float32)
     world = lanes(world)
     com = world.com + np.float32([20.0, height])
     world = world._replace(com=com, velocity=np.zeros((LANES, 2), np.float32))
-    return anew(lanes(make("flat")), world._replace(angle=angle, spin=spin, spin_angle=angle))
+    return update_all(lanes(make("flat")), world._replace(angle=angle, spin=spin, spin_angle=angle))
 
 
 def run(level: Terrain, world: World, actions: np.ndarray) -> list[Step]:
@@ -121,7 +134,7 @@ def motion_of(world: World) -> Motion:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stays_finite_and_bounded_on_any_course(kind: str, played) -> None:
+def test_stays_finite_and_bounded_on_all_terrains(kind: str, played) -> None:
     _, worlds, steps = played[kind]
     assert all(np.isfinite(v).all() for v in jax.tree.leaves((worlds, steps)))
     assert np.abs(worlds.velocity).max() < 15
@@ -130,16 +143,22 @@ def test_stays_finite_and_bounded_on_any_course(kind: str, played) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_legs_stay_out_of_the_ground(kind: str, played) -> None:
-    level, worlds, _ = played[kind]
-    gaps = jax.jit(jax.vmap(lambda t, com, a: find(t, places(com, turned(a)), turned(a)).gap))
-    deepest = []
-    for t in range(20, 300, 10):
-        settled = worlds.time[:, t] > 20  # a start may lie within an obstacle
-        deepest.extend(np.asarray(gaps(level, worlds.com[:, t], worlds.angle[:, t]).min(axis=1))[settled])
-    # a landing may sink by MAX_SINK for one step; a wedged, kicking leg rarely goes deeper
-    assert np.quantile(deepest, 0.02) > -1.1 * MAX_SINK
-    assert np.quantile(deepest, 0.1) > -0.05
-    assert np.min(deepest) > -0.6
+    level, first, _ = played[kind]
+    gaps, times = [first.candidates.gap.min(axis=2).T], [first.time.T]  # [300, LANES]
+    world = lanes(reset(key, make("flat"))[0])
+    for i in range(1, NUM_PLAYS[kind]):
+        start = place_at(level, world, np.roll(STARTS, i))
+        gap, time = zip(*jax.device_get([(s.world.candidates.gap, s.world.time) for s in play(level, start, 1 + i)]))
+        gaps.append(np.stack(gap).min(axis=2))
+        times.append(np.stack(time))
+    deepest = np.concatenate(gaps)[np.concatenate(times) > 20]  # a start may lie within an obstacle
+    # A landing leg may sink in by MAX_PENETRATION for one step. A wedged, kicking leg rarely sinks in deeper, and then
+    # by little more than the length of its lower part. The worst terrains over 3,200 lanes: the 2 % quantile is
+    # -0.079, the 10 % quantile -0.029, the 0.1 % quantile -0.36.
+    assert np.quantile(deepest, 0.02) > -1.05 * MAX_PENETRATION
+    assert np.quantile(deepest, 0.1) > -0.04
+    assert np.quantile(deepest, 0.001) > -0.5
+    assert np.min(deepest) > -1.5
 
 
 @pytest.mark.slow
@@ -154,14 +173,14 @@ def test_falls_freely() -> None:
 
 def angular_momentum(world: World) -> np.ndarray:
     def one(motion: Motion) -> jax.Array:
-        inverse, _ = project(motion._replace(angle=motion.spin_angle), turned(motion.spin_angle))
+        inverse, _ = project_momentum(motion._replace(angle=motion.spin_angle), directions(motion.spin_angle))
         return jnp.linalg.solve(inverse, motion.spin).sum()
 
     return np.asarray(jax.vmap(one)(motion_of(world)))
 
 
 @pytest.mark.slow
-def test_turning_freely_keeps_its_angular_momentum() -> None:
+def test_angular_momentum_is_conserved_in_free_flight() -> None:
     world = in_the_air()
     after = run(make("flat"), world, np.zeros((40, 4)))[-1].world
     lost = np.abs(angular_momentum(after) - angular_momentum(world)) / np.abs(angular_momentum(world)).mean()
@@ -170,13 +189,13 @@ def test_turning_freely_keeps_its_angular_momentum() -> None:
 
 
 def test_creates_no_energy() -> None:
-    def turning(world: World) -> np.ndarray:
+    def rotation_energy(world: World) -> np.ndarray:
         return np.asarray(energies(motion_of(world._replace(velocity=np.zeros((LANES, 2), np.float32)))))
 
     world = in_the_air()
-    before = turning(world)
+    before = rotation_energy(world)
     for done in run(make("flat"), world, np.zeros((60, 4))):
-        after = turning(done.world)
+        after = rotation_energy(done.world)
         assert (after <= before * 1.0001 + 1e-6).all()
         before = after
 
@@ -184,31 +203,31 @@ def test_creates_no_energy() -> None:
 @pytest.mark.slow
 def test_landing_creates_no_energy() -> None:
     def total(world: World) -> np.ndarray:
-        return np.asarray(energies(motion_of(world))) + c.MASS * c.GRAVITY * world.com[:, 1]
+        return np.asarray(energies(motion_of(world))) + c.TOTAL_MASS * c.GRAVITY * world.com[:, 1]
 
     world = in_the_air(height=4.0)
     begin, going, landed = total(world), np.ones(LANES, bool), np.zeros(LANES, bool)
     for done in run(make("rough"), world, np.zeros((70, 4))):
-        going &= ~np.asarray(done.terminated)  # the hull, which only ends the episode, falls on
+        going &= ~np.asarray(done.terminated)  # the hull, whose contact only ends the episode, falls through the ground
         assert (total(done.world) <= begin + 0.5)[going].all()
-        landed |= done.world.contact.any(1) & going
+        landed |= done.world.foot_contact.any(1) & going
     assert landed.sum() > LANES / 2
 
 
-def test_motors_reach_their_speed_and_no_more() -> None:
+def test_motors_reach_their_speed_but_do_not_exceed_it() -> None:
     world = in_the_air()
     for done in run(make("flat"), world, np.array([[1, -1, -1, 1.0]] * 5)):
-        joint = np.asarray(done.world.spin)[:, c.CHILD] - np.asarray(done.world.spin)[:, c.PARENT]
+        joint = np.asarray(done.world.spin)[:, c.JOINT_CHILDREN] - np.asarray(done.world.spin)[:, c.JOINT_PARENTS]
         free = (done.obs[:, 4:8:2] > -0.7).all(1) & (done.obs[:, 9:13:2] > -0.5).all(1)
     # actions are hip 1, knee 1, hip 2, knee 2; joints hip 1, hip 2, knee 1, knee 2
     np.testing.assert_allclose(np.median(joint, axis=0), [4, -4, -6, 6], atol=0.05)
     assert free.any()
 
 
-def test_motors_are_no_stronger_than_their_torque() -> None:
+def test_motors_do_not_exceed_their_torque() -> None:
     still = in_the_air()._replace(spin=jnp.zeros((LANES, 5)))
     weak, weaker = (run(make("flat"), still, np.full((1, 4), a))[0].world.spin for a in (2e-3, 1e-3))
-    np.testing.assert_allclose(weak, 2 * weaker, rtol=2e-3, atol=1e-5)  # far from the target speed: all torque
+    np.testing.assert_allclose(weak, 2 * weaker, rtol=2e-3, atol=1e-5)  # far from the target speed: full torque
     full, over = (run(make("flat"), still, np.full((1, 4), a))[0].world.spin for a in (1.0, 7.0))
     np.testing.assert_array_equal(full, over)
 
@@ -218,9 +237,9 @@ def test_joint_limits_hold(signs: tuple[int, ...]) -> None:
     over = []
     for done in run(make("flat"), in_the_air(), np.array([signs] * 60, float)):
         joint = joints(done.world.angle)
-        over.append(np.maximum(c.LOWER - joint, joint - c.UPPER).max(1))
-    assert np.max(over) < 0.2  # a motor at full speed overruns by one step
-    assert np.median(over[20:]) < c.LIMIT_SLOP + 0.02
+        over.append(np.maximum(c.JOINT_LOWER - joint, joint - c.JOINT_UPPER).max(1))
+    assert np.max(over) < 0.2  # a motor at full speed exceeds the limit by one step
+    assert np.median(over[20:]) < c.ANGULAR_SLOP + 0.02
 
 
 def test_impulses_keep_their_bounds(played) -> None:
@@ -229,12 +248,12 @@ def test_impulses_keep_their_bounds(played) -> None:
     @jax.jit
     @jax.vmap
     def impulses(level: Terrain, world: World, action: jax.Array):
-        t = turned(world.angle)
-        place = places(world.com, t)
-        inverse, spin = project(motion_of(world), t)
-        contact = find(level, place, t)
-        system = assemble(contact, t, place, inverse, world.velocity, spin)
-        return contact, solve_speeds(10, system, joint_angles(world.angle), action, contact.gap), world.angle
+        t = directions(world.angle)
+        points = body_points(world.com, t)
+        inverse, spin = project_momentum(motion_of(world), t)
+        contact = find_contacts(level, points, t)
+        system = assemble_system(contact, t, points, inverse, world.velocity, spin)
+        return contact, solve_velocities(10, system, joint_angles(world.angle), action, contact.gap), world.angle
 
     action = np.random.default_rng(2).uniform(-1, 1, (LANES, 4)).astype(np.float32)
     touched = 0
@@ -247,13 +266,13 @@ def test_impulses_keep_their_bounds(played) -> None:
         assert (np.abs(friction) <= c.FRICTION * normal + 1e-6).all()
         np.testing.assert_allclose(np.hypot(contact.nx, contact.ny)[normal > 0], 1, rtol=1e-4)
         joint = joints(angle)
-        inside = (joint > c.LOWER) & (joint < c.UPPER)
-        assert (np.abs(impulse[:, HINGES])[inside] <= 80 * c.DT * np.abs(action)[inside] + 1e-5).all()
+        inside = (joint > c.JOINT_LOWER) & (joint < c.JOINT_UPPER)
+        assert (np.abs(impulse[:, JOINT_ROWS])[inside] <= 80 * c.DT * np.abs(action)[inside] + 1e-5).all()
     assert touched > 50
 
 
-def test_feet_grip() -> None:
-    """A walker standing on flat ground is stopped by friction, and in about the time that its bound says."""
+def test_friction_slows_a_sliding_walker() -> None:
+    """Friction slows down a walker that stands on flat ground and slides."""
     world, _ = reset(key, make("flat"))
     world = run(make("flat"), lanes(world), np.zeros((22, 4)))[-1].world
     sliding = world._replace(velocity=world.velocity + jnp.array([1.0, 0.0]))
@@ -262,7 +281,7 @@ def test_feet_grip() -> None:
 
 
 def nearest_hits(terrain: Terrain, x: float, y: float) -> np.ndarray:
-    """Ray by ray and wall by wall."""
+    """Shares of the range of all rays, computed for each ray and each line of the terrain."""
     corner = np.stack([np.repeat(terrain.x, 2), np.stack([terrain.left, terrain.right], 1).reshape(-1)], 1)
     found = np.ones(10)
     for i in range(10):
@@ -279,16 +298,16 @@ def nearest_hits(terrain: Terrain, x: float, y: float) -> np.ndarray:
 @pytest.mark.parametrize("kind", KINDS)
 def test_lidar_sees_the_nearest_hit(kind: str) -> None:
     terrain = make(kind, 3)
-    look = jax.jit(lambda x, y: fractions(cut(terrain, x, AHEAD), x, y))
+    read = jax.jit(lambda x, y: lidar_readings(cut_window(terrain, x, KNOTS_AHEAD), x, y))
     rng = np.random.default_rng(0)
     for x in (4.6, *rng.uniform(6, 88, 8)):
-        # off the knots' own places, where a ray straight down meets a wall edge on
+        # not at a knot, where the ray straight down is parallel to a wall
         y = np.interp(x, terrain.x, np.maximum(terrain.left, terrain.right)) + rng.uniform(0.5, 4)
         expected = nearest_hits(Terrain(*(np.asarray(v, np.float64) for v in terrain)), np.float32(x), np.float32(y))
-        np.testing.assert_allclose(look(np.float32(x), np.float32(y)), expected, atol=2e-4)
+        np.testing.assert_allclose(read(np.float32(x), np.float32(y)), expected, atol=2e-4)
 
 
-def test_observation_and_reward_are_the_originals() -> None:
+def test_observation_and_reward_equal_those_of_the_original() -> None:
     level = make("rough", 1)
     world, obs = reset(key, level)
     action = np.array([0.3, -2.0, 0.0, 0.9], np.float32)
@@ -308,33 +327,33 @@ def test_observation_and_reward_are_the_originals() -> None:
     assert set(np.unique(done.obs[:, [8, 13]])) <= {0.0, 1.0}
 
 
-def test_a_standing_walkers_flags_say_that_it_stands() -> None:
+def test_contact_flags_of_a_standing_walker() -> None:
     world, obs = reset(key, make("flat"))
     assert not obs[8]
     done = run(make("flat"), lanes(world), np.zeros((22, 4)))[-1]
     assert done.obs[:, [8, 13]].all()
 
 
-def test_flags_and_contacts_belong_to_the_pose_they_come_with(played) -> None:
-    """A flag that came a step late would look right in pictures, and a gait that waits for it would fall."""
+def test_flags_and_contacts_belong_to_the_current_pose(played) -> None:
+    """Flags that are one step late are not visible in pictures, but a gait that waits for them falls."""
     level, worlds, _ = played["everything"]
     world = jax.tree.map(lambda v: v[:, 150], worlds)
-    again = anew(level, world)
-    np.testing.assert_array_equal(again.contact, world.contact)
-    np.testing.assert_allclose(again.near.gap, world.near.gap, atol=1e-4)
+    again = update_all(level, world)
+    np.testing.assert_array_equal(again.foot_contact, world.foot_contact)
+    np.testing.assert_allclose(again.candidates.gap, world.candidates.gap, atol=1e-4)
 
 
-def test_ends() -> None:
+def test_ends_of_an_episode() -> None:
     level = make("flat")
     world, _ = reset(key, level)
     x = pose(world)[0, 0]
     shifts = np.zeros((LANES, 2), np.float32)
-    shifts[1, 0] = c.FINISH - x + 0.1
+    shifts[1, 0] = c.FINISH_X - x + 0.1
     shifts[2, 0] = -x - 0.1
-    shifts[3, 1] = -1.9  # the hull's lower edge is 8/30 below its origin, which stood at 2.4 above ground
+    shifts[3, 1] = -1.9  # the hull's lower edge is 8/30 below its origin, which is 2.4 above the ground
     shifts[4, 1] = -2.2
     moved = lanes(world)
-    moved = anew(lanes(level), moved._replace(com=moved.com + shifts))
+    moved = update_all(lanes(level), moved._replace(com=moved.com + shifts))
     done = step(lanes(level), moved, np.zeros((LANES, 4), np.float32))
     assert done.terminated[:5].tolist() == [False, True, True, False, True]
     assert (np.asarray(done.reward[:5]) == -100).tolist() == [False, False, True, False, True]
@@ -345,7 +364,7 @@ def test_ends() -> None:
     assert step(lanes(level), late, np.zeros((LANES, 4), np.float32)).truncated.all()
 
 
-def test_the_hull_feels_a_stump_between_its_corners() -> None:
+def test_the_hull_touches_a_stump_between_its_corners() -> None:
     level = make("flat")
     world, _ = reset(key, level)
     x, y = np.asarray(pose(world)[0, :2])
@@ -354,7 +373,7 @@ def test_the_hull_feels_a_stump_between_its_corners() -> None:
     assert step(lanes(raised), lanes(world), np.zeros((LANES, 4), np.float32)).terminated.all()
 
 
-def test_same_bits_again_and_in_any_lane(played) -> None:
+def test_results_are_equal_in_each_call_and_each_lane(played) -> None:
     level, worlds, _ = played["everything"]
     world = jax.tree.map(lambda v: v[:, 100], worlds)
     action = np.random.default_rng(2).uniform(-1, 1, (LANES, 4)).astype(np.float32)
@@ -383,17 +402,17 @@ def test_nan_stays_in_its_lane_and_ends_it(played) -> None:
 def test_the_push_is_small_and_horizontal() -> None:
     level = make("flat")._replace(push=jnp.float32(5.0))
     world, _ = reset(key, level)
-    np.testing.assert_allclose(world.velocity, [5 * c.DT / c.MASS, 0], rtol=1e-5)
+    np.testing.assert_allclose(world.velocity, [5 * c.DT / c.TOTAL_MASS, 0], rtol=1e-5)
 
 
-def test_one_compiled_step_serves_every_course(played) -> None:
+def test_one_compiled_step_serves_all_terrains(played) -> None:
     world, _ = reset(key, make("flat"))
     for kind in KINDS:
         step(lanes(make(kind)), lanes(world), np.zeros((LANES, 4), np.float32))
     assert len(traces) == 1
 
 
-@pytest.mark.parametrize("options", [{"sweeps": 0}, {"horizon": 0}, {"terrain": "soft"}])
+@pytest.mark.parametrize("options", [{"sweeps": 0}, {"horizon": 0}, {"terrain": "unknown"}])
 def test_bad_options_are_refused(options: dict) -> None:
     with pytest.raises(ConfigError, match="walker"):
         Walker(**options)

@@ -1,7 +1,7 @@
-"""The walker's step against Box2D, from states along walks in Box2D; bounds are what was measured, with a margin.
+"""The walker's step against Box2D, from states along walks in Box2D. The bounds are measured values with a margin.
 
-Measured at 10 sweeps (`python -m benchmarks.walker_fidelity`): after 10 steps the hull is off by 0.2 mm in x and
-0.3 mm in y in the median on every course, by 6-7 mm and 9-17 mm in the 90th percentile (landings).
+Measured at 10 sweeps (`python -m benchmarks.walker_fidelity`): after 10 steps the median error of the hull is
+0.2 mm in x and 0.3 mm in y on every terrain, the 90th percentile 6-7 mm and 9-17 mm (landings).
 """
 
 import warnings
@@ -9,13 +9,13 @@ import warnings
 import numpy as np
 import pytest
 
-from poet.envs.walker.constants import TOUCH
+from poet.envs.walker.constants import CONTACT_DISTANCE
 from poet.envs.walker.env import Walker
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Box2D's wrapper warns of its own types, and dies if that is an error
+    warnings.simplefilter("ignore")  # the wrapper of Box2D warns about its own types, and fails if warnings are errors
     from benchmarks.box2d import Errors, Oracle, world_of
-    from benchmarks.walker_fidelity import COURSES, measure, recorded
+    from benchmarks.walker_fidelity import SETTINGS, measure, recorded
 
 pytestmark = pytest.mark.slow
 STEPS = (1, 5, 10)
@@ -32,14 +32,14 @@ def oracle() -> Oracle:
 
 @pytest.fixture(scope="module")
 def errors(oracle) -> dict[str, dict[int, Errors]]:
-    return {name: measure(oracle, name, STEPS) for name in COURSES}
+    return {name: measure(oracle, name, STEPS) for name in SETTINGS}
 
 
 def measured(e: Errors, of, chosen=slice(None)) -> np.ndarray:
     return np.array([of(v[chosen]) for v in (1e3 * e.x, 1e3 * e.y, e.angle, e.joint)])
 
 
-@pytest.mark.parametrize("name", COURSES)
+@pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("steps", STEPS)
 def test_predicts_box2d(name: str, steps: int, errors) -> None:
     e = errors[name][steps]
@@ -50,13 +50,13 @@ def test_predicts_box2d(name: str, steps: int, errors) -> None:
 
 @pytest.mark.parametrize("name", ["rough", "pits", "stumps", "stairs"])
 def test_predicts_box2d_where_legs_meet_walls_and_corners(name: str, oracle) -> None:
-    """Only starts after which, in Box2D, a shin or a knee touches: corners in shins, feet against walls, knees down."""
+    """Only starts after which a shin or a knee touches in Box2D."""
     parts = []
     for terrain, record in recorded(name):
         found = oracle.compare(terrain, record, (5,))
         if found:
-            gaps = [world_of(terrain, record, t).near.gap for t in range(1, len(record.action))]
-            hard = (np.stack([gaps[0], *gaps]) < TOUCH)[:, [2, 3, 6, 7]].any(1)
+            gaps = [world_of(terrain, record, t).candidates.gap for t in range(1, len(record.action))]
+            hard = (np.stack([gaps[0], *gaps]) < CONTACT_DISTANCE)[:, [2, 3, 6, 7]].any(1)
             chosen = np.array([hard[t : t + 5].any() for t in found[5].start])
             parts.append(measured(found[5], lambda v: v, chosen))
     x, y, angle, joint = np.concatenate(parts, axis=1)
@@ -70,8 +70,8 @@ def test_predicts_box2d_where_legs_meet_walls_and_corners(name: str, oracle) -> 
 
 
 def test_observes_what_box2d_observes(errors) -> None:
-    """One step on: all but the contact flags, which Box2D clears whenever a foot leaves any segment."""
-    for name in COURSES:
+    """After one step, all but the contact flags, which Box2D clears whenever a foot leaves any segment."""
+    for name in SETTINGS:
         seen = errors[name][1].obs
         body = [0, 1, 2, 3, 4, 6, 9, 11]
         assert np.median(seen[:, body], axis=0).max() < 1e-3
@@ -80,7 +80,7 @@ def test_observes_what_box2d_observes(errors) -> None:
         assert np.percentile(seen[:, 14:], 99) < 5e-3
 
 
-def test_more_sweeps_come_nearer() -> None:
+def test_more_sweeps_reduce_errors() -> None:
     few, many = (measure(Oracle(Walker(sweeps=n)), "v3", (10,))[10] for n in (3, 40))
     assert np.percentile(many.x, 90) < np.percentile(few.x, 90)
     assert np.percentile(many.y, 90) < np.percentile(few.y, 90)

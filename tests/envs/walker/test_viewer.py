@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poet.envs.registry import make
+from poet.envs.config import generators
 from poet.envs.walker import viewer
 from poet.envs.walker.env import World
-from poet.envs.walker.terrain import STEP
+from poet.envs.walker.terrain import TERRAIN_STEP
 from poet.errors import ConfigError
 
-WALKER = make("walker", stairs=True, max_stair_steps=9)
+WALKER = generators.make("walker", stairs=True, max_stair_steps=9)
 BASE = WALKER.to_json(WALKER.simplest())
 HARD = WALKER.from_json({**BASE, "roughness": 3.0, "pit": [0.8, 4.0], "stump": [0.4, 2.4], "seed": 5})
 
@@ -19,7 +19,7 @@ build, reset = jax.jit(WALKER.environment.build), jax.jit(WALKER.environment.res
 
 
 def glide(genome, frames: int = 60) -> World:
-    """The walker as it starts, carried along the course without a step of physics."""
+    """The walker in its start pose, moved along the terrain without physics."""
     level = build(jax.random.key(0), genome)
     start, _ = reset(jax.random.key(0), level)
     worlds = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], frames, 0), start)
@@ -32,7 +32,7 @@ def share(picture: np.ndarray, colour: tuple) -> float:
     return float((np.abs(picture.astype(int) - colour).max(-1) <= 2).mean())
 
 
-def test_every_frame_shows_the_robot_where_it_is() -> None:
+def test_every_frame_shows_the_robot_at_its_position() -> None:
     worlds = glide(HARD)
     frames = WALKER.render(HARD, worlds)
     assert len(frames) == 60
@@ -45,10 +45,10 @@ def test_every_frame_shows_the_robot_where_it_is() -> None:
         columns.append(cols.mean())
         assert share(frame, viewer.LEGS[1][0]) > 0.001
     np.testing.assert_allclose(columns[5:-12], 0.28 * 640, atol=4)
-    assert columns[0] < 0.28 * 640 < columns[-1]  # the picture stops at the ends of the course
+    assert columns[0] < 0.28 * 640 < columns[-1]  # frames do not extend beyond the ends of the terrain
 
 
-def test_frames_are_cut_from_inside_the_course() -> None:
+def test_frames_lie_within_the_terrain() -> None:
     for frame in WALKER.render(HARD, glide(HARD, 30)):
         assert (frame.max(-1) > 0).all()
         assert share(frame[-1:], viewer.SOIL) > 0.9
@@ -58,7 +58,7 @@ def test_frames_are_cut_from_inside_the_course() -> None:
     ("options", "stone"),
     [({}, False), ({"roughness": 5.0}, False), ({"pit": [1.2, 2.0]}, True), ({"stump": [0.4, 0.8]}, True)],
 )
-def test_obstacles_are_seen_in_a_course(options: dict, stone: bool) -> None:
+def test_obstacles_are_drawn(options: dict, stone: bool) -> None:
     picture = WALKER.draw_course(WALKER.from_json({**BASE, **options}))
     assert picture.shape[1:] == (1600, 3)
     assert 90 < picture.shape[0] < 300
@@ -67,7 +67,7 @@ def test_obstacles_are_seen_in_a_course(options: dict, stone: bool) -> None:
     assert share(picture, viewer.HULL) > 1e-4
 
 
-def test_an_opening_is_drawn_as_wide_as_described() -> None:
+def test_pits_are_drawn_as_wide_as_described() -> None:
     genome = WALKER.from_json({**BASE, "pit": [4.0, 4.0]})
     picture = WALKER.draw_course(genome)
     row = picture[-round(1600 / 92.87 * 1.2)]  # above the pits' floors, below the ground
@@ -75,7 +75,7 @@ def test_an_opening_is_drawn_as_wide_as_described() -> None:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], sky.astype(int), [0]])))
     widths = (edges[1::2] - edges[::2])[:-1] / 1600 * 199
     np.testing.assert_allclose(widths, 4.0, atol=0.3)
-    assert WALKER.describe(genome) == f"flat ground, pits {4 * STEP:.1f} m wide"
+    assert WALKER.describe(genome) == f"flat ground, pits {4 * TERRAIN_STEP:.1f} m wide"
 
 
 def test_a_broken_world_has_a_frame_without_robot() -> None:
@@ -87,7 +87,7 @@ def test_a_broken_world_has_a_frame_without_robot() -> None:
     assert share(frames[2], viewer.SOIL) > 0.2
 
 
-def test_two_hundred_frames_of_a_hard_course_make_a_gif_under_a_megabyte() -> None:
+def test_200_frames_of_a_hard_terrain_fit_into_a_gif_of_one_megabyte() -> None:
     frames = WALKER.render(HARD, glide(HARD, 200))
     palette = Image.fromarray(np.concatenate(frames[::40])).quantize(32, dither=Image.Dither.NONE)
     pages = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
@@ -96,8 +96,8 @@ def test_two_hundred_frames_of_a_hard_course_make_a_gif_under_a_megabyte() -> No
     assert len(file.getvalue()) < 1_000_000
 
 
-def test_fresh_courses_need_their_level() -> None:
-    fresh = make("walker", terrain="fresh")
+def test_rendering_fresh_terrain_needs_the_level() -> None:
+    fresh = generators.make("walker", terrain="fresh")
     worlds = glide(HARD, 2)
     with pytest.raises(ConfigError, match="expects the episode's level"):
         fresh.render(HARD, worlds)

@@ -1,26 +1,29 @@
-"""MAP-Elites for evaluations that are not JAX."""
+"""MAP-Elites for evaluations outside JAX."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from poet.archives import make
+from poet.archives.config import GridConfig
 from poet.errors import ConfigError, PoetError, ShapeError
 from poet.search.map_elites.ask_tell import AskTell
-from poet.search.map_elites.config import MapElitesConfig
+from poet.search.map_elites.config import ESEmitterConfig, GaussianConfig, IsoLineConfig, MapElitesConfig
 
-SPEC = {"kind": "grid", "shape": [8, 8], "bounds": [[-1, 1], [-1, 1]]}
-CONFIG = MapElitesConfig(batch=20, iso_sigma=0.2)
+BOUNDS = [(-1.0, 1.0), (-1.0, 1.0)]
+GRID = GridConfig(shape=(8, 8)).make(BOUNDS)
+ISO_LINE = IsoLineConfig(iso_sigma=0.2)
+CONFIG = MapElitesConfig(batch=20, emitters=(ISO_LINE,))
 
 
 def laboratory(solutions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """In double precision, as most things outside are."""
+    """In double precision, as most evaluations outside JAX."""
     return -np.square(solutions.astype(np.float64)).sum(1), np.tanh(solutions[:, :2].astype(np.float64))
 
 
-def make_one(**options) -> AskTell:
-    return AskTell(MapElitesConfig(batch=20, iso_sigma=0.2, **options), make(SPEC), np.zeros((1, 3)), offset=-10.0)
+def make_search(*, initial=None, archive=GRID, seed: int = 0, **options) -> AskTell:
+    config = MapElitesConfig(**{"batch": 20, "emitters": (ISO_LINE,), **options})
+    return AskTell(config, archive, np.zeros((1, 3)) if initial is None else initial, seed=seed, qd_offset=-10.0)
 
 
 def play(search: AskTell, rounds: int) -> None:
@@ -28,19 +31,21 @@ def play(search: AskTell, rounds: int) -> None:
         search.tell(*laboratory(search.ask()))
 
 
-@pytest.mark.parametrize("emitters", [("iso_line",), pytest.param(("es", "es"), marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "emitters", [(ISO_LINE,), pytest.param((ESEmitterConfig(sigma=0.5),) * 2, marks=pytest.mark.slow)]
+)
 def test_the_archive_fills(emitters: tuple) -> None:
-    search = make_one(emitters=emitters, sigma=0.5)
+    search = make_search(emitters=emitters)
     np.testing.assert_array_equal(search.ask(), np.zeros((20, 3)))
     play(search, 30)
-    found, table = search.summary(), search.table()
-    assert found["coverage"] > 0.3
-    assert len(table["fitness"]) == round(found["coverage"] * 64)
+    quality, table = search.summary(), search.table()
+    assert quality["coverage"] > 0.3
+    assert len(table["fitness"]) == round(quality["coverage"] * 64)
     np.testing.assert_allclose(laboratory(table["params"])[0], table["fitness"], rtol=1e-5, atol=1e-6)
 
 
 def test_asking_twice_gives_the_same_and_copies() -> None:
-    search = make_one()
+    search = make_search()
     play(search, 2)
     asked = search.ask()
     kept = asked.copy()
@@ -50,8 +55,8 @@ def test_asking_twice_gives_the_same_and_copies() -> None:
     assert np.abs(search.table()["params"]).max() < 99
 
 
-def test_saved_in_the_middle_it_goes_on_the_same(tmp_path: Path) -> None:
-    whole, half, again = make_one(), make_one(), make_one()
+def test_saved_in_the_middle_it_resumes_with_the_same_bits(tmp_path: Path) -> None:
+    whole, half, again = make_search(), make_search(), make_search()
     play(whole, 6)
     play(half, 3)
     half.ask()
@@ -63,31 +68,29 @@ def test_saved_in_the_middle_it_goes_on_the_same(tmp_path: Path) -> None:
 
 
 OTHERS = {
-    "batch: 20 -> 16": lambda: AskTell(MapElitesConfig(batch=16, iso_sigma=0.2), make(SPEC), np.zeros((1, 3))),
-    "iso_sigma: 0.2 -> 5.0": lambda: AskTell(MapElitesConfig(batch=20, iso_sigma=5.0), make(SPEC), np.zeros((1, 3))),
-    "emitters: .*iso_line.* -> .*gaussian": lambda: make_one(emitters=("gaussian",)),
-    "seed: 0 -> 7": lambda: AskTell(CONFIG, make(SPEC), np.zeros((1, 3)), seed=7),
-    r"start: \[1, 3\].* -> \[1, 4\]": lambda: AskTell(CONFIG, make(SPEC), np.zeros((1, 4))),
-    r"start: \[1, 3\].* -> \[1, 3\]": lambda: AskTell(CONFIG, make(SPEC), np.ones((1, 3))),
-    "archive.shape: .*8, 8.* -> .*9, 8": lambda: AskTell(CONFIG, make({**SPEC, "shape": [9, 8]}), np.zeros((1, 3))),
+    "batch: 20 -> 16": {"batch": 16},
+    "emitters.0.iso_sigma: 0.2 -> 5.0": {"emitters": (IsoLineConfig(iso_sigma=5.0),)},
+    "emitters.0.id: iso_line -> gaussian": {"emitters": (GaussianConfig(),)},
+    "seed: 0 -> 7": {"seed": 7},
+    r"initial_solutions: \[1, 3\].* -> \[1, 4\]": {"initial": np.zeros((1, 4))},
+    r"initial_solutions: \[1, 3\].* -> \[1, 3\]": {"initial": np.ones((1, 3))},
+    "archive.shape: .*8, 8.* -> .*9, 8": {"archive": GridConfig(shape=(9, 8)).make(BOUNDS)},
 }
 
 
 @pytest.mark.parametrize("difference", OTHERS)
-def test_with_other_settings_it_does_not_go_on(tmp_path: Path, difference: str) -> None:
-    make_one().save(tmp_path / "here.npz")
-    other = OTHERS[difference]()
+def test_with_other_settings_it_does_not_resume(tmp_path: Path, difference: str) -> None:
+    make_search().save(tmp_path / "here.npz")
+    other = make_search(**OTHERS[difference])
     asked = other.ask()
-    with pytest.raises(ConfigError, match=f"saved with other settings:\n  {difference}"):
+    with pytest.raises(ConfigError, match=rf"saved with other settings:\n  {difference}"):
         other.load(tmp_path / "here.npz")
     np.testing.assert_array_equal(other.ask(), asked)
-    AskTell(MapElitesConfig(batch=20, iso_sigma=0.2, generations=7), make(SPEC), np.zeros((1, 3))).load(
-        tmp_path / "here.npz"
-    )
+    make_search(generations=7).load(tmp_path / "here.npz")
 
 
-def test_what_is_no_save_or_damaged_says_so(tmp_path: Path) -> None:
-    search, file = make_one(), tmp_path / "here.npz"
+def test_a_file_that_is_no_save_or_damaged_is_refused(tmp_path: Path) -> None:
+    search, file = make_search(), tmp_path / "here.npz"
     search.save(file)
     whole = file.read_bytes()
     np.savez(tmp_path / "else.npz", np.zeros(3))
@@ -96,42 +99,42 @@ def test_what_is_no_save_or_damaged_says_so(tmp_path: Path) -> None:
     for damaged, content in (("cut", whole[: len(whole) // 2]), ("flipped", whole[:at] + b"?" + whole[at + 1 :])):
         (tmp_path / f"{damaged}.npz").write_bytes(content)
     for name in ("else", "words", "cut", "flipped", "absent"):
-        with pytest.raises(ConfigError, match=rf"{name}\.npz is not what AskTell.save wrote"):
+        with pytest.raises(ConfigError, match=rf"{name}\.npz was not written by AskTell.save"):
             search.load(tmp_path / f"{name}.npz")
 
 
-def test_what_could_not_be_evaluated_is_nan() -> None:
-    search = make_one()
-    fitness, places = laboratory(search.ask())
+def test_a_failed_evaluation_is_nan() -> None:
+    search = make_search()
+    fitness, descriptor = laboratory(search.ask())
     fitness[:15] = np.nan
-    told = search.tell(fitness, places)
-    assert told["not_finite"] == 15
-    assert (told["status"][:15] == 0).all()
+    report = search.tell(fitness, descriptor)
+    assert report["not_finite"] == 15
+    assert (report["status"][:15] == 0).all()
 
 
 def test_wrong_shapes_raise_and_lose_nothing() -> None:
-    search = make_one()
+    search = make_search()
     play(search, 3)
     before = search.table()["fitness"].copy()
-    fitness, places = laboratory(search.ask())
+    fitness, descriptor = laboratory(search.ask())
     for bad in (
-        (fitness[:-1], places),
-        (fitness[:, None], places),
-        (fitness, places[:, :1]),
-        (fitness, places[:, 0]),
-        (fitness, np.concatenate([places, places], 1)),
-        (fitness.astype(str), places),
-        ([None] * 20, places),
+        (fitness[:-1], descriptor),
+        (fitness[:, None], descriptor),
+        (fitness, descriptor[:, :1]),
+        (fitness, descriptor[:, 0]),
+        (fitness, np.concatenate([descriptor, descriptor], 1)),
+        (fitness.astype(str), descriptor),
+        ([None] * 20, descriptor),
     ):
         with pytest.raises(ShapeError, match="expected"):
             search.tell(*bad)
     np.testing.assert_array_equal(search.table()["fitness"], before)
-    search.tell(fitness, places)
+    search.tell(fitness, descriptor)
     with pytest.raises(PoetError, match="ask"):
-        search.tell(fitness, places)
+        search.tell(fitness, descriptor)
 
 
-@pytest.mark.parametrize("start", [np.zeros(3), np.zeros((0, 3)), np.full((2, 3), np.nan)])
-def test_a_start_must_be_solutions(start: np.ndarray) -> None:
-    with pytest.raises(ShapeError, match="start"):
-        AskTell(CONFIG, make(SPEC), start)
+@pytest.mark.parametrize("initial", [np.zeros(3), np.zeros((0, 3)), np.full((2, 3), np.nan)])
+def test_initial_solutions_must_be_solutions(initial: np.ndarray) -> None:
+    with pytest.raises(ShapeError, match="initial_solutions"):
+        AskTell(CONFIG, GRID, initial)

@@ -2,13 +2,12 @@ import shutil
 
 import pytest
 
-from tests.view.fake_archive import ARM, fake_archive
+from tests.view.archive.fake_archive import fake_archive
 
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory):
-    options = {name: value for name, value in ARM.items() if name not in ("kind", "iterations", "search")}
-    return fake_archive(tmp_path_factory.mktemp("runs") / "fake", **options)
+    return fake_archive(tmp_path_factory.mktemp("runs") / "fake")
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +18,7 @@ def empty(tmp_path_factory):
 
 @pytest.fixture
 def new(archive, tmp_path):
-    """A run whose first iteration is not over."""
+    """A run whose first iteration is not done."""
     (tmp_path / "new").mkdir()
     for name in ("run.json", "config.json"):
         shutil.copy(archive / name, tmp_path / "new" / name)

@@ -5,21 +5,21 @@ import sys
 import numpy as np
 import pytest
 
-from poet.cli import _pictures
 from poet.errors import ConfigError, RunError
-from poet.search.base import Snapshot
+from poet.runs.read import Record
 from poet.view.archive import commands
 from poet.view.archive.elites import Elites
 from poet.view.archive.inspect import elite_lines, elite_table
+from poet.view.media import make_media
 from poet.view.open import open_run
-from tests.view.fake_archive import ARM, fake_archive
+from tests.view.archive.fake_archive import fake_archive
 
 
 def test_inspect_prints_tables_and_one_elite(archive, empty, new, capsys):
     commands.inspect(str(archive), last=3, top=4)
-    said = capsys.readouterr().out
-    assert "the fittest of" in said
-    assert said.count("\n│") == 3 + 4
+    printed = capsys.readouterr().out
+    assert "the fittest of" in printed
+    assert printed.count("\n│") == 3 + 4
     commands.inspect(str(archive), elite=5)
     assert capsys.readouterr().out.startswith("elite 5: fitness")
     place = open_run(archive).archive().columns["descriptor"][9]
@@ -39,11 +39,11 @@ def test_inspect_prints_tables_and_one_elite(archive, empty, new, capsys):
         commands.inspect(str(archive), last=-1)
 
 
-def test_objectives_have_columns_of_their_own(archive):
+def test_objectives_have_their_own_columns(archive):
     given = open_run(archive).archive()
     trade = np.stack([given.columns["fitness"] - 7.25, np.full(len(given), 7.25)], axis=1)
     columns = {**given.columns, "objectives": trade}
-    table = elite_table(Elites(Snapshot(given.meta, columns)), 3)
+    table = elite_table(Elites(Record(given.meta, columns)), 3)
     shown = {column.header: list(column.cells) for column in table.columns}
     assert shown["objective 1"] == ["7.25"] * 3
     best = given.columns["fitness"][given.best()]
@@ -55,28 +55,28 @@ def test_an_elite_in_lines(archive):
     run = open_run(archive)
     elites = run.archive()
     row = next(row for row in range(len(elites)) if elites.parents(row))
-    words = "\n".join(elite_lines(run, row))
+    text = "\n".join(elite_lines(run, row))
     (parent,) = elites.parents(row)
-    assert f"parents     {parent[0]}:{parent[1]}" in words
-    assert run.emitters()[int(elites.columns["emitter"][row])] in words
-    assert "left foot" in words
+    assert f"parents     {parent[0]}:{parent[1]}" in text
+    assert run.emitters()[int(elites.columns["emitter"][row])] in text
+    assert "left foot" in text
     with pytest.raises(RunError, match="no elite 9999"):
         elite_lines(run, 9999)
 
 
-def test_solutions_that_live_in_no_world_cannot_be_filmed(archive):
-    assert not open_run(archive).films()
+def test_solutions_without_an_environment_have_no_video(archive):
+    assert not open_run(archive).can_render()
     for command in (commands.video, commands.evaluate, commands.export):
-        with pytest.raises(ConfigError, match="'arm', which live in no world"):
+        with pytest.raises(ConfigError, match="'arm', which has no environment"):
             command(archive)
 
 
-def test_elites_that_no_problem_scored_are_not_drawn_as_its_solutions(tmp_path):
-    options = {**ARM, "iterations": 4, "problem": {"id": "sphere"}}
-    run = open_run(fake_archive(tmp_path / "own", snapshots=(4,), **options))
+def test_elites_of_a_custom_scoring_function_are_not_drawn_as_solutions_of_the_problem(tmp_path):
+    folder = fake_archive(tmp_path / "own", iterations=4, snapshots=(4,), problem={"id": "sphere"})
+    run = open_run(folder)
     assert run.problem() is None
     assert "gallery" not in run.plots()
-    _pictures(run.path, "end")
+    make_media(run.path, "end")
     assert {file.stem for file in (run.path / "media").glob("*.*")} == set(run.plots())
 
 

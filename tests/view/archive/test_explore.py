@@ -6,7 +6,7 @@ import pytest
 
 from poet.view.archive import commands
 from poet.view.open import open_run
-from tests.view.fake_archive import KINDS, fake_archive
+from tests.view.archive.fake_archive import SPECS, fake_archive
 
 
 def page_data(text):
@@ -17,19 +17,19 @@ def page_data(text):
 @pytest.mark.parametrize("kind", ["grid 1", "grid 2", "grid 3", "cvt 2", "unstructured 2"])
 def test_the_page_holds_every_elite(tmp_path, kind):
     run = open_run(
-        fake_archive(tmp_path / "run", KINDS[kind], iterations=4, snapshots=(4,), **{"problem": {"id": "?"}})
+        fake_archive(tmp_path / "run", SPECS[kind], iterations=4, snapshots=(4,), **{"problem": {"id": "?"}})
     )
     data = page_data(run.explore(0).text)
     elites = run.archive()
-    assert len(data["shapes"]) == len(data["shades"]) == len(data["places"]) == len(elites)
+    assert len(data["shapes"]) == len(data["colours"]) == len(data["descriptors"]) == len(elites)
     corners = {"grid 2": (8, 8), "cvt 2": (6, 24)}.get(kind, (2, 2))
     assert all(corners[0] <= len(shape) <= corners[1] for shape in data["shapes"])
     assert all(46 <= value <= 506 for shape in data["shapes"] for value in shape)
     assert data["pictures"] == {}
 
 
-def test_the_page_carries_its_pictures_and_needs_nothing_else(archive, tmp_path, capsys):
-    commands.plot(archive, what="explore", out=tmp_path, films=3)
+def test_the_page_contains_its_pictures_and_needs_nothing_else(archive, tmp_path, capsys):
+    commands.plot(archive, what="explore", out=tmp_path, num_pictures=3)
     file = tmp_path / "explore.html"
     assert capsys.readouterr().out.strip() == str(file)
     text = file.read_text()

@@ -1,0 +1,54 @@
+"""What an agent sees of an environment, as JSON and back: stored with a run, so that its agents can be read without
+the package of the environment.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from poet.envs.base import Box, Discrete, Generator, Interface, MultiDiscrete
+from poet.errors import RunError
+
+SPACES = {space.__name__: space for space in (Box, Discrete, MultiDiscrete)}
+
+
+def interface_to_dict(interface: Interface) -> dict[str, Any]:
+    """JSON-ready.
+
+    >>> observations = jax.ShapeDtypeStruct((4,), jnp.float32)
+    >>> interface_to_dict(Interface("point-v1", observations, Discrete(3), horizon=10))["action"]
+    {'type': 'Discrete', 'num': 3}
+    """
+    action = {"type": type(interface.action).__name__, **_lists(interface.action._asdict())}
+    obs = {"shape": list(interface.obs.shape), "dtype": str(interface.obs.dtype)}
+    return {**_lists(interface._asdict()), "obs": obs, "action": action}
+
+
+def interface_from_dict(data: Mapping[str, Any]) -> Interface:
+    """Inverse of `interface_to_dict`. Raises `RunError` for anything else."""
+    try:
+        fields = dict(data)
+        action = dict(fields.pop("action"))
+        space = SPACES[action.pop("type")](**_tuples(action))
+        obs = jax.ShapeDtypeStruct(tuple(fields["obs"]["shape"]), jnp.dtype(fields["obs"]["dtype"]))
+        return Interface(**_tuples({**fields, "obs": obs, "action": space}))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"expected the observation and action spaces of an environment, got {data!r:.300}") from error
+
+
+def generator_identity(generator: Generator) -> dict[str, Any]:
+    """What must not change of a generator when a run is resumed, JSON-ready: id, version and interface."""
+    return {
+        "generator": {"id": generator.id, "version": generator.version},
+        "interface": interface_to_dict(generator.environment.interface),
+    }
+
+
+def _lists(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if type(value) is tuple else value for name, value in fields.items()}
+
+
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

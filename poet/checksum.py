@@ -1,0 +1,31 @@
+"""Digests of what is on disk, so that a flipped bit is reported and not read as data."""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+
+def digest(data: bytes | np.ndarray) -> str:
+    """32 hexadecimal digits that depend on each bit; of an array, in C order, on its bytes alone."""
+    buffer = data.reshape(-1).view(np.uint8).data if isinstance(data, np.ndarray) else data
+    return hashlib.blake2b(buffer, digest_size=16).hexdigest()
+
+
+def dump_checksummed(data: dict[str, Any]) -> bytes:
+    """JSON that contains its own digest. Raises `ValueError` for NaN and infinity."""
+    body = json.dumps(data, allow_nan=False)
+    return json.dumps({**data, "digest": digest(body.encode())}).encode()
+
+
+def load_checksummed(data: bytes) -> dict[str, Any]:
+    """What `dump_checksummed` was given. Raises `ValueError` where it is not what was written."""
+    try:
+        loaded = json.loads(data)
+        written = loaded.pop("digest")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError("cannot be read") from error
+    if written != digest(json.dumps(loaded).encode()):
+        raise ValueError("is not what was written")
+    return loaded

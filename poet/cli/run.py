@@ -1,0 +1,112 @@
+"""`poet run`: resolve the first word, read the options, start or resume, print what to do next."""
+
+import dataclasses
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from poet.cli.main import ROOT
+from poet.cli.options import choices, choose
+from poet.cli.runs import find_run
+from poet.configs import flatten
+from poet.errors import ConfigError
+from poet.registry import PluginConfig
+from poet.runs.identity import load_config
+from poet.runs.read import list_runs
+from poet.search.config import RunConfig, presets
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the run is."""
+
+    name: str | None = None
+    """Name of the run; by default that of the preset."""
+    root: Path = ROOT
+    """Folder of all runs and of the compilation cache."""
+    source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Fork this run: start from its newest checkpoint."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Everything that the command takes."""
+
+    place: Annotated[Place, tyro.conf.arg(name="")]
+    config: Annotated[RunConfig, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
+
+
+def run(args: list[str]) -> int:
+    """Run the command and return its exit code."""
+    help_wanted = bool({"-h", "--help"} & set(args))
+    word = "" if not args or args[0].startswith("-") else args[0]
+    args = args[bool(word) :]
+    place, _ = tyro.cli(Place, args=args, return_unknown_args=True, add_help=False)
+    source = None if place.source is None or help_wanted else find_run(place.source, place.root)
+    config, path = _start(word, place, source, help_wanted)
+    config, args = choose(config, args)
+    config = _parse(word, path, place, config, args)
+
+    print(f"{path}: {_summary_line(config)}", flush=True)
+
+    from poet.runs import launch
+    from poet.view import media
+    from poet.view.open import open_run
+
+    outcome = launch.run(config, path, source=source, media=media.make_media)
+    quoted = shlex.quote(str(path))
+    if outcome.finished:
+        media.print_summary(path)
+        print(f"extend:   poet run {quoted} --iterations {2 * outcome.iteration}")
+        print("look:     " + "; ".join(f"poet {line.format(quoted)}" for line in open_run(path).suggested_commands()))
+    else:
+        print(f"saved at iteration {outcome.iteration}; resume with: poet run {quoted}")
+    return 0
+
+
+def _start(word: str, place: Place, source: Path | None, help_wanted: bool) -> tuple[RunConfig, Path]:
+    """The config that the options change, and the folder of the run."""
+    if place.name is not None and Path(place.name).name != place.name:
+        raise ConfigError(f"--name expects a plain name, got {place.name!r}; --root gives the folder")
+    if word in presets.ids():
+        return presets.get(word), place.root / (place.name or word)
+    if word:
+        path = find_run(Path(word), place.root)
+        if place.name is not None:
+            raise ConfigError(f"{path} has a name; to fork it: poet run --from {path} --name {place.name}")
+        return load_config(path), path
+    if source is not None and place.name is not None:
+        return load_config(source), place.root / place.name
+    if help_wanted:
+        return RunConfig(), place.root / "NAME"
+    known = ", ".join([*presets.ids(), *map(str, list_runs(place.root))])
+    raise ConfigError(f"expected a preset or a run first ({known}), or --from RUN --name NAME")
+
+
+def _parse(word: str, path: Path, place: Place, config: RunConfig, args: list[str]) -> RunConfig:
+    description = (
+        f"Presets: {', '.join(presets.ids())}. The same command again resumes the run, as does `poet run {path}`. "
+        "Ctrl-C finishes the iteration, saves and leaves.\n\nOptions that choose by an id (`poet list`): "
+        + ", ".join(choice.option for choice in choices(config))
+        + "."
+    )
+    if not word:
+        description += "\n\nBelow are the options of all runs; `poet run PRESET --help` shows all options of a preset."
+    prog = f"poet run {word or 'PRESET|RUN'}"
+    return tyro.cli(Options, default=Options(place, config), args=args, prog=prog, description=description).config
+
+
+def _summary_line(config: RunConfig) -> str:
+    """What runs, and every option that differs from its default."""
+    chosen: dict[str, Any] = {
+        name: type(value)() for name, value in vars(config).items() if isinstance(value, PluginConfig)
+    }
+    values, defaults = flatten(config.to_dict()), flatten(type(config)(**chosen).to_dict())
+    changed = " ".join(
+        f"{name}={value}"
+        for name, value in values.items()
+        if defaults.get(name) != value and name not in ("seed", "iterations")
+    )
+    return f"{config.id} on {config.describe()}, seed {config.seed}, {config.iterations} iterations; {changed}"

@@ -1,0 +1,169 @@
+"""Who may write a run folder, and with which settings: a run is resumed as what it was started as. Knows no jax."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from poet import registry
+from poet.configs import adjustable_fields, differences
+from poet.errors import RunError
+from poet.runs.layout import CONFIG, FORMAT, LOCK, RUN, disk_errors, is_run, read_json, read_run, write_json
+from poet.runs.lock import lock
+from poet.runs.overrides import OverrideSpec, require_same_overrides
+from poet.runs.provenance import OURS, plugins, session
+from poet.search.config import RunConfig
+
+NONE: OverrideSpec = MappingProxyType({})
+
+
+def load_config(path: Path) -> RunConfig:
+    """The config of a run. Raises `ConfigError` where a plug-in that it names is not installed."""
+    registry.RENAMED.update(read_run(path).get("renamed", {}))
+    return RunConfig.from_dict(read_json(path / CONFIG))
+
+
+@contextlib.contextmanager
+def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iterator[dict[str, Any]]:
+    """Create a run folder or take over an existing one, and be its one writer until the block ends.
+
+    Args:
+      path: The run folder; it is made if absent.
+      config: Every option; it becomes config.json.
+      overrides: Descriptions of the objects that replace those that the config names (`overrides.describe`).
+
+    Yields the contents of run.json. Raises `RunError` for a folder that is locked, foreign, unwritable or of another
+    format, and for a run that was started with another identity.
+    """
+    created = not path.exists()
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    with lock(path):
+        own = {LOCK, CONFIG, RUN, f".{CONFIG}.tmp", f".{RUN}.tmp"}
+        others = sorted({entry.name for entry in path.iterdir()} - own)
+        existed = is_run(path)
+        if existed:
+            run = read_run(path)
+            registry.RENAMED.update({old: new for old, new in run["renamed"].items() if old not in registry.RENAMED})
+            if others:  # else it never began, and may be started with other settings
+                _require_same_identity(path, run, config, overrides)
+            else:
+                run["identity"] = {}
+        else:
+            if others:
+                raise RunError(
+                    f"{path} is not a run folder and not empty (it holds {', '.join(others[:3])}): "
+                    "choose another --name or --root"
+                )
+            run = new_run(path.name)
+        run |= {
+            "search": config.id,
+            "view": config.view,
+            "plugins": plugins(config),
+            "renamed": _renames_of(run),
+            "overrides": dict(overrides),
+        }
+        write_json(path / CONFIG, config.to_dict())
+        run["sessions"].append(session())
+        write_json(path / RUN, run)
+        try:
+            yield run
+        except BaseException:
+            if not existed and {entry.name for entry in path.iterdir()} <= own:  # refused: leave nothing behind
+                for name in own:
+                    (path / name).unlink(missing_ok=True)
+                if created:
+                    path.rmdir()
+            raise
+
+
+def new_run(name: str) -> dict[str, Any]:
+    """The contents of run.json before the first session.
+
+    `artifacts` and `snapshots` are the folders that hold such records, `headline` the metrics that a status line shows.
+    """
+    return {
+        "format": FORMAT,
+        "name": name,
+        "search": "",
+        "view": "",
+        "headline": [],
+        "artifacts": [],
+        "snapshots": [],
+        "plugins": {},
+        "renamed": {},
+        "overrides": {},
+        "identity": {},
+        "sessions": [],
+    }
+
+
+def record_identity(path: Path, run: dict[str, Any], identity: Mapping[str, Any]) -> None:
+    """Keep what a search says of its identity, in run.json.
+
+    Raises `RunError` where a run was started with another one, as of another version of its generator.
+    """
+    before = run["identity"]
+    changes = differences(_with_new_names(before), _with_new_names(identity)) if before else []
+    if changes:
+        raise RunError(_refusal(path, changes, forkable=not run["overrides"]))
+    run["identity"] = dict(identity)
+    write_json(path / RUN, run)
+
+
+def _require_same_identity(path: Path, run: dict[str, Any], config: RunConfig, overrides: OverrideSpec) -> None:
+    require_same_overrides(path, run["overrides"], overrides)
+    changes = [
+        *differences(run["overrides"], overrides),
+        *differences(
+            _with_new_names(read_json(path / CONFIG)), _with_new_names(config.to_dict()), adjustable_fields(config)
+        ),
+        *_plugin_changes(run["plugins"], plugins(config)),
+    ]
+    if changes:
+        raise RunError(_refusal(path, changes, forkable=not (run["overrides"] or overrides)))
+
+
+def _refusal(path: Path, changes: list[str], *, forkable: bool = True) -> str:
+    listed = "\n  ".join(changes)
+    advice = (
+        f"Choose another --name, add --from {path} to it for a fork with these settings, "
+        f"or resume the run as it is: poet run {path}"
+        if forkable
+        else "Give the objects that it was started with, or choose another folder"
+    )
+    return f"{path} was started with other settings:\n  {listed}\n{advice}"
+
+
+def _plugin_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Differences in package and version of plug-ins.
+
+    Those of our own package are left out: its version is recorded with each session, and the runner warns of a change.
+    """
+    changes = []
+    for place in sorted(before.keys() & now.keys()):
+        old, new = before[place], now[place]
+        renamed = {old["id"], old["package"]} & registry.RENAMED.keys()
+        if not renamed and old["id"] == new["id"] and OURS not in (old["package"], new["package"]):
+            changes += differences({f"plugins.{place}": old}, {f"plugins.{place}": new})
+    return changes
+
+
+def _renames_of(run: Mapping[str, Any]) -> dict[str, str]:
+    """Those of the known new names that concern a run."""
+    names = {plugin[part] for plugin in run["plugins"].values() for part in ("id", "package")}
+    return run["renamed"] | {old: new for old, new in registry.RENAMED.items() if old in names}
+
+
+def _with_new_names(data: Any) -> Any:
+    """JSON values in which ids have their new names, for comparisons.
+
+    Both sides need it: an old name may still be installed, or be the id of one thing and the package of another.
+    """
+    if isinstance(data, Mapping):
+        renamed = {name: _with_new_names(value) for name, value in data.items()}
+        if isinstance(data.get("id"), str):
+            renamed["id"] = registry.RENAMED.get(data["id"], data["id"])
+        return renamed
+    return [_with_new_names(item) for item in data] if isinstance(data, list) else data

@@ -1,0 +1,72 @@
+"""The lock that admits one writer to a run folder. Knows no jax."""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from poet.errors import RunError
+from poet.runs.layout import LOCK, disk_errors
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Be the one writer of a run folder. Raises `RunError` that names the process which already is.
+
+    The system releases the lock when its process ends, however it ends, so there is no stale lock.
+    """
+    with disk_errors(path / LOCK):
+        handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _acquire(handle, path):
+            raise RunError(
+                f"{path} is being written by {lock_holder(path)}: stop that process first (Ctrl-C there, or kill), "
+                "or choose another --name"
+            )
+        with disk_errors(path / LOCK):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+        yield
+        os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def _acquire(handle: int, path: Path) -> bool:
+    for _ in range(5):  # a reader that asks whether the run is alive holds the lock for an instant
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.05)
+        except OSError as error:
+            raise RunError(f"the file system of {path} has no locks ({error}): choose another --root") from error
+    return False
+
+
+def lock_holder(path: Path) -> str:
+    """The process that the lock file names, in words."""
+    try:
+        holder = json.loads((path / LOCK).read_bytes())
+        return f"process {holder['pid']} on {holder['host']}"
+    except (OSError, ValueError, TypeError, KeyError):
+        return "another process"
+
+
+def is_alive(path: Path) -> bool:
+    """Whether a process is writing this run now."""
+    try:
+        handle = os.open(path / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(handle)

@@ -1,0 +1,72 @@
+"""What runs of every search have in common, in one frozen tree of options; imports no jax.
+
+A search enters the registry by its run config: a frozen dataclass derived from `RunConfig` with an `id`, a `view` and a
+`make`. Its fields are the options of the run: typed by the base class of a kind (`GeneratorConfig`, `LearnerConfig`,
+...) a field takes any entry of that kind, on the command line too (`--learner ID`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from poet import configs
+from poet.errors import ConfigError, ContractError
+from poet.executors.config import ExecutorConfig, LocalExecutorConfig
+from poet.registry import PluginConfig, Registry
+
+if TYPE_CHECKING:
+    from poet.search.base import RunContext, Search
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig(PluginConfig):
+    """Base of the configs of all searches."""
+
+    view: ClassVar[str] = "journal"  # the id of the view that opens such a run
+    adjustable: ClassVar[frozenset[str]] = frozenset({"iterations", "max_env_steps", "checkpoint_every", "keep_every"})
+
+    seed: int = 0
+    iterations: int = 1000  # where the run ends; raise it to resume a finished run
+    max_env_steps: int | None = None  # or here, if that comes first
+    executor: ExecutorConfig = dataclasses.field(default_factory=LocalExecutorConfig)
+    checkpoint_every: int = 10  # iterations
+    keep_every: int = 1000  # of the checkpoints, those to keep for good, besides the last two
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "checkpoint_every", "keep_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} expects at least 1, got {getattr(self, name)}")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed expects an integer in [0, 2**32), got {self.seed}")
+
+    def make(self, context: RunContext) -> Search:
+        """The search that this config describes.
+
+        A subclass may take keyword arguments that replace objects which the config names; `poet.run` and
+        `poet.build_search` hand them on.
+
+        Import jax and the algorithm here, not at the top of the module that holds the config.
+        """
+        raise ContractError(f"{type(self).__name__} must define make(self, context) -> Search")
+
+    def describe(self) -> str:
+        """What is searched for and where, in a few words for a list."""
+        return self.id
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; what comes from a registry carries its id there."""
+        return configs.to_dict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> RunConfig:
+        """Inverse of `to_dict`, of the class that "id" names.
+
+        Raises `ConfigError` for unknown ids and fields and for impossible values.
+        """
+        return configs.from_dict(searches, data)
+
+
+searches: Registry[type[RunConfig]] = Registry("search", RunConfig)
+presets: Registry[RunConfig] = Registry("preset", RunConfig, instances=True)

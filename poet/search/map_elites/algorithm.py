@@ -1,0 +1,306 @@
+"""MAP-Elites (Mouret and Clune 2015, arXiv 1504.04909) with any emitters, on one archive or on islands.
+
+An iteration is many generations. Where the evaluation is jittable, they are one compiled call on one device, and
+islands run on as many devices as there are: each is one program of one shape, so the device changes no bit. After each
+iteration the archives of all islands are merged, and every island continues with the merged archive.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array
+
+from poet.archives.base import Archive, Entries
+from poet.archives.layout import check_objectives
+from poet.archives.stats import summary
+from poet.errors import ConfigError
+from poet.executors.local import local_devices
+from poet.search.base import Info, Search
+from poet.search.elites import elites_record
+from poet.search.keys import MapElitesPhase
+from poet.search.map_elites.base import initial_offspring
+from poet.search.map_elites.config import MapElitesConfig
+from poet.search.map_elites.generation import AddAndUpdate, Generation, InitIsland, Island, OffspringCounts, generation
+from poet.search.map_elites.scoring import Evaluate, Scores, ScoringFn, check_scoring
+from poet.types import Key, PyTree, derive_key
+
+HEADLINE = ("coverage", "qd_score", "best")
+
+
+class MapElitesState(NamedTuple):
+    """A checkpoint is exactly this."""
+
+    key: Key  # of the run; never advanced
+    iteration: np.ndarray  # i64[], iterations done
+    env_steps: np.ndarray  # i64[]
+    evaluations: np.ndarray  # i64[]
+    islands: tuple[Island, ...]  # between iterations their archives are equal
+
+
+class RunIteration(Protocol):
+    """All generations of one iteration on one island."""
+
+    def __call__(
+        self, key: Key, island: Island, iteration: int, island_index: int, /
+    ) -> tuple[Island, OffspringCounts, Any]:
+        """The island after, what became of the offspring, and the environment steps."""
+        ...
+
+
+def map_elites(
+    config: MapElitesConfig, archive: Archive, scoring: ScoringFn, devices: int | None = None
+) -> Search[MapElitesState]:
+    """Fill an archive with solutions, each the best of its cell.
+
+    Args:
+      config: number of solutions, and the emitters that make them.
+      archive: where solutions are kept; its payload is one solution f32[G].
+      scoring: what evaluates them.
+      devices: number of local devices to use; by default all.
+
+    `Search.close` closes the scoring too. Raises `ConfigError` for more devices than there are, for several islands
+    with an archive that has thresholds, which cannot be merged, and for an archive of another number of objectives than
+    the scoring; `ContractError` for a scoring whose output is not what it declares.
+
+    >>> from poet.archives.config import GridConfig
+    >>> from poet.envs.functions.config import SphereConfig
+    >>> from poet.search.map_elites.scoring import problem_scoring
+    >>> problem = SphereConfig(num_params=4).make()
+    >>> archive = GridConfig(shape=(4,)).make(problem.descriptor_bounds)
+    >>> config = MapElitesConfig(batch=16, generations=5, initial=16)
+    >>> search = map_elites(config, archive, problem_scoring(problem), devices=1)
+    >>> state, info = search.step(search.init(jax.random.key(0)))
+    >>> info.metrics["evaluations"]
+    96
+    >>> sorted(info.snapshots["elites"]().arrays)
+    ['cell', 'descriptor', 'emitter', 'fitness', 'id', 'params', 'parents']
+    >>> search.close()
+    """
+    check_objectives(archive.spec, scoring.num_objectives)
+    if config.islands > 1 and archive.spec.get("thresholds"):
+        raise ConfigError(
+            "islands cannot merge the thresholds of an archive: take search.islands 1, or no archive.learning_rate"
+        )
+    scoring = check_scoring(scoring, config.batch, len(archive.spec["bounds"]))
+    functions = generation(config, archive, scoring.sample, scoring.num_params)
+    programs = _compile(config, archive, scoring, functions)
+    local = local_devices(devices)
+    pool = ThreadPoolExecutor(min(len(local), config.islands), "island")
+
+    def init(key: Key) -> MapElitesState:
+        islands = tuple(
+            programs.init_island(derive_key(key, MapElitesPhase.START, index)) for index in range(config.islands)
+        )
+        zero = np.array(0, np.int64)
+        return MapElitesState(key, zero, zero, zero, islands)
+
+    def step(state: MapElitesState) -> tuple[MapElitesState, Info]:
+        start = time.perf_counter()
+        iteration = int(state.iteration)
+        islands, counts, steps = state.islands, [], 0
+        if iteration == 0:
+            islands, counts, steps = _add_initial(config, scoring, programs, state)
+
+        def advance(index: int) -> tuple[Island, OffspringCounts, Any]:
+            island, key = jax.device_put((islands[index], state.key), local[index % len(local)])
+            return jax.block_until_ready(programs.run_iteration(key, island, iteration, index))
+
+        results = list(pool.map(advance, range(config.islands)))
+        steps += sum(int(island_steps) for _, _, island_steps in results)
+        num_batches = len(counts) + config.generations * config.islands
+        state = MapElitesState(
+            state.key,
+            np.array(iteration + 1, np.int64),
+            np.array(state.env_steps + steps, np.int64),
+            np.array(state.evaluations + config.batch * num_batches, np.int64),
+            _merge_islands(programs, [island for island, _, _ in results], local[0]),
+        )
+        elites = jax.tree.map(np.asarray, programs.elites_of(state.islands[0].archive))
+        total = _sum_counts([*counts, *(island_counts for _, island_counts, _ in results)])
+        metrics = _metrics(state, archive, scoring, elites, total, functions.names)
+        if config.reevaluate:
+            key = derive_key(state.key, MapElitesPhase.REEVALUATE, iteration)
+            metrics |= _reevaluate(config, archive, scoring, programs, key, elites)
+        snapshot = partial(
+            elites_record,
+            archive,
+            elites,
+            iteration=int(state.iteration),
+            evaluations=int(state.evaluations),
+            **scoring.meta,
+        )
+        timings = {"step_s": time.perf_counter() - start}
+        return state, Info(metrics=metrics, snapshots={"elites": snapshot}, timings=timings)
+
+    def close() -> None:
+        pool.shutdown()
+        scoring.close()
+
+    return Search(init, step, close, HEADLINE)
+
+
+class _Programs(NamedTuple):
+    """The compiled functions of a search; `evaluate` and `run_iteration` only where the scoring is jittable."""
+
+    init_island: InitIsland
+    add_and_update: AddAndUpdate
+    add_elites: Callable[[PyTree, Entries], PyTree]  # reuses the memory of the archive state that it is given
+    elites_of: Callable[[PyTree], Entries]
+    evaluate: Evaluate
+    run_iteration: RunIteration
+
+
+def _compile(config: MapElitesConfig, archive: Archive, scoring: ScoringFn, functions: Generation) -> _Programs:
+    make_iteration = _compiled_iteration if scoring.jittable else _host_iteration
+    return _Programs(
+        jax.jit(functions.init),
+        jax.jit(functions.add_and_update),
+        jax.jit(lambda state, elites: archive.add(state, elites)[0], donate_argnums=0),
+        jax.jit(archive.elites),
+        jax.jit(scoring.evaluate) if scoring.jittable else scoring.evaluate,
+        make_iteration(config, functions, scoring.evaluate),
+    )
+
+
+def _add_initial(
+    config: MapElitesConfig, scoring: ScoringFn, programs: _Programs, state: MapElitesState
+) -> tuple[tuple[Island, ...], list[OffspringCounts], int]:
+    """Add solutions from the prior, in blocks of a batch, to the archive of every island."""
+    islands, counts, steps = list(state.islands), [], 0
+    for block in range(-(-config.initial // config.batch)):
+        source = config.islands + block  # smaller numbers name the islands
+        keys = jax.random.split(derive_key(state.key, MapElitesPhase.START, source), config.batch)
+        offspring = initial_offspring(jax.vmap(scoring.sample)(keys))
+        scores = programs.evaluate(derive_key(state.key, MapElitesPhase.EVALUATE, 0, source), offspring.params)
+        first_id = np.array([0, block * config.batch], np.uint32)
+        added = [
+            programs.add_and_update(state.key, island, first_id, offspring, scores.fitness, scores.descriptor)
+            for island in islands
+        ]
+        # The emitters did not make these solutions, so their states stay as they are.
+        islands = [island._replace(archive=after.archive) for island, (after, _, _) in zip(islands, added)]
+        counts.append(added[0][1])
+        steps += int(scores.steps)
+    return tuple(islands), counts, steps
+
+
+def _compiled_iteration(config: MapElitesConfig, functions: Generation, evaluate: Evaluate) -> RunIteration:
+    """All generations of an iteration in one program."""
+
+    @partial(jax.jit, donate_argnums=1)
+    def program(key: Key, island: Island, iteration: Array, index: Array) -> tuple[Island, OffspringCounts, Array]:
+        def body(island: Island, number: Array) -> tuple[Island, tuple[OffspringCounts, Array]]:
+            island, counts, steps = _run_generation(config, functions, evaluate, key, island, number, index)
+            return island, (counts, jnp.asarray(steps, jnp.int32))
+
+        numbers = iteration * config.generations + jnp.arange(config.generations)
+        island, (counts, steps) = lax.scan(body, island, numbers)
+        return island, jax.tree.map(lambda leaf: leaf.sum(0), counts), steps.sum()
+
+    return lambda key, island, iteration, index: program(key, island, np.int32(iteration), np.int32(index))
+
+
+def _host_iteration(config: MapElitesConfig, functions: Generation, evaluate: Evaluate) -> RunIteration:
+    """The same for an evaluation that runs on the host or by an executor: two compiled halves around it."""
+    compiled = functions._replace(emit=jax.jit(functions.emit), add_and_update=jax.jit(functions.add_and_update))
+
+    def run(key: Key, island: Island, iteration: int, index: int) -> tuple[Island, OffspringCounts, int]:
+        all_counts, all_steps = [], 0
+        for number in range(iteration * config.generations, (iteration + 1) * config.generations):
+            island, counts, steps = _run_generation(config, compiled, evaluate, key, island, number, index)
+            all_counts.append(counts)
+            all_steps += int(steps)
+        return island, _sum_counts(all_counts), all_steps
+
+    return run
+
+
+def _run_generation(
+    config: MapElitesConfig,
+    functions: Generation,
+    evaluate: Evaluate,
+    key: Key,
+    island: Island,
+    number: Any,
+    index: Any,
+) -> tuple[Island, OffspringCounts, Any]:
+    """Generation `number` of the run, on the island of that index."""
+    island, offspring = functions.emit(derive_key(key, MapElitesPhase.EMIT, number, index), island)
+    scores: Scores = evaluate(derive_key(key, MapElitesPhase.EVALUATE, number, index), offspring.params)
+    # Ids (0, ...) are the solutions from the prior; the islands number their offspring one after the other.
+    first_id = jnp.stack([jnp.uint32(number + 1), jnp.uint32(index * config.batch)])
+    island, counts, _ = functions.add_and_update(
+        derive_key(key, MapElitesPhase.TELL, number, index),
+        island,
+        first_id,
+        offspring,
+        scores.fitness,
+        scores.descriptor,
+    )
+    return island, counts, scores.steps
+
+
+def _merge_islands(programs: _Programs, islands: list[Island], device: Any) -> tuple[Island, ...]:
+    """The islands, each with a copy of the archive of all of them."""
+    if len(islands) == 1:
+        return tuple(islands)
+    islands = [jax.device_put(island, device) for island in islands]
+    merged = jax.tree.map(jnp.copy, islands[0].archive)
+    for island in islands[1:]:
+        merged = programs.add_elites(merged, programs.elites_of(island.archive))
+    return tuple(island._replace(archive=jax.tree.map(jnp.copy, merged)) for island in islands)
+
+
+def _sum_counts(counts: list[OffspringCounts]) -> OffspringCounts:
+    return jax.tree.map(lambda *leaves: np.sum([np.asarray(leaf, np.int64) for leaf in leaves], axis=0), *counts)
+
+
+def _metrics(
+    state: MapElitesState,
+    archive: Archive,
+    scoring: ScoringFn,
+    elites: Entries,
+    counts: OffspringCounts,
+    names: tuple[str, ...],
+) -> dict[str, Any]:
+    quality = summary(archive.spec, elites, scoring.qd_offset)
+    return {
+        "env_steps": int(state.env_steps),
+        "evaluations": int(state.evaluations),
+        **{name: float(getattr(quality, name)) for name in ("coverage", "qd_score", "best", "mean")},
+        **{name: int(count) for name, count in counts.archive._asdict().items() if name != "seen"},
+        "emitters": {
+            name: {field: int(values[k]) for field, values in counts.emitters._asdict().items()}
+            for k, name in enumerate(names)
+        },
+    }
+
+
+def _reevaluate(
+    config: MapElitesConfig, archive: Archive, scoring: ScoringFn, programs: _Programs, key: Key, elites: Entries
+) -> dict[str, float]:
+    """Scores of an archive whose elites have their mean fitness and mean descriptor over new evaluations."""
+    batch, num_rows = config.batch, len(elites.fitness)
+    padded = jax.tree.map(lambda leaf: np.resize(leaf, (batch * -(-num_rows // batch), *leaf.shape[1:])), elites)
+    fitness, descriptor = [], []
+    for block in range(0, len(padded.fitness), batch):
+        scores = [
+            programs.evaluate(derive_key(key, block, repeat), jnp.asarray(padded.payload[block : block + batch]))
+            for repeat in range(config.reevaluate)
+        ]
+        fitness.append(np.mean([each.fitness for each in scores], axis=0, dtype=np.float32))
+        descriptor.append(np.mean([each.descriptor for each in scores], axis=0, dtype=np.float32))
+    means = elites._replace(
+        fitness=np.concatenate(fitness)[:num_rows], descriptor=np.concatenate(descriptor)[:num_rows]
+    )
+    empty = archive.init(jax.ShapeDtypeStruct((scoring.num_params,), jnp.float32))
+    corrected = jax.tree.map(np.asarray, archive.elites(programs.add_elites(empty, means)))
+    quality = summary(archive.spec, corrected, scoring.qd_offset)
+    return {"corrected_coverage": float(quality.coverage), "corrected_qd_score": float(quality.qd_score)}

@@ -1,0 +1,112 @@
+"""MAP-Elites whose elites are pairs: a solved environment with the agent that solves it.
+
+The features of the environment determine the cell of a pair, the score of the agent is its fitness. Each iteration
+mutates environments of elites and tries agents in these children. A solved child enters the archive with its solver. An
+unsolved child that would fill a free cell, and in which an agent scores well enough, gets a slot for training: the
+agent takes one learner step in each iteration until it solves the environment, or until the environment is given up.
+At the start, an agent is trained in the simplest environment of the generator, and the archive is empty.
+
+Pairs, learner and transfer are from POET (Wang et al. 2019, arXiv 1901.01753), the archive and the variation of agents
+from MAP-Elites (Mouret and Clune 2015, arXiv 1504.04909; Vassiliades and Mouret 2018, arXiv 1804.03906).
+"""
+
+import functools
+import time
+from typing import Any
+
+import numpy as np
+
+from poet.agents.policy import Policy
+from poet.archives.base import Archive, Entries
+from poet.archives.stats import summary
+from poet.envs.base import Generator
+from poet.envs.interface import generator_identity
+from poet.executors.base import Executor
+from poet.learners.base import Learner
+from poet.search.base import Info, Record, Search
+from poet.search.elites import elites_record
+from poet.search.keys import PairedPhase
+from poet.search.paired_map_elites.config import PairedMapElitesConfig
+from poet.search.paired_map_elites.context import Components, StepContext
+from poet.search.paired_map_elites.insert import insert
+from poet.search.paired_map_elites.reproduce import reproduce
+from poet.search.paired_map_elites.state import PairedMapElitesState, editable_copy, init_trainees
+from poet.search.paired_map_elites.train import start_training, train
+from poet.search.paired_map_elites.transfer import transfer
+from poet.types import Key, derive_key
+
+HEADLINE = ("coverage", "qd_score", "trainee_best", "best")
+
+
+def paired_map_elites(
+    config: PairedMapElitesConfig,
+    generator: Generator,
+    policy: Policy,
+    learner: Learner,
+    executor: Executor,
+    archive: Archive,
+) -> Search[PairedMapElitesState]:
+    """An archive of solved environments with their solvers.
+
+    Args:
+      config: the rules.
+      generator: makes environments; `policy`, `learner`, `executor` make, train and run agents in them.
+      archive: of one objective; its descriptor is `config.features` of the generator. A payload is
+        {"genome": leaves of the generator, "params": f32[G]}.
+
+    Raises:
+      ConfigError: for features that the generator does not have, or an archive of several objectives.
+    """
+    components = Components(config, generator, policy, learner, executor, archive)
+
+    def init(key: Key) -> PairedMapElitesState:
+        params = policy.init(derive_key(key, PairedPhase.START))
+        first = components.init_learner(derive_key(key, PairedPhase.BEGIN_TRAINING), params)
+        trainees = init_trainees(components.simplest, first, config.trainees)
+        zero = np.array(0, np.int64)
+        return PairedMapElitesState(key, zero, zero, zero, archive.init(components.payload), trainees, first)
+
+    def step(state: PairedMapElitesState) -> tuple[PairedMapElitesState, Info]:
+        began = time.perf_counter()
+        context = StepContext(components, editable_copy(state))
+        train(context)
+        offspring = reproduce(context)
+        insert(context, offspring.solved)
+        transfer(context, offspring.solved)
+        start_training(context, offspring.promising)
+        context.state.iteration[...] += 1
+
+        rows = components.archive_rows(context.state.archive)
+        snapshots = {"elites": functools.partial(_elites_record, components, context.state, rows)}
+        metrics = _metrics(context, rows)
+        timings = {**executor.timings(), "step_s": time.perf_counter() - began}
+        return context.state, Info(tuple(context.events), metrics, {}, snapshots, timings)
+
+    return Search(init, step, executor.close, HEADLINE, generator_identity(generator))
+
+
+def _metrics(context: StepContext, rows: Entries) -> dict[str, Any]:
+    components, state = context.components, context.state
+    numbers = summary(components.archive.spec, rows)
+    return {
+        "env_steps": int(state.env_steps),
+        "evaluations": int(state.evaluations),
+        **{name: float(getattr(numbers, name)) for name in ("coverage", "qd_score", "best", "mean")},
+        "trainees": int((state.trainees.age >= 0).sum()),
+        "trainee_best": max(filter(np.isfinite, context.trainee_scores), default=None),
+        "solved": components.config.solved,
+        **context.counts,
+        "emitters": context.counts_by_source,
+    }
+
+
+def _elites_record(components: Components, state: PairedMapElitesState, rows: Entries) -> Record:
+    return elites_record(
+        components.archive,
+        rows,
+        iteration=int(state.iteration),
+        evaluations=int(state.evaluations),
+        descriptor_names=components.descriptor_names,
+        fitness_bounds=None,
+        problem={"id": components.generator.id},
+    )

@@ -1,0 +1,86 @@
+"""Options of MAP-Elites over pairs of environments and agents; imports no jax."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from poet.agents.config import MLPConfig, PolicyConfig
+from poet.archives.config import ArchiveConfig, GridConfig
+from poet.envs.config import GeneratorConfig
+from poet.envs.walker.config import WalkerConfig
+from poet.errors import ConfigError
+from poet.learners.config import ESConfig, LearnerConfig
+from poet.search.config import RunConfig
+
+if TYPE_CHECKING:
+    from poet.envs.base import Generator
+    from poet.search.base import RunContext, Search
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedMapElitesConfig:
+    """Which environments are tried with which agents, and when a pair is kept or an agent is trained."""
+
+    features: tuple[str, ...] = ()  # of the generator, the coordinates of the archive; empty for all of them
+    solved: float = 230.0  # score at which an agent solves an environment, if it also reaches the goal each time
+    eval_episodes: int = 5  # episodes per score; always 1 if the genome alone determines the episode
+
+    children: int = 16  # environments per iteration that are mutated from those of elites
+    mutation_strength: float = 1.0  # in units of the generator's usual step
+    variants: int = 16  # mutants of the parent's agent that are tried in a child, besides that agent itself
+    iso_sigma: float = 0.02  # of the variants: standard deviation of the noise on each weight
+    line_sigma: float = 0.1  # of the variants: standard deviation of the step towards another elite's agent
+    neighbours: int = 4  # nearest elites whose agents are tried in a child, or whose environments get a new agent
+
+    trainees: int = 4  # environments at most in which an agent is trained, one learner step per iteration
+    training_score: float = 50.0  # an agent with this score in an unsolved child is trained there if the cell is free
+    patience: int = 20  # learner steps after which an unsolved environment is given up
+
+    def __post_init__(self) -> None:
+        for name in ("eval_episodes", "children", "trainees", "patience"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"search.{name} expects at least 1, got {getattr(self, name)}")
+        for name in ("variants", "neighbours", "iso_sigma", "line_sigma"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"search.{name} expects a number of at least 0, got {getattr(self, name)}")
+        if not self.mutation_strength > 0:
+            raise ConfigError(f"search.mutation_strength expects a positive number, got {self.mutation_strength}")
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedMapElitesRun(RunConfig):
+    """An archive of solved environments, each with the agent that solves it.
+
+    Candidates of a learner step run one episode each: `learner.episodes` has no effect.
+    """
+
+    id: ClassVar[str] = "paired-map-elites"
+    view: ClassVar[str] = "archive"
+
+    generator: GeneratorConfig = dataclasses.field(default_factory=WalkerConfig)
+    policy: PolicyConfig = dataclasses.field(default_factory=MLPConfig)
+    learner: LearnerConfig = dataclasses.field(default_factory=ESConfig)
+    archive: ArchiveConfig = dataclasses.field(default_factory=GridConfig)
+    search: PairedMapElitesConfig = dataclasses.field(default_factory=PairedMapElitesConfig)
+
+    def describe(self) -> str:
+        """Generator, and the coordinates of the archive."""
+        features = ", ".join(self.search.features) or "all features"
+        return f"solved {self.generator.id} environments with their agents, by {features}"
+
+    def make(self, context: RunContext, *, generator: Generator | None = None) -> Search:
+        """The search; `generator` replaces the one that the config names.
+
+        Raises `ConfigError` for features that the generator does not have, and for an archive that does not fit them.
+        """
+        from poet.search.paired_map_elites.algorithm import paired_map_elites
+        from poet.search.paired_map_elites.context import feature_indices
+
+        generator = generator or self.generator.make()
+        bounds = [generator.feature_bounds[index] for index in feature_indices(generator, self.search.features)]
+        archive = self.archive.make(bounds)
+        policy = self.policy.make(generator.environment.interface)
+        learner = self.learner.make(policy.num_params)
+        executor = (context.executor or self.executor).make(generator.environment, policy, learner)
+        return paired_map_elites(self.search, generator, policy, learner, executor, archive)

@@ -1,0 +1,143 @@
+"""What the parts of an iteration share: the compiled components, and the iteration that is in progress.
+
+Axes: B batch, D descriptor.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float
+
+from poet.agents.policy import Policy
+from poet.archives.base import Archive, Entries
+from poet.archives.layout import check_objectives
+from poet.envs.base import Generator
+from poet.errors import unknown
+from poet.executors.base import Episode, Executor
+from poet.learners.base import Learner
+from poet.search.host import on_host
+from poet.search.keys import PairedPhase
+from poet.search.paired_map_elites.config import PairedMapElitesConfig
+from poet.search.paired_map_elites.state import PairedMapElitesState, Source
+from poet.types import Genome, Key, derive_key
+
+COUNTS = ("added", "improved", "rejected_by_fitness", "not_finite", "outside", "clipped")
+
+
+def feature_indices(generator: Generator, names: Sequence[str]) -> list[int]:
+    """Positions of the named features among those of the generator; all positions if `names` is empty.
+
+    Raises `ConfigError` for a name that the generator does not have.
+    """
+    known = list(generator.feature_names)
+    for name in names:
+        if name not in known:
+            raise unknown(f"feature of {generator.id}:", name, known)
+    return [known.index(name) for name in names] if names else list(range(len(known)))
+
+
+class Components:
+    """The objects that the search is made of, with their functions compiled once.
+
+    Raises `ConfigError` for features that the generator does not have, and for an archive of several objectives.
+    """
+
+    def __init__(
+        self,
+        config: PairedMapElitesConfig,
+        generator: Generator,
+        policy: Policy,
+        learner: Learner,
+        executor: Executor,
+        archive: Archive,
+    ) -> None:
+        check_objectives(archive.spec, 1)
+        self.config, self.generator, self.policy = config, generator, policy
+        self.learner, self.executor, self.archive = learner, executor, archive
+        self.num_score_episodes = 1 if generator.deterministic else config.eval_episodes
+        self.simplest = jax.tree.map(np.asarray, generator.simplest())
+        self.payload = {"genome": self.simplest, "params": jax.ShapeDtypeStruct((policy.num_params,), jnp.float32)}
+        self.add = jax.jit(archive.add)
+        self.archive_rows = on_host(archive.elites)  # all rows, those without an elite included
+        self.init_learner = on_host(learner.init)
+        self.with_params = on_host(learner.with_params)
+        self._feature_indices = feature_indices(generator, config.features)
+        self._mutate = on_host(jax.vmap(generator.mutate, in_axes=(0, 0, None)))
+        self._check = on_host(jax.vmap(generator.check))
+        self._features = on_host(jax.vmap(generator.features))
+
+    @property
+    def descriptor_names(self) -> list[str]:
+        """The coordinates of the archive."""
+        return [self.generator.feature_names[index] for index in self._feature_indices]
+
+    def mutate(self, keys: jax.Array, genomes: Genome) -> Genome:
+        """One child of each of B genomes, with NumPy leaves."""
+        return self._mutate(keys, genomes, self.config.mutation_strength)
+
+    def valid(self, genomes: Genome) -> Bool[np.ndarray, "B"]:
+        """Whether each of B genomes is valid."""
+        return self._check(genomes)[0]
+
+    def descriptors(self, genomes: Genome) -> Float[np.ndarray, "B D"]:
+        """The coordinates in the archive of each of B genomes."""
+        return self._features(genomes)[:, self._feature_indices]
+
+
+@dataclasses.dataclass
+class StepContext:
+    """One iteration in progress. Its parts write into `state` and append to `events`."""
+
+    components: Components
+    state: PairedMapElitesState  # an editable copy
+    events: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    num_offers: int = 0  # pairs offered to the archive so far: the second word of the next id
+    counts: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    counts_by_source: dict[str, dict[str, int]] = dataclasses.field(
+        default_factory=lambda: {source.label: {"added": 0, "improved": 0} for source in Source}
+    )
+    trainee_scores: list[float] = dataclasses.field(default_factory=list)
+
+    @property
+    def iteration(self) -> int:
+        """The number of the iteration in progress."""
+        return int(self.state.iteration)
+
+    def key(self, phase: PairedPhase, *identity: int) -> Key:
+        """The key of (phase, iteration, *identity)."""
+        return derive_key(self.state.key, phase, self.iteration, *identity)
+
+    def episodes_for(self, genome: Genome, phase: PairedPhase, number: int, num_episodes: int) -> list[Episode]:
+        """Episodes in one environment; `number` distinguishes it from the other environments of the iteration."""
+        return [Episode(genome, self.key(phase, number, episode)) for episode in range(num_episodes)]
+
+    def elites(self) -> Entries:
+        """The elites that are in the archive now, as NumPy arrays in the order of its rows."""
+        rows = self.components.archive_rows(self.state.archive)
+        return jax.tree.map(lambda leaf: leaf[rows.valid], rows)
+
+    def count(self, num_steps: int, num_evaluations: int) -> None:
+        """Add to the totals of the run."""
+        self.state.env_steps[...] += num_steps
+        self.state.evaluations[...] += num_evaluations
+
+    def log_event(self, event: str, **fields: Any) -> None:
+        """Append a journal row."""
+        self.events.append({"event": event, "iteration": self.iteration, **fields})
+
+
+def nearest_elites(
+    context: StepContext, elites: Entries, descriptor: Float[np.ndarray, "D"], excluded: int | None = None
+) -> list[int]:
+    """Rows of the `config.neighbours` elites nearest to a descriptor, the nearest first, without row `excluded`.
+
+    Distances are Euclidean, with each coordinate in units of its bounds.
+    """
+    low, high = np.array(context.components.archive.spec["bounds"], np.float32).T
+    distance = np.square((elites.descriptor - descriptor) / (high - low)).sum(1)
+    rows = [int(row) for row in np.argsort(distance, kind="stable") if row != excluded]
+    return rows[: context.components.config.neighbours]

@@ -1,0 +1,100 @@
+"""Reproduction: environments of elites are mutated, and agents are tried in these children.
+
+Axes: B batch, the variants of an agent; D descriptor, G parameters, R rows of elites.
+"""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from poet.archives.base import Entries
+from poet.archives.layout import NO_PARENT
+from poet.search.host import get_item
+from poet.search.keys import PairedPhase
+from poet.search.paired_map_elites.context import StepContext, nearest_elites
+from poet.search.paired_map_elites.evaluate import Trial, evaluate, solves
+from poet.search.paired_map_elites.state import Candidate, Offer, PromisingChild, Source
+
+
+class Offspring(NamedTuple):
+    """The children of an iteration, by what the best candidate of each achieves there."""
+
+    solved: list[Offer]
+    promising: list[PromisingChild]
+
+
+def reproduce(context: StepContext) -> Offspring:
+    """Mutate the environments of `config.children` elites drawn at random, and evaluate candidates in each child.
+
+    Candidates are the agent of the parent, mutants of it, and the agents of the nearest elites. The best candidate
+    decides whether a child is solved, promising, or dropped. Without elites there are no children.
+    """
+    config = context.components.config
+    trials = _trials(context, context.elites())
+    offspring = Offspring([], [])
+    for trial, result in zip(trials, evaluate(context, trials)):
+        best = int(np.argmax(np.where(np.isfinite(result.fitness), result.fitness, -np.inf)))
+        offer = Offer(trial.genome, float(result.fitness[best]), trial.candidates[best])
+        if solves(context, result, best):
+            offspring.solved.append(offer)
+        elif result.fitness[best] >= config.training_score:
+            offspring.promising.append(PromisingChild(offer, trial.number))
+    return offspring
+
+
+def _trials(context: StepContext, elites: Entries) -> list[Trial]:
+    """The valid children with their candidates."""
+    components, num_elites = context.components, len(elites.fitness)
+    num_children = components.config.children
+    if not num_elites:
+        return []
+    parents = np.asarray(jax.random.randint(context.key(PairedPhase.PARENT), (num_children,), 0, num_elites))
+    keys = jax.random.split(context.key(PairedPhase.MUTATE), num_children)
+    children = components.mutate(keys, jax.tree.map(lambda leaf: leaf[parents], elites.payload["genome"]))
+    descriptors = components.descriptors(children)
+    return [
+        Trial(
+            get_item(children, child),
+            _candidates(context, elites, int(parents[child]), descriptors[child], child),
+            child,
+        )
+        for child in map(int, np.flatnonzero(components.valid(children)))
+    ]
+
+
+def _candidates(
+    context: StepContext, elites: Entries, parent: int, descriptor: Float[np.ndarray, "D"], child: int
+) -> list[Candidate]:
+    """The agents that are tried in a child; `parent` is a row of the elites."""
+    params, ids = elites.payload["params"], elites.id
+    mutants, others = _variants(context, params, parent, child)
+    return [
+        Candidate(params[parent], Source.PARENT, np.stack([ids[parent], np.full(2, NO_PARENT)])),
+        *(
+            Candidate(mutant, Source.VARIANT, np.stack([ids[parent], ids[other]]))
+            for mutant, other in zip(mutants, others)
+        ),
+        *(
+            Candidate(params[row], Source.NEIGHBOUR, np.stack([ids[parent], ids[row]]))
+            for row in nearest_elites(context, elites, descriptor, excluded=parent)
+        ),
+    ]
+
+
+def _variants(
+    context: StepContext, params: Float[np.ndarray, "R G"], parent: int, child: int
+) -> tuple[Float[np.ndarray, "B G"], Int[np.ndarray, "B"]]:
+    """Mutants of an agent, and for each of them the row of the second parent.
+
+    Each mutant is the agent plus noise on each weight plus a step along the line to the agent of the second parent
+    (Vassiliades and Mouret 2018, arXiv 1804.03906).
+    """
+    config = context.components.config
+    iso_key, line_key, other_key = (jax.random.fold_in(context.key(PairedPhase.VARY, child), use) for use in range(3))
+    others = np.asarray(jax.random.randint(other_key, (config.variants,), 0, len(params)))
+    noise = np.asarray(jax.random.normal(iso_key, (config.variants, params.shape[1])))
+    step = np.asarray(jax.random.normal(line_key, (config.variants, 1)))
+    mutants = params[parent] + config.iso_sigma * noise + config.line_sigma * step * (params[others] - params[parent])
+    return mutants.astype(np.float32), others

@@ -1,0 +1,43 @@
+"""Transfer: agents of new elites are tried in the environments of the nearest elites.
+
+The idea is from POET (Wang et al. 2019, arXiv 1901.01753).
+"""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from poet.search.host import get_item
+from poet.search.paired_map_elites.context import StepContext, nearest_elites
+from poet.search.paired_map_elites.evaluate import Trial, evaluate, solves
+from poet.search.paired_map_elites.insert import insert
+from poet.search.paired_map_elites.state import Candidate, Offer, Source
+
+
+def transfer(context: StepContext, offers: Sequence[Offer]) -> None:
+    """Try the agent of each offer in the environments of the nearest elites, and offer those that it solves.
+
+    The nearest elite is the pair itself where the archive kept it.
+    """
+    if not offers:
+        return
+    elites, trials = context.elites(), []
+    for offer in offers:
+        genomes = jax.tree.map(lambda leaf: leaf[None], offer.genome)
+        descriptor = context.components.descriptors(genomes)[0]
+        for row in nearest_elites(context, elites, descriptor):
+            # The environment comes from the neighbour, the agent from the parent of the offer.
+            parents = np.stack([elites.id[row], offer.candidate.parents[0]])
+            candidate = Candidate(offer.candidate.params, Source.TRANSFER, parents)
+            # The trials of children use the smaller numbers.
+            number = context.components.config.children + row
+            trials.append(Trial(get_item(elites.payload["genome"], row), [candidate], number))
+    insert(
+        context,
+        [
+            Offer(trial.genome, float(result.fitness[0]), trial.candidates[0])
+            for trial, result in zip(trials, evaluate(context, trials))
+            if solves(context, result, 0)
+        ],
+    )

@@ -1,1 +1,0 @@
-"""MAP-Elites over pairs of environments and agents."""

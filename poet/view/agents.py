@@ -1,0 +1,182 @@
+"""A run with agents on file: what replays, evaluations and exports need.
+
+Weights, tables and most figures need no generator. Its interface is in run.json, so that weights have a meaning where
+the package of the generator is not installed. Imports no jax before a generator or a policy is made.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from poet import configs
+from poet.agents.config import PolicyConfig, policies
+from poet.envs.config import generators, problems
+from poet.errors import ConfigError, PoetError
+from poet.registry import RENAMED
+from poet.view.run import Run
+
+if TYPE_CHECKING:
+    from poet.agents.policy import Policy
+    from poet.envs.base import Environment, Generator, Interface, Problem
+    from poet.types import Genome, Params
+
+
+class Caption(NamedTuple):
+    """Two lines of text below a video.
+
+    Attributes:
+      agent: what is known of the agent; may be empty.
+      environment: a description of its environment; may be empty.
+    """
+
+    agent: str
+    environment: str
+
+
+class AgentRun(Run, abc.ABC):
+    """A run with agents. `which` is the number of a niche or an elite, `snapshot` one of the agents it has on file."""
+
+    agent_kind: ClassVar[str] = "agent"  # what owns an agent: a niche, an elite
+
+    def __init__(self, path: Path, generator: Generator | None = None) -> None:
+        self._generator = generator
+        self._policy: Policy | None = None
+        super().__init__(path)
+
+    # --- what each kind of run defines ---
+
+    @abc.abstractmethod
+    def champion(self) -> int:
+        """The niche or elite whose agent is shown by default. Raises `RunError` while there is none."""
+
+    @abc.abstractmethod
+    def genome(self, which: int) -> Genome:
+        """The genome of an agent's environment."""
+
+    @abc.abstractmethod
+    def weights(self, which: int, snapshot: str = "best") -> np.ndarray:
+        """An agent's weights f32[G], as they are on file."""
+
+    @abc.abstractmethod
+    def caption(self, which: int) -> Caption:
+        """What to write below a video of an agent."""
+
+    # --- what follows from that ---
+
+    def generator(self) -> Generator:
+        """The generator of the run's environments, made once.
+
+        Raises `ConfigError` if it is not installed or cannot be made, and for solutions of a problem, which have no
+        environment.
+        """
+        if self._generator is None:
+            if "generator" in (self.meta.get("overrides") or {}):
+                raise ConfigError(
+                    f"{self.name} was started from Python with a custom generator, which the run folder does not hold: "
+                    f"open it with open_run({str(self.path)!r}, generator=...)"
+                )
+            domain = make_domain(self.options)
+            if not hasattr(domain, "environment"):
+                problem = self.options["problem"]["id"]
+                raise ConfigError(
+                    f"{self.name} has solutions of problem {problem!r}, which has no environment: "
+                    "there are no agents to show in a video, to evaluate or to export"
+                )
+            self._generator = domain
+        return self._generator  # pyright: ignore[reportReturnType]
+
+    def environment(self) -> Environment:
+        """The environment that the run's genomes parameterise."""
+        return self.generator().environment
+
+    def interface(self) -> Interface:
+        """What agents observe and do; from run.json where the generator cannot be made.
+
+        Raises `ConfigError` where neither is there.
+        """
+        try:
+            return self.environment().interface
+        except ConfigError:
+            recorded = (self.meta.get("identity") or {}).get("interface")
+            if recorded is None:
+                raise
+        from poet.envs.interface import interface_from_dict
+
+        return interface_from_dict(recorded)
+
+    @property
+    def policy_config(self) -> PolicyConfig:
+        """Options of the run's policy. Raises `ConfigError` if it is not installed."""
+        if not self.options.get("policy"):
+            raise ConfigError(f"the options of {self.name} name no policy")
+        return configs.from_dict(policies, self.options["policy"], "policy")
+
+    def policy(self) -> Policy:
+        """The policy that the run's weights belong to."""
+        if self._policy is None:
+            interface = self.interface()
+            self._policy = self.policy_config.make(interface)
+        return self._policy
+
+    def agent(self, which: int, snapshot: str = "best") -> Params:
+        """An agent's weights f32[G] for jax. Raises `ShapeError` unless they fit the policy."""
+        import jax.numpy as jnp
+
+        from poet.agents.policy import check_params
+
+        weights = jnp.asarray(self.weights(which, snapshot))
+        check_params(self.policy(), weights, f"the {snapshot} agent of {self.agent_kind} {which} of {self.name}")
+        return weights
+
+    def can_render(self) -> bool:
+        """Whether there is an agent, and a generator that can draw it."""
+        try:
+            return not self.is_empty() and hasattr(self.generator(), "render")
+        except ConfigError:
+            return False
+
+    def suggested_commands(self) -> tuple[str, ...]:
+        """Commands that show the run, with {} for its folder."""
+        return (*super().suggested_commands(), *(("video {}",) if self.can_render() else ()))
+
+
+def require_agents(run: Run) -> AgentRun:
+    """The run itself. Raises `ConfigError` if its view gives no access to agents."""
+    if isinstance(run, AgentRun):
+        return run
+    raise ConfigError(
+        f"{run.name} is shown by the view {run.id!r}, which gives no access to agents: there are none to show in a "
+        "video, to evaluate or to export. Its metrics are shown by poet inspect and poet plot"
+        + (f". {run.warning}" if run.warning else "")
+    )
+
+
+def make_domain(options: Mapping[str, Any]) -> Any:
+    """The generator or the problem that a run's options name.
+
+    Raises `ConfigError` if they name none, or it is not installed or cannot be made.
+    """
+    name = "generator" if options.get("generator") else "problem"
+    registries = [generators] if name == "generator" else [generators, problems]
+    if not options.get(name):
+        raise ConfigError("the options of the run name neither a generator nor a problem")
+    id = options[name].get("id")
+    try:
+        registry = configs.find(registries, id).registry
+        domain: Generator | Problem = configs.from_dict(registry, options[name], name).make()
+    except PoetError:
+        raise
+    except Exception as error:  # a plug-in may fail in any way
+        raise ConfigError(f"{name} {id!r} cannot be made: {error!r}") from error
+    return domain
+
+
+def read_genome(generator: Generator, data: Mapping[str, Any]) -> Genome:
+    """A genome from a file, also if its generator was renamed since. Raises `ConfigError` if it is of another one."""
+    renamed = data.get("id") != generator.id and RENAMED.get(str(data.get("id"))) == generator.id
+    return generator.from_json({**data, "id": generator.id} if renamed else dict(data))

@@ -1,0 +1,189 @@
+"""A run with an archive: its elites after each iteration that a snapshot was kept of, and the tables of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from poet.errors import ConfigError, RunError, unknown
+from poet.runs import read
+from poet.view.agents import AgentRun, Caption, make_domain
+from poet.view.archive.elites import Elites, Id
+from poet.view.archive.tables import TABLES
+from poet.view.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from poet.envs.base import Problem
+    from poet.types import Genome
+    from poet.view.archive.explore import Page
+
+GENOME = "genome"  # the part of a payload that is an environment
+
+
+class Ancestor(NamedTuple):
+    """An elite or one of its ancestors.
+
+    Attributes:
+      id: the iteration in which it was made, and its number in that iteration.
+      depth: generations back; 0 for the elite itself.
+      found: iteration of the newest snapshot that has it, and its row there; None if no snapshot has it.
+    """
+
+    id: Id
+    depth: int
+    found: tuple[int, int] | None
+
+
+class ArchiveRun(AgentRun):
+    """A run with an archive. Its tables are `progress` and `emitters`; `archive()` gives the elites.
+
+    The number of an elite is its row in the newest snapshot.
+    """
+
+    id: ClassVar[str] = "archive"
+    tables: ClassVar = TABLES
+    commands: ClassVar[str] = "poet.view.archive.commands"
+    agent_kind: ClassVar[str] = "elite"
+
+    def refresh(self) -> Run:
+        """Read what was written since; returns the run itself."""
+        self._archives: dict[int | None, Elites] = {}  # None: the newest
+        return super().refresh()
+
+    def snapshots(self) -> list[int]:
+        """Iterations after which a snapshot of the archive was kept."""
+        return read.list_elites(self.path)
+
+    def archive(self, iteration: int | None = None) -> Elites:
+        """The elites after so many iterations, by default those of the newest snapshot.
+
+        Raises `RunError` if there is no such snapshot.
+        """
+        if iteration not in self._archives:
+            self._archives[iteration] = Elites(read.read_elites(self.path, iteration), self.options.get("qd_offset"))
+        return self._archives[iteration]
+
+    def latest(self) -> Elites | None:
+        """The elites of the newest snapshot; None while there is none."""
+        return self.archive() if self.snapshots() else None
+
+    def is_empty(self) -> bool:
+        """Whether there is no elite yet."""
+        return not self.snapshots() or not len(self.archive())
+
+    def emitters(self) -> list[str]:
+        """Names of the emitters, in the order of the numbers that elites have in column "emitter"."""
+        return list(next((row["emitters"] for row in self.events("iteration") if row.get("emitters")), {}))
+
+    def lineage(self, row: int) -> list[Ancestor]:
+        """An elite and its ancestors, the nearest first, as far as snapshots have them."""
+        times = self.snapshots()[::-1]
+        rows = {time: self.archive(time).rows_by_id() for time in times}
+        waiting, seen, line = [(self.archive().id(row), 0)], set(), []
+        while waiting:
+            id, depth = waiting.pop(0)
+            if id in seen:
+                continue
+            seen.add(id)
+            found = next(((time, rows[time][id]) for time in times if id in rows[time]), None)
+            line.append(Ancestor(id, depth, found))
+            if found is not None:
+                waiting += [(parent, depth + 1) for parent in self.archive(found[0]).parents(found[1])]
+        return line
+
+    def headline(self) -> list[str]:
+        """Coverage, QD score, best trainee and best fitness of the last iteration, as far as they are reported."""
+        rows = self.events("iteration")
+        row = rows[-1] if rows else {}
+        phrases = {
+            "coverage": "coverage {coverage:.1%}",
+            "qd_score": f"QD score {read.quantity(row.get('qd_score') or 0)}",
+            "trainee_best": "best trainee {trainee_best:.4g} of {solved:.4g}",
+            "best": "best {best:.4g}",
+        }
+        return [text.format(**row) for name, text in phrases.items() if row.get(name) is not None]
+
+    # --- figures ---
+
+    def plots(self) -> Mapping[str, Callable[..., Figure]]:
+        """Overview, heat map, curves, emitters, origins, snapshots; a gallery if elites can be drawn."""
+        from poet.view.archive.gallery import find_renderer
+        from poet.view.archive.plots import PLOTS
+
+        return PLOTS if find_renderer(self) else {name: plot for name, plot in PLOTS.items() if name != "gallery"}
+
+    def heatmap(self, iteration: int | None = None) -> Figure:
+        """Fitness by cell, of the newest snapshot or of the one after so many iterations."""
+        from poet.view.archive.plots import heatmap
+
+        return heatmap(self, iteration)
+
+    def curves(self) -> Figure:
+        """QD score, coverage, best and mean fitness over evaluations."""
+        from poet.view.archive.plots import curves
+
+        return curves(self)
+
+    def explore(self, num_pictures: int = 16) -> Page:
+        """The archive as an interactive page for a notebook; see `explore.page_text`."""
+        from poet.view.archive.explore import Page, page_text
+
+        return Page(page_text(self, num_pictures))
+
+    def suggested_commands(self) -> tuple[str, ...]:
+        """Commands that show the run, with {} for its folder."""
+        return ("inspect {}", "plot {}") if self.is_empty() else ("inspect {}", "plot {}", "plot {} --what explore")
+
+    # --- what the elites are ---
+
+    def has_environments(self) -> bool:
+        """Whether each elite is an environment with its agent. Raises `RunError` while there is no snapshot."""
+        return any(name.partition(".")[0] == GENOME for name in self.archive().columns)
+
+    def problem(self) -> Problem | None:
+        """The problem whose solutions the elites are; None if they are something else, or it is not installed."""
+        try:
+            domain: Any = make_domain(self.options)
+        except ConfigError:
+            return None
+        # A run with a custom scoring function does not use the problem of its config.
+        scored_id = (self.archive().meta.get("problem") or {}).get("id") if self.snapshots() else domain.id
+        return domain if hasattr(domain, "num_params") and scored_id == domain.id else None
+
+    def champion(self) -> int:
+        """The fittest elite. Raises `RunError` while there is none."""
+        return self.archive().best()
+
+    def genome(self, which: int) -> Genome:
+        """The genome of an elite's environment: its own if elites have one, otherwise the one that all share."""
+        import jax
+
+        elites, example = self.archive(), {GENOME: self.generator().simplest()}
+        elites.check_row(which)
+        names = [
+            jax.tree_util.keystr(path, simple=True, separator=".")
+            for path, _ in jax.tree_util.tree_leaves_with_path(example)
+        ]
+        if not set(names) & elites.columns.keys():
+            return example[GENOME]
+        leaves = [np.asarray(elites.columns[name][which]) for name in names]
+        return jax.tree.unflatten(jax.tree.structure(example), leaves)[GENOME]
+
+    def weights(self, which: int, snapshot: str = "best") -> np.ndarray:
+        """The solution of an elite, f32[G]; the only `snapshot` is "best"."""
+        if snapshot != "best":
+            raise unknown(f"agent of elite {which}:", snapshot, ["best"])
+        elites = self.archive()
+        return np.asarray(elites.columns["params"][elites.check_row(which)])
+
+    def caption(self, which: int) -> Caption:
+        """The coordinates of an elite, and a description of its environment."""
+        coordinates = self.archive().coordinates(which)
+        try:
+            return Caption(coordinates, self.generator().describe(self.genome(which)))
+        except (ConfigError, RunError):
+            return Caption(coordinates, "")

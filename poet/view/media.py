@@ -1,0 +1,31 @@
+"""The figures and videos that a run makes of itself, and the summary at its end."""
+
+import importlib
+from pathlib import Path
+
+from poet.runs.layout import MEDIA
+from poet.view.agents import AgentRun
+from poet.view.open import open_run, view_class
+from poet.view.plots import plot
+
+
+def make_media(path: Path, moment: str) -> None:
+    """Write figures, and a video where agents can be filmed, to the media folder of a run.
+
+    `moment` is "early" (the overview alone), "milestone" (overview and video) or "end" (every figure and the video).
+    """
+    run = open_run(path)
+    plots = run.plots()
+    for kind in plots if moment == "end" and not run.is_empty() else ("overview",):
+        plot(run, kind, path / MEDIA / f"{kind}.png")
+    if moment != "early" and isinstance(run, AgentRun) and run.can_render():
+        from poet.view.video import video  # imports jax
+
+        video(run)
+
+
+def print_summary(path: Path) -> None:
+    """Print what `poet inspect` shows, without events, and the files in the media folder."""
+    importlib.import_module(view_class(path).commands).inspect(path, last=0)
+    for file in sorted((path / MEDIA).glob("*.*")):
+        print(file)

@@ -1,0 +1,217 @@
+"""What every search must keep. A package adds its own to `cases`."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from poet.agents.config import MLPConfig
+from poet.archives.config import GridConfig
+from poet.envs.arm.config import ArmConfig
+from poet.executors.config import LocalExecutorConfig
+from poet.learners.config import ESConfig
+from poet.registry import registries
+from poet.runs import checkpoint
+from poet.runs.artifacts import write_artifact
+from poet.runs.checkpoint import check_state
+from poet.runs.journal import encode
+from poet.runs.launch import build_search
+from poet.runs.snapshots import write_snapshot
+from poet.search.base import Info, Record, Search
+from poet.search.config import RunConfig, searches
+from poet.search.map_elites.config import ESEmitterConfig, IsoLineConfig, MapElitesConfig, MapElitesRun
+from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRun
+from poet.search.poet.config import PoetConfig, PoetRun
+from tests.contracts import foreign
+from tests.envs.toy import CorridorConfig
+from tests.search.helpers import assert_equal_trees
+
+NUM_STEPS = 3
+SMALL: dict[str, Any] = {
+    "generator": CorridorConfig(horizon=12),
+    "policy": MLPConfig(hidden=()),
+    "learner": ESConfig(population=4),
+    "executor": LocalExecutorConfig(lanes=8, devices=1, queue=32, chunk=6),
+}
+
+
+def cases() -> list[RunConfig]:
+    """A small run of each search, in which a few steps show all kinds of events."""
+    anything_passes = PoetConfig(
+        max_niches=2,
+        reproduce_every=1,
+        reproduce_threshold=-1e6,
+        num_children=2,
+        mc_lower=-1e6,
+        mc_upper=1e6,
+        transfer_every=1,
+    )
+    few_pairs = PairedMapElitesConfig(
+        solved=0.0, training_score=-1e6, children=3, variants=1, neighbours=1, trainees=1, patience=2
+    )
+    emitters = (IsoLineConfig(), ESEmitterConfig(strategy="Open_ES"))
+    return [
+        PoetRun(search=anything_passes, **SMALL),
+        MapElitesRun(
+            problem=ArmConfig(num_joints=4),
+            archive=GridConfig(shape=(4, 4)),
+            search=MapElitesConfig(batch=8, generations=2, initial=8, emitters=emitters),
+            executor=LocalExecutorConfig(devices=1),
+        ),
+        PairedMapElitesRun(search=few_pairs, archive=GridConfig(shape=(3, 3)), **SMALL),
+        foreign.TINY,
+    ]
+
+
+class Case(NamedTuple):
+    """A search, and a few steps of it: the states before and after each, and what they reported."""
+
+    config: RunConfig
+    search: Search
+    states: list[Any]
+    copies: list[Any]  # of the states, made before the step that follows
+    infos: list[Info]
+
+
+def copied(state: Any) -> Any:
+    """The state in other memory: a search may reuse that of the jax arrays in the state it is given."""
+
+    def copy(leaf: Any) -> Any:
+        if not isinstance(leaf, jax.Array):
+            return np.array(leaf)
+        return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else jnp.copy(leaf)
+
+    return jax.tree.map(copy, state)
+
+
+@pytest.fixture(scope="module", params=cases(), ids=lambda config: config.id)
+def case(request: pytest.FixtureRequest):
+    search = build_search(request.param)
+    states, infos = [search.init(jax.random.key(request.param.seed))], []
+    copies = [copied(states[0])]
+    for _ in range(NUM_STEPS):
+        state, info = search.step(states[-1])
+        states.append(state)
+        copies.append(copied(state))
+        infos.append(info)
+    yield Case(request.param, search, states, copies, infos)
+    search.close()
+
+
+def test_every_installed_search_of_ours_has_a_case() -> None:
+    ours = {id for id in searches.ids() if searches.origin(id).package == "poet-evolution"}
+    assert ours <= {config.id for config in cases()}
+
+
+def test_the_config_is_the_same_after_a_round_trip_through_json(case: Case) -> None:
+    assert RunConfig.from_dict(json.loads(json.dumps(case.config.to_dict()))) == case.config
+    assert case.config.describe()
+
+
+def test_the_view_of_the_config_is_registered(case: Case) -> None:
+    (views,) = (registry for registry in registries() if registry.kind == "view")
+    assert case.config.view in views.ids()
+
+
+def test_states_can_be_saved(case: Case) -> None:
+    for state in case.states:
+        check_state(state)
+
+
+def test_each_step_counts_one_iteration(case: Case) -> None:
+    assert [int(state.iteration) for state in case.states] == list(range(NUM_STEPS + 1))
+    env_steps = [int(state.env_steps) for state in case.states]
+    assert env_steps[0] == 0 or isinstance(case.config, MapElitesRun)
+    assert env_steps == sorted(env_steps)
+    assert env_steps[-1] > 0
+
+
+def test_a_step_is_a_function_of_the_state(case: Case) -> None:
+    state, info = case.search.step(copied(case.copies[1]))
+    assert_equal_trees(state, case.copies[2])
+    assert [encode(event) for event in info.events] == [encode(event) for event in case.infos[1].events]
+    assert encode(dict(info.metrics)) == encode(dict(case.infos[1].metrics))
+
+
+def test_a_step_does_not_write_into_the_given_state(case: Case) -> None:
+    for state, copy in zip(case.states, case.copies):
+        leaves = zip(jax.tree.leaves(state), jax.tree.leaves(copy), strict=True)
+        assert_equal_trees(
+            *zip(*(pair for pair in leaves if isinstance(pair[0], np.ndarray) or not pair[0].is_deleted()))
+        )
+
+
+def test_a_search_that_is_made_again_continues_from_a_saved_state(case: Case, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, case.copies[2], 2, offset=0)
+    search = build_search(RunConfig.from_dict(json.loads(json.dumps(case.config.to_dict()))))
+    example = search.init(jax.random.key(case.config.seed))
+    assert_equal_trees(example, case.copies[0])
+    state, _ = checkpoint.load(tmp_path, 2, example)
+    state, info = search.step(state)
+    search.close()
+    assert_equal_trees(state, case.copies[3])
+    assert encode(dict(info.metrics)) == encode(dict(case.infos[2].metrics))
+
+
+def test_events_are_rows_of_the_journal(case: Case) -> None:
+    events = [(number, event) for number, info in enumerate(case.infos) for event in info.events]
+    for number, event in events:
+        encode(event)
+        assert event["iteration"] == number
+        assert isinstance(event["event"], str)
+        assert event["event"] != "iteration", "the runner writes this row"
+        assert "wall" not in event
+
+
+def test_metrics_are_the_row_of_the_iteration(case: Case) -> None:
+    for before, after, info in zip(case.states, case.states[1:], case.infos):
+        encode(dict(info.metrics))
+        assert int(before.env_steps) <= info.metrics["env_steps"] <= int(after.env_steps)
+        assert not {"event", "iteration", "wall"} & set(info.metrics), "the runner adds these"
+        assert info.metrics.keys() == case.infos[0].metrics.keys()
+
+
+def test_the_headline_names_metrics(case: Case) -> None:
+    assert case.search.headline
+    for info in case.infos:
+        assert set(case.search.headline) <= set(info.metrics)
+
+
+def test_the_identity_is_json(case: Case) -> None:
+    assert json.loads(json.dumps(case.search.identity)) == dict(case.search.identity)
+
+
+def test_timings_are_numbers(case: Case) -> None:
+    for info in case.infos:
+        assert all(float(value) >= 0 for value in info.timings.values())
+
+
+def test_records_can_be_written(case: Case, tmp_path: Path) -> None:
+    for number, info in enumerate(case.infos):
+        for place, make in info.artifacts.items():
+            folder, slash, rest = place.partition("/")
+            assert folder
+            assert slash
+            assert rest
+            assert "/" not in rest
+            record = make()
+            check_record(record)
+            assert 0 <= record.meta["born"] <= number
+            write_artifact(tmp_path / place, record)
+        for place, make in info.snapshots.items():
+            assert place
+            assert "/" not in place
+            check_record(make())
+            write_snapshot(tmp_path / place, number, make())
+
+
+def check_record(record: Record) -> None:
+    encode(record.meta)
+    for name, array in record.arrays.items():
+        assert isinstance(name, str)
+        assert isinstance(array, np.ndarray)
+        assert array.dtype.kind in "biuf"

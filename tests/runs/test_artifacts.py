@@ -1,0 +1,62 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from poet.errors import RunError
+from poet.runs.artifacts import remove_born_since, write_artifact
+from poet.runs.layout import NICHES
+from poet.runs.read import list_niches, read_niche
+from poet.search.base import Record
+
+
+def niche_record(niche: int, born: int = 0, **agents: np.ndarray) -> Record:
+    return Record({"id": niche, "born": born, "best": np.float32(0.5), "novelty": np.nan}, agents)
+
+
+def test_a_niche_is_read_bit_for_bit(tmp_path: Path) -> None:
+    weights = np.array([np.nan, 1e-45, -0.0, 3.25], np.float32)
+    write_artifact(tmp_path / NICHES / "12", niche_record(12, admission=weights, best=-weights))
+    niche = read_niche(tmp_path, 12)
+    assert niche.meta == {"id": 12, "born": 0, "best": 0.5, "novelty": None, "nonfinite": ["novelty"]}
+    assert niche.arrays.keys() == {"admission", "best"}
+    assert niche.arrays["admission"].tobytes() == weights.tobytes()
+    assert niche.arrays["admission"].dtype == np.float32
+
+
+def test_a_later_record_replaces_an_earlier(tmp_path: Path) -> None:
+    write_artifact(tmp_path / NICHES / "1", niche_record(1, admission=np.zeros(2)))
+    write_artifact(tmp_path / NICHES / "1", niche_record(1, admission=np.ones(2), retirement=np.ones(2)))
+    assert read_niche(tmp_path, 1).arrays.keys() == {"admission", "retirement"}
+    assert {path.name for path in (tmp_path / NICHES).iterdir()} == {"1.json", "1.npz"}
+
+
+def test_niches_are_listed_by_number(tmp_path: Path) -> None:
+    assert list_niches(tmp_path) == []
+    for niche in (10, 9, 0):
+        write_artifact(tmp_path / NICHES / str(niche), niche_record(niche))
+    assert list_niches(tmp_path) == [0, 9, 10]
+
+
+def test_the_error_for_an_unknown_niche_lists_the_known(tmp_path: Path) -> None:
+    write_artifact(tmp_path / NICHES / "3", niche_record(3))
+    with pytest.raises(RunError, match="no niche 4: it has 3"):
+        read_niche(tmp_path, 4)
+
+
+def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    write_artifact(tmp_path / NICHES / "3", niche_record(3, best=np.ones(3)))
+    (tmp_path / NICHES / "3.npz").write_bytes(b"PK")
+    with pytest.raises(RunError, match=r"3\.npz cannot be read"):
+        read_niche(tmp_path, 3)
+
+
+def test_records_of_lost_iterations_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / NICHES
+    for niche, born in enumerate((0, 4, 5, 6)):
+        write_artifact(folder / str(niche), niche_record(niche, born))
+    (folder / "9.json").write_text('{"born": ')
+    remove_born_since(folder, 5)
+    assert {path.name for path in folder.iterdir()} == {"0.json", "0.npz", "1.json", "1.npz"}
+    assert json.loads((folder / "1.json").read_text())["born"] == 4

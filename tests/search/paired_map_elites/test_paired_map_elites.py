@@ -1,0 +1,143 @@
+"""MAP-Elites over pairs, in corridors that a point learns to cross."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from poet.agents.config import MLPConfig
+from poet.archives.config import GridConfig
+from poet.errors import ConfigError
+from poet.executors.base import Episode
+from poet.executors.config import LocalExecutorConfig
+from poet.learners.config import ESConfig
+from poet.search.base import RunContext
+from poet.search.config import RunConfig
+from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRun
+from poet.search.paired_map_elites.presets import WALKER
+from tests.envs.toy import Corridor, CorridorConfig
+from tests.search.helpers import assert_equal_trees, run_search
+
+RUN = PairedMapElitesRun(
+    generator=CorridorConfig(),
+    policy=MLPConfig(hidden=(8,)),
+    learner=ESConfig(population=16, learning_rate=0.1, sigma=0.2),
+    archive=GridConfig(shape=(7, 6)),
+    search=PairedMapElitesConfig(
+        solved=90.0, training_score=20.0, children=6, variants=4, neighbours=2, trainees=2, patience=8
+    ),
+)
+
+
+def build(devices: int | None = None, **options):
+    executor = LocalExecutorConfig(lanes=16, queue=64, devices=devices)
+    config = dataclasses.replace(RUN, executor=executor, search=dataclasses.replace(RUN.search, **options))
+    return config.make(RunContext())
+
+
+@pytest.fixture(scope="module")
+def finished():
+    """The state after 40 iterations and what each of them reported."""
+    search = build()
+    yield run_search(search, 40)
+    search.close()
+
+
+def test_an_archive_of_solved_corridors_grows(finished) -> None:
+    state, infos = finished
+    rows = [info.metrics for info in infos]
+    table = infos[-1].snapshots["elites"]().arrays
+    assert rows[-1]["coverage"] > 0.2
+    assert all(np.isfinite(row["trainee_best"]) for row in rows if row["trainee_best"] is not None)
+    assert rows[0]["trainee_best"] is not None, "the first trainee learns from the start"
+    assert (table["fitness"] >= RUN.search.solved).all()
+    assert sum(row["added"] for row in rows) == len(table["fitness"]) == round(rows[-1]["coverage"] * 42)
+    made = [row["emitters"] for row in rows]
+    assert sum(each["trainee"]["added"] for each in made) > 0
+    assert sum(each[name]["added"] for each in made for name in ("parent", "variant", "neighbour")) > 0
+    stored = [event for info in infos for event in info.events if event["event"] == "elite"]
+    assert len(stored) == sum(row["added"] + row["improved"] for row in rows)
+    assert int(state.env_steps) == rows[-1]["env_steps"] > 1000
+
+
+def test_the_headline_names_metrics(finished) -> None:
+    _, infos = finished
+    search = build()
+    search.close()
+    assert set(search.headline) <= infos[0].metrics.keys()
+
+
+def test_new_trainees_take_the_optimiser_of_the_last_solver(finished) -> None:
+    state, infos = finished
+    steps = np.log(np.asarray(state.trainees.learner.learning_rate) / 0.1) / np.log(0.9999)
+    inherited = np.log(float(state.last_solver.learning_rate) / 0.1) / np.log(0.9999)
+    assert inherited > 5, "the first one took some steps to solve its corridor"
+    young = (state.trainees.age >= 0) & (state.trainees.age < len(infos) // 4)
+    assert young.any()
+    assert (steps[young] > state.trainees.age[young] + 1).all()
+
+
+def test_every_elite_solves_the_environment_of_its_cell(finished) -> None:
+    _, infos = finished
+    table = infos[-1].snapshots["elites"]().arrays
+    genomes = [Corridor(length, wind) for length, wind in zip(table["genome.length"], table["genome.wind"])]
+    environment = CorridorConfig().make().environment
+    executor = LocalExecutorConfig(lanes=16, queue=64).make(environment, RUN.policy.make(environment.interface), None)
+    episodes = [Episode(genome, jax.random.key(0)) for genome in genomes]
+    result = executor.evaluate(list(table["params"]), episodes, [(row, row) for row in range(len(genomes))])
+    executor.close()
+    np.testing.assert_array_equal(result.fitness, table["fitness"])
+    assert (result.success >= 1).all()
+    np.testing.assert_array_equal(np.stack([np.stack(genome) for genome in genomes]), table["descriptor"])
+
+
+def test_parents_of_elites_were_elites(finished) -> None:
+    _, infos = finished
+    ids = {tuple(event["id"]) for info in infos for event in info.events if event["event"] == "elite"}
+    for parents in infos[-1].snapshots["elites"]().arrays["parents"].reshape(-1, 2):
+        assert tuple(parents) in ids or (parents == 0xFFFFFFFF).all()
+
+
+def test_devices_and_restarts_change_no_bit() -> None:
+    one, first = run_search(build(devices=1), 12)
+    state, infos = run_search(build(devices=2), 6)
+    search = build(devices=2)
+    for _ in range(6):
+        state, info = search.step(state)
+        infos.append(info)
+    # as text, since NaN does not equal itself
+    assert [repr((info.events, info.metrics)) for info in first] == [
+        repr((info.events, info.metrics)) for info in infos
+    ]
+    assert_equal_trees(one, state)
+
+
+def test_a_generator_can_replace_that_of_the_config() -> None:
+    config = dataclasses.replace(WALKER, search=PairedMapElitesConfig(), policy=MLPConfig(hidden=(8,)))
+    search = config.make(RunContext(), generator=CorridorConfig().make())
+    assert search.identity["generator"] == {"id": "corridor", "version": 1}
+    assert search.identity["interface"]["id"] == "corridor-v1"
+    search.close()
+
+
+def test_unknown_features_are_refused() -> None:
+    with pytest.raises(ConfigError, match="wnd"):
+        build(features=("wnd",))
+
+
+@pytest.mark.parametrize("options", [{"children": 0}, {"iso_sigma": -1.0}, {"mutation_strength": 0.0}])
+def test_impossible_options(options: dict) -> None:
+    with pytest.raises(ConfigError):
+        PairedMapElitesConfig(**options)
+
+
+@pytest.mark.parametrize("config", [WALKER, RUN, PairedMapElitesRun()])
+def test_configs_survive_json(config: PairedMapElitesRun) -> None:
+    assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_a_config_describes_itself() -> None:
+    assert WALKER.describe() == "solved walker environments with their agents, by roughness, stump_hi"
+    assert RUN.describe() == "solved corridor environments with their agents, by all features"

@@ -1,0 +1,268 @@
+"""The decisions of each part of an iteration, on a ladder of levels whose scores are known."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import pytest
+
+from poet.archives.config import GridConfig
+from poet.archives.layout import NO_PARENT
+from poet.executors.base import Executor
+from poet.search.paired_map_elites.config import PairedMapElitesConfig
+from poet.search.paired_map_elites.context import Components, StepContext, nearest_elites
+from poet.search.paired_map_elites.evaluate import Trial, evaluate
+from poet.search.paired_map_elites.insert import insert, opens_cell
+from poet.search.paired_map_elites.reproduce import reproduce
+from poet.search.paired_map_elites.state import (
+    Candidate,
+    Offer,
+    PairedMapElitesState,
+    PromisingChild,
+    Source,
+    init_trainees,
+)
+from poet.search.paired_map_elites.train import start_training, train
+from poet.search.paired_map_elites.transfer import transfer
+from tests.search.poet.fakes import POLICY, Ladder, counting_learner, fake_executor
+
+RULES = {"solved": 10.0, "training_score": 5.0, "children": 4, "variants": 2, "neighbours": 2, "trainees": 2}
+
+
+def weight_minus_level(weight: float, level: int) -> float:
+    return weight - level
+
+
+def make_context(
+    score: Callable[[float, int], float] = weight_minus_level,
+    *,
+    deterministic: bool = True,
+    wrap: Callable[[Executor], Executor] = lambda executor: executor,
+    calls: list | None = None,
+    **options: float,
+) -> StepContext:
+    """An empty archive with a cell for each level, and an agent of weights 0 in training on level 0."""
+    config = PairedMapElitesConfig(**{**RULES, **options})  # type: ignore[arg-type]
+    generator = Ladder(deterministic=deterministic)
+    archive = GridConfig(shape=(91,)).make(generator.feature_bounds)
+    executor = wrap(fake_executor(score, calls=calls))
+    components = Components(config, generator, POLICY, counting_learner(), executor, archive)
+    first = components.init_learner(jax.random.key(1), np.zeros(2, np.float32))
+    trainees = init_trainees(components.simplest, first, config.trainees)
+    total = [np.array(0, np.int64) for _ in range(3)]
+    state = PairedMapElitesState(jax.random.key(0), *total, archive.init(components.payload), trainees, first)
+    return StepContext(components, state)
+
+
+def make_offer(level: int, fitness: float, weight: float = 0.0, source: Source = Source.VARIANT) -> Offer:
+    candidate = Candidate(np.float32([weight, 0]), source, np.full((2, 2), NO_PARENT))
+    return Offer({"level": np.int32(level)}, fitness, candidate)
+
+
+def levels(context: StepContext) -> list[int]:
+    """The levels of the elites."""
+    return context.elites().payload["genome"]["level"].tolist()
+
+
+def test_the_better_pair_of_a_cell_is_kept() -> None:
+    context = make_context()
+    for fitness in (10.0, 12.0, 11.0):
+        insert(context, [make_offer(3, fitness)])
+    assert context.elites().fitness.tolist() == [12.0]
+    assert {name: count for name, count in context.counts.items() if count} == {
+        "added": 1,
+        "improved": 1,
+        "rejected_by_fitness": 1,
+    }
+    assert context.counts_by_source["variant"] == {"added": 1, "improved": 1}
+    assert [(event["fitness"], event["new"], event["id"]) for event in context.events] == [
+        (10.0, True, [0, 0]),
+        (12.0, False, [0, 1]),
+    ]
+
+
+def test_more_offers_than_children_have_different_ids() -> None:
+    context = make_context(children=2)
+    insert(context, [make_offer(level, 10.0) for level in range(5)])
+    assert levels(context) == [0, 1, 2, 3, 4]
+    assert context.elites().id.tolist() == [[0, number] for number in range(5)]
+
+
+def test_opens_cell_changes_nothing() -> None:
+    context = make_context()
+    insert(context, [make_offer(3, 10.0)])
+    assert opens_cell(context, [make_offer(3, 20.0), make_offer(4, 1.0)]).tolist() == [False, True]
+    assert context.elites().fitness.tolist() == [10.0]
+
+
+def test_the_nearest_elites_come_first() -> None:
+    context = make_context(neighbours=3)
+    insert(context, [make_offer(level, 10.0) for level in (20, 5, 9)])
+    elites = context.elites()
+    assert levels(context) == [5, 9, 20]
+    assert nearest_elites(context, elites, np.float32([10])) == [1, 0, 2]
+    assert nearest_elites(context, elites, np.float32([10]), excluded=1) == [0, 2]
+
+
+def test_a_score_is_the_mean_over_episodes_with_different_keys() -> None:
+    seen = []
+
+    def wrap(executor: Executor) -> Executor:
+        def evaluate(agents, episodes, pairs):
+            seen.extend(jax.random.key_data(episode.key).tolist() for episode in episodes)
+            result = executor.evaluate(agents, episodes, pairs)
+            return result._replace(fitness=np.arange(len(pairs), dtype=np.float32))
+
+        return executor._replace(evaluate=evaluate)
+
+    context = make_context(deterministic=False, wrap=wrap, eval_episodes=3)
+    candidates = [make_offer(0, 0.0).candidate] * 2
+    trials = [Trial({"level": np.int32(number)}, candidates, number) for number in range(2)]
+    scores = evaluate(context, trials)
+    assert [each.fitness.tolist() for each in scores] == [[1.0, 4.0], [7.0, 10.0]]
+    assert len(seen) == 6, "candidates of a trial share its episodes"
+    assert len({tuple(key) for key in seen}) == 6
+    assert int(context.state.evaluations) == 12
+
+
+def test_a_trainee_takes_one_step_and_is_scored_before_it() -> None:
+    context = make_context()
+    train(context)
+    trainees = context.state.trainees
+    assert context.trainee_scores == [0.0]
+    assert trainees.age.tolist() == [1, -1]
+    assert trainees.learner.params[0].tolist() == [1.0, 0.0]
+    assert int(context.state.env_steps) == 50, "four candidates and the score, of ten steps each"
+    assert levels(context) == []
+
+
+def test_a_trainee_that_solves_its_environment_becomes_an_elite() -> None:
+    context = make_context()
+    context.state.trainees.learner.params[0] = [10, 0]
+    train(context)
+    elites = context.elites()
+    assert elites.fitness.tolist() == [10.0]
+    assert elites.payload["params"].tolist() == [[10.0, 0.0]], "the weights that were scored"
+    assert elites.emitter.tolist() == [Source.TRAINEE]
+    assert context.state.trainees.age.tolist() == [-1, -1]
+    assert context.state.last_solver.params.tolist() == [10.0, 0.0]
+
+
+def test_a_score_without_the_goal_solves_nothing() -> None:
+    def wrap(executor: Executor) -> Executor:
+        def train(jobs):
+            results = executor.train(jobs)
+            return [r._replace(score=r.score._replace(success=np.zeros(1, np.float32))) for r in results]
+
+        def evaluate(agents, episodes, pairs):
+            return executor.evaluate(agents, episodes, pairs)._replace(success=np.zeros(len(pairs), np.float32))
+
+        return executor._replace(train=train, evaluate=evaluate)
+
+    context = make_context(lambda weight, level: 100.0, wrap=wrap)
+    train(context)
+    assert levels(context) == []
+    insert(context, [make_offer(0, 10.0)])
+    offspring = reproduce(context)
+    assert not offspring.solved
+    assert len(offspring.promising) == RULES["children"]
+
+
+def test_an_unsolved_environment_is_given_up_once_there_are_elites() -> None:
+    context = make_context(patience=3)
+    for _ in range(4):
+        train(context)
+    assert context.state.trainees.age[0] == 4, "without elites, training continues"
+    insert(context, [make_offer(50, 10.0)])
+    train(context)
+    assert context.state.trainees.age[0] == -1
+    assert context.events[-1] == {"event": "given_up", "iteration": 0, "fitness": 4.0}
+
+
+def test_training_starts_in_the_free_cell_with_the_best_score() -> None:
+    context = make_context()
+    insert(context, [make_offer(3, 10.0)])
+    solver = context.state.last_solver._replace(steps=np.int32(7))
+    context.state = context.state._replace(last_solver=solver)
+    promising = [
+        PromisingChild(make_offer(level, fitness, weight=level), number)
+        for number, (level, fitness) in enumerate([(3, 9.0), (4, 6.0), (5, 8.0)])
+    ]
+    start_training(context, promising)
+    trainees = context.state.trainees
+    assert trainees.genome["level"].tolist() == [0, 5], "level 3 has an elite, and one slot was in use"
+    assert trainees.age.tolist() == [0, 0]
+    assert trainees.learner.params[1].tolist() == [5.0, 0.0]
+    assert trainees.learner.steps[1] == 7, "the optimiser of the last solver"
+
+
+def test_training_does_not_start_without_a_free_slot() -> None:
+    context = make_context(trainees=1)
+    start_training(context, [PromisingChild(make_offer(4, 6.0), 0)])
+    assert context.state.trainees.genome["level"].tolist() == [0]
+
+
+def test_without_elites_there_are_no_children() -> None:
+    calls: list = []
+    assert reproduce(make_context(calls=calls)) == ([], [])
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("weight", "solved", "promising"),
+    [(20.0, 4, 0), (9.0, 0, 4), (4.0, 0, 0)],
+)
+def test_children_are_solved_or_promising_or_dropped(weight: float, solved: int, promising: int) -> None:
+    context = make_context(iso_sigma=0.0)
+    insert(context, [make_offer(0, 10.0, weight)])
+    offspring = reproduce(context)
+    assert (len(offspring.solved), len(offspring.promising)) == (solved, promising)
+    for offer in (*offspring.solved, *(each.offer for each in offspring.promising)):
+        assert offer.fitness == weight - offer.genome["level"]
+        assert offer.candidate.source is Source.PARENT, "of equal candidates the first"
+        assert offer.candidate.parents.tolist() == [[0, 0], [NO_PARENT, NO_PARENT]]
+
+
+def test_candidates_are_the_parent_its_variants_and_the_neighbours() -> None:
+    calls: list = []
+    context = make_context(calls=calls, children=1, variants=3, neighbours=2)
+    insert(context, [make_offer(level, 10.0) for level in range(5)])
+    reproduce(context)
+    assert calls == [("evaluate", 1 + 3 + 2)]
+
+
+def test_the_best_candidate_is_a_finite_one() -> None:
+    context = make_context(lambda weight, level: float("nan") if weight == 20 else weight - level, iso_sigma=0.1)
+    insert(context, [make_offer(0, 10.0, weight=20.0)])
+    offspring = reproduce(context)
+    assert len(offspring.solved) == RULES["children"]
+    assert {offer.candidate.source for offer in offspring.solved} == {Source.VARIANT}
+
+
+def test_invalid_children_are_not_evaluated() -> None:
+    calls: list = []
+    context = make_context(calls=calls)
+    insert(context, [make_offer(90, 10.0)])
+    assert reproduce(context) == ([], [])
+    assert calls == []
+
+
+def test_a_new_agent_replaces_worse_ones_nearby() -> None:
+    calls: list = []
+    context = make_context(calls=calls, neighbours=3)
+    new = make_offer(11, 20.0, weight=31.0)
+    insert(context, [make_offer(10, 12.0), make_offer(12, 25.0), make_offer(40, 10.0), new])
+    transfer(context, [new])
+    assert calls == [("evaluate", 3)]
+    assert levels(context) == [10, 11, 12, 40]
+    assert context.elites().fitness.tolist() == [21.0, 20.0, 25.0, 10.0], "level 12 has a better agent, 40 is too far"
+    assert context.counts_by_source["transfer"] == {"added": 0, "improved": 1}
+    assert context.elites().parents[0].tolist() == [[0, 0], [NO_PARENT, NO_PARENT]]
+
+
+def test_an_agent_that_does_not_solve_a_neighbour_is_not_offered_there() -> None:
+    context = make_context()
+    new = make_offer(10, 10.0, weight=20.0)
+    insert(context, [make_offer(11, 5.0), new])
+    transfer(context, [new])
+    assert context.elites().fitness.tolist() == [10.0, 5.0], "it scores 9 on level 11, less than `solved`"
