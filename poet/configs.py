@@ -53,7 +53,7 @@ def _decode_plugin(registries: list[Registry], data: Mapping[str, Any], name: st
     id = values.pop("id", None)
     if not isinstance(id, str):
         kinds = " or ".join(registry.kind for registry in registries)
-        raise ConfigError(f"{name or 'config'} expects the id of a {kinds}, got {id!r}")
+        raise ConfigError(f"{name or 'config'} expects an id of kind {kinds}, got {id!r}")
     return _make(find(registries, id), values, f"{name}." if name else "")
 
 

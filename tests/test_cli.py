@@ -1,4 +1,4 @@
-"""The command, with a search that costs nothing in place of POET; POET itself is in tests/runs/test_tiny.py."""
+"""The command, with a cheap search in place of POET; POET itself is tested in tests/runs/test_tiny.py."""
 
 import dataclasses
 import json
@@ -31,11 +31,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "runs"
 
 
-def command(*words: str) -> int:
+def command(*arguments: str) -> int:
     try:
-        return cli.main(list(words))
-    except SystemExit as left:
-        return int(left.code or 0)
+        return cli.main(list(arguments))
+    except SystemExit as error:
+        return int(error.code or 0)
 
 
 def python(program: str, *options: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
@@ -45,12 +45,12 @@ def python(program: str, *options: str, cwd: Path | None = None) -> subprocess.C
 # --- run ---
 
 
-def test_run_starts_goes_on_and_extends(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_starts_resumes_and_extends(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("run", "tiny", "--iterations", "4") == 0
-    said = capsys.readouterr().out
-    assert said.startswith("runs/tiny: poet on walker with es, up to 4 niches, seed 0, 4 iterations; ")
-    assert "learner.population=32" in said.splitlines()[0]
-    assert "extend:   poet run runs/tiny --iterations 8" in said
+    output = capsys.readouterr().out
+    assert output.startswith("runs/tiny: poet on walker with es, up to 4 niches, seed 0, 4 iterations; ")
+    assert "learner.population=32" in output.splitlines()[0]
+    assert "extend:   poet run runs/tiny --iterations 8" in output
     assert command("run", "tiny", "--iterations", "4") == 0
     assert "finished at iteration 4" in capsys.readouterr().out
     for word in ("runs/tiny", "tiny"):
@@ -72,14 +72,14 @@ def test_a_changed_identity_is_refused(root: Path, capsys: pytest.CaptureFixture
     assert command("run", "tiny", "--iterations", "2") == 0
     before = (root / "tiny" / CONFIG).read_bytes()
     assert command("run", "tiny", "--iterations", "2", "--seed", "4", "--learner.sigma", "0.2") == 2
-    said = capsys.readouterr().err
-    assert "learner.sigma: 0.1 -> 0.2" in said
-    assert "seed: 0 -> 4" in said
-    assert "--name" in said
+    error = capsys.readouterr().err
+    assert "learner.sigma: 0.1 -> 0.2" in error
+    assert "seed: 0 -> 4" in error
+    assert "--name" in error
     assert (root / "tiny" / CONFIG).read_bytes() == before
 
 
-def test_what_was_refused_may_be_tried_again_with_better_options(
+def test_a_refused_command_can_be_given_again_with_other_options(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -88,8 +88,8 @@ def test_what_was_refused_may_be_tried_again_with_better_options(
     monkeypatch.setattr(launch, "build_search", lambda config, context, **overrides: walk(ToyConfig(seed=config.seed)))
     monkeypatch.setattr(media, "make_media", lambda path, moment: None)
     monkeypatch.setattr(media, "print_summary", lambda path: None)
-    better = ("--problem", "rastrigin-multi", "--archive", "pareto", "--problem.num_params", "6")
-    assert command("run", "map-elites-tiny", *better, "--iterations", "2") == 0
+    options = ("--problem", "rastrigin-multi", "--archive", "pareto", "--problem.num_params", "6")
+    assert command("run", "map-elites-tiny", *options, "--iterations", "2") == 0
     out = capsys.readouterr().out
     assert "map-elites on rastrigin-multi, iso_line in batches of 64, pareto archive" in out
     assert "problem.num_params=6" in out
@@ -99,18 +99,18 @@ def test_what_was_refused_may_be_tried_again_with_better_options(
 
 
 @pytest.mark.parametrize(
-    ("preset", "option", "name", "says"),
+    ("preset", "option", "name", "message"),
     [
         ("map-elites-tiny", "--problem", "sphear", "Did you mean 'sphere'"),
         ("paired-map-elites", "--generator", "arm", "unknown generator 'arm'"),
         ("tiny", "--problem", "sphere", "Unrecognized options"),
     ],
 )
-def test_a_problem_that_cannot_be(
-    root: Path, capsys: pytest.CaptureFixture[str], preset: str, option: str, name: str, says: str
+def test_an_impossible_problem(
+    root: Path, capsys: pytest.CaptureFixture[str], preset: str, option: str, name: str, message: str
 ) -> None:
     assert command("run", preset, option, name) == 2
-    assert says in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not root.exists()
 
 
@@ -123,13 +123,13 @@ def test_a_fork(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "poet run --from runs/tiny --name third" in capsys.readouterr().err
 
 
-def test_status_in_numbers(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_numbers(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("status") == 0
     assert "no runs in runs" in capsys.readouterr().out
     command("run", "tiny", "--iterations", "3")
     capsys.readouterr()
-    for words in (["status"], ["status", "tiny"], ["status", "runs/tiny"]):
-        assert command(*words) == 0
+    for arguments in (["status"], ["status", "tiny"], ["status", "runs/tiny"]):
+        assert command(*arguments) == 0
         row = capsys.readouterr().out.splitlines()[1]
         assert row.split()[:3] == ["tiny", "3/3", "300"]
         assert "  finished  best " in row
@@ -138,7 +138,7 @@ def test_status_in_numbers(root: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "  running   best " in capsys.readouterr().out
 
 
-def test_diff_says_where_and_exits_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_shows_the_first_difference_and_exits_with_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command("run", "tiny", "--iterations", "2", "--name", "a")
     command("run", "tiny", "--iterations", "2", "--name", "b", "--seed", "9")
     capsys.readouterr()
@@ -148,7 +148,7 @@ def test_diff_says_where_and_exits_1(root: Path, capsys: pytest.CaptureFixture[s
     assert "the histories differ from event 0" in capsys.readouterr().out
 
 
-def test_a_stopped_run_says_how_to_go_on(
+def test_a_stopped_run_prints_how_to_resume_it(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from poet.runs import runner
@@ -162,7 +162,7 @@ def test_a_stopped_run_says_how_to_go_on(
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["rum", "tiny"], "unknown command 'rum'. Did you mean 'run'?"),
         (["run", "tinny"], "unknown preset or run 'tinny'. Did you mean 'tiny'?"),
@@ -184,19 +184,19 @@ def test_a_stopped_run_says_how_to_go_on(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_words_get_a_clear_answer(
-    root: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+def test_the_error_for_bad_arguments_is_clear(
+    root: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     (root.parent / "tests").mkdir()
-    assert command(*words) == 2
-    said = capsys.readouterr()
-    assert message in " ".join(said.err.replace("│", " ").split())
-    assert "Traceback" not in said.err
+    assert command(*arguments) == 2
+    error = capsys.readouterr().err
+    assert message in " ".join(error.replace("│", " ").split())
+    assert "Traceback" not in error
     assert not root.exists()
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("damage", "message"),
     [
         (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 2"),
         (lambda run: (run / RUN).write_text("{"), "run.json cannot be read"),
@@ -207,23 +207,23 @@ def test_bad_words_get_a_clear_answer(
         ),
     ],
 )
-def test_a_spoilt_run_gets_a_clear_answer(
-    root: Path, capsys: pytest.CaptureFixture[str], spoil: Any, message: str
+def test_the_error_for_a_damaged_run_is_clear(
+    root: Path, capsys: pytest.CaptureFixture[str], damage: Any, message: str
 ) -> None:
     command("run", "tiny", "--iterations", "2")
-    spoil(root / "tiny")
+    damage(root / "tiny")
     assert command("run", "runs/tiny") == 2
     assert message in capsys.readouterr().err
 
 
-def test_a_locked_run_names_its_process(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_for_a_locked_run_names_its_process(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command("run", "tiny", "--iterations", "2")
     with lock(root / "tiny"):
         assert command("run", "tiny", "--iterations", "2") == 2
     assert "is being written by process" in capsys.readouterr().err
 
 
-def test_errors_have_no_traceback_and_ctrl_c_is_130(
+def test_errors_have_no_traceback_and_ctrl_c_exits_with_130(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any, **more: Any) -> None:
@@ -243,28 +243,28 @@ def test_errors_have_no_traceback_and_ctrl_c_is_130(
 # --- help, list, doctor ---
 
 
-def test_help_names_every_command_without_loading_anything() -> None:
+def test_help_lists_every_command_and_imports_no_library() -> None:
     program = (
         "import sys; from poet.cli.main import main; main(['--help']); "
         "print({'jax', 'tyro', 'numpy'} & set(sys.modules))"
     )
-    done = python(program)
-    assert done.stdout.splitlines()[-1] == "set()"
+    process = python(program)
+    assert process.stdout.splitlines()[-1] == "set()"
     for name in cli.COMMANDS:
-        assert f"\n  {name} " in done.stdout
+        assert f"\n  {name} " in process.stdout
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
-def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(name, "--help") == 0
-    said = capsys.readouterr().out
-    assert f"usage: poet {name}" in said
-    assert (f"poet {name} RUN --help" in said.replace("\n", " ")) == (name in cli.VIEWS)
+    output = capsys.readouterr().out
+    assert f"usage: poet {name}" in output
+    assert (f"poet {name} RUN --help" in output.replace("\n", " ")) == (name in cli.VIEWS)
 
 
 def test_every_option_of_a_preset_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert command("run", "paper", "--help") == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for option in (
         "--generator.max-pit",
         "--learner.population",
@@ -272,36 +272,36 @@ def test_every_option_of_a_preset_is_shown(capsys: pytest.CaptureFixture[str]) -
         "--executor.devices",
         "--from",
     ):
-        assert option in said
-    assert "25200" in said
+        assert option in output
+    assert "25200" in output
 
 
-def test_the_first_line_comes_before_jax(tmp_path: Path) -> None:
+def test_the_first_line_is_printed_before_jax_is_imported(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom poet.runs import launch\nfrom poet.cli.main import main\n"
         "def run(*args, **more):\n    print('jax' in sys.modules)\n    sys.exit(0)\n"
         "launch.run = run\nmain(['run', 'tiny'])"
     )
-    done = python(program, cwd=tmp_path)
-    assert done.stdout.splitlines()[0].startswith("runs/tiny: poet on walker")
-    assert done.stdout.splitlines()[1] == "False"
+    process = python(program, cwd=tmp_path)
+    assert process.stdout.splitlines()[0].startswith("runs/tiny: poet on walker")
+    assert process.stdout.splitlines()[1] == "False"
 
 
 def test_list_shows_presets_generators_and_runs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command("run", "tiny", "--iterations", "1")
     capsys.readouterr()
     assert command("list") == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in (*presets.ids(), "walker", "sphere", "runs/tiny"):
-        assert name in said
+        assert name in output
 
 
 def test_doctor_finds_what_is_missing(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert command("doctor") == 0
-    said = capsys.readouterr().out
-    assert "TROUBLE" not in said
+    output = capsys.readouterr().out
+    assert "TROUBLE" not in output
     from poet.runs import provenance
 
     monkeypatch.setattr(provenance, "PACKAGES", ("jax", "no-such-package"))
@@ -312,7 +312,7 @@ def test_doctor_finds_what_is_missing(
 # --- the package ---
 
 
-def test_public_names_are_there() -> None:
+def test_public_names_can_be_imported() -> None:
     for name in poet.__all__:
         assert getattr(poet, name) is not None
     assert {"run", "open_run", "RunConfig", "presets"} <= set(dir(poet))
@@ -320,9 +320,11 @@ def test_public_names_are_there() -> None:
 
 
 def test_import_has_no_side_effects() -> None:
-    done = python("import sys, poet; print({'jax', 'numpy', 'tyro', 'matplotlib'} & set(sys.modules))", "-W", "error")
-    assert done.stdout == "set()\n"
-    assert done.stderr == ""
+    process = python(
+        "import sys, poet; print({'jax', 'numpy', 'tyro', 'matplotlib'} & set(sys.modules))", "-W", "error"
+    )
+    assert process.stdout == "set()\n"
+    assert process.stderr == ""
 
 
 def test_import_beside_folders_of_the_same_names(tmp_path: Path) -> None:
@@ -331,11 +333,11 @@ def test_import_beside_folders_of_the_same_names(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").write_text("raise ImportError('not ours')")
     program = "import poet, poet.envs.base, poet.archives.grid, sys; print({'envs', 'archives'} & set(sys.modules))"
-    done = python(program, cwd=tmp_path)
-    assert (done.stdout, done.returncode) == ("set()\n", 0)
+    process = python(program, cwd=tmp_path)
+    assert (process.stdout, process.returncode) == ("set()\n", 0)
 
 
-def test_the_one_call_of_a_library_user(root: Path) -> None:
+def test_a_run_from_python(root: Path) -> None:
     config = dataclasses.replace(presets.get("tiny"), iterations=3)
     rows: list[Any] = []
     outcome = poet.run(config, root / "mine", sinks=[rows.extend])

@@ -7,11 +7,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# room -> what of ours it may import; a name allows everything below it
+# Package or module -> those of ours that it may import; a name allows everything below it.
 BASE = ["poet.types", "poet.errors", "poet.registry", "poet.configs", "poet.checksum"]
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
-MAY = {
+ALLOWED = {
     "poet.types": BASE,
     "poet.errors": BASE,
     "poet.registry": BASE,
@@ -71,26 +71,28 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def within(name: str, room: str) -> bool:
-    return name == room or name.startswith(room + ".")
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_name)
 def test_imports_only_go_down(path: Path) -> None:
     module = module_name(path)
-    rooms = [room for room in MAY if within(module, room)]
-    assert rooms, f"{module} belongs to no room of the design"
+    packages = [package for package in ALLOWED if within(module, package)]
+    assert packages, f"{module} belongs to no package of the table"
     for name in imports(path):
         assert name.split(".")[0] not in ("envs", "archives"), f"{module} imports {name}: write poet.{name}"
         if name.split(".")[0] == "poet":
-            assert any(within(name, allowed) for room in rooms for allowed in MAY[room]), f"{module} imports {name}"
+            assert any(within(name, allowed) for package in packages for allowed in ALLOWED[package]), (
+                f"{module} imports {name}"
+            )
         for library, owner in ONLY.items():
             if within(name, library):
                 assert within(module, owner), f"{module} imports {library}, which belongs to {owner}"
 
 
 def test_the_check_can_fail() -> None:
-    assert not any(within("poet.search.poet", allowed) for allowed in MAY["poet.view"])
+    assert not any(within("poet.search.poet", allowed) for allowed in ALLOWED["poet.view"])
     assert {module_name(p) for p in SOURCES} >= {"poet.envs.base", "poet.types", "poet.archives"}
 
 
@@ -138,9 +140,9 @@ def find_circle(graph: dict[str, set[str]]) -> list[str]:
     return next((circle for module in sorted(graph) if (circle := visit(module, []))), [])
 
 
-@pytest.mark.parametrize("room", ["poet.view"])
-def test_no_module_imports_itself_in_a_circle(room: str) -> None:
-    sources = {name: path.read_text() for path in SOURCES if within(name := module_name(path), room)}
+@pytest.mark.parametrize("package", ["poet.view"])
+def test_no_module_imports_itself_in_a_circle(package: str) -> None:
+    sources = {name: path.read_text() for path in SOURCES if within(name := module_name(path), package)}
     graph = import_graph(sources)
     assert sum(map(len, graph.values())) > len(graph), "the modules import each other, or this test checks nothing"
     assert not (circle := find_circle(graph)), " -> ".join(circle)

@@ -53,7 +53,11 @@ def choose(config: Any, args: list[str]) -> tuple[Any, list[str]]:
     A chosen entry has the default options of its class; one that the config has already keeps its options. Raises
     `ConfigError` for an unknown id or one without a value.
     """
-    for choice in choices(config):
+    seen: set[tuple[str, ...]] = set()
+    # A chosen entry may have such fields itself, so the choices are listed again after each of them.
+    while new := [choice for choice in choices(config) if choice.path not in seen]:
+        choice = new[0]
+        seen.add(choice.path)
         ids, args = _take(choice, args)
         if ids:
             config = _replace(config, choice.path, choice, ids)
@@ -75,7 +79,7 @@ def _take(choice: Choice, args: list[str]) -> tuple[list[str], list[str]]:
             ids.append(waiting.pop(0))
         if not ids:
             kinds = " or ".join(registry.kind for registry in choice.registries)
-            raise ConfigError(f"{choice.option} expects the id of a {kinds}, got nothing; `poet list` shows them")
+            raise ConfigError(f"{choice.option} expects an id of kind {kinds}, got nothing; `poet list` shows them")
     return ids, rest
 
 

@@ -37,7 +37,8 @@ class Case(NamedTuple):
 
 
 @pytest.fixture(
-    scope="module", params=["box", *(pytest.param(name, marks=pytest.mark.slow) for name in list(INTERFACES)[1:])]
+    scope="module",
+    params=["box", *(pytest.param(name, marks=pytest.mark.slow) for name in ("discrete", "multi-discrete"))],
 )
 def interface(request: pytest.FixtureRequest) -> Interface:
     return INTERFACES[request.param]

@@ -7,7 +7,7 @@ import pytest
 from poet.errors import RunError
 from poet.runs.artifacts import remove_born_since, write_artifact
 from poet.runs.layout import NICHES
-from poet.runs.read import list_niches, read_niche
+from poet.runs.read import list_artifacts, list_niches, read_artifact, read_niche
 from poet.search.base import Record
 
 
@@ -60,3 +60,15 @@ def test_records_of_lost_iterations_are_removed(tmp_path: Path) -> None:
     remove_born_since(folder, 5)
     assert {path.name for path in folder.iterdir()} == {"0.json", "0.npz", "1.json", "1.npz"}
     assert json.loads((folder / "1.json").read_text())["born"] == 4
+
+
+def test_records_of_any_folder_are_read_by_number(tmp_path: Path) -> None:
+    for number in (10, 2):
+        write_artifact(tmp_path / "stages" / str(number), niche_record(number, params=np.full(2, number)))
+    assert list_artifacts(tmp_path, "stages") == [2, 10]
+    record = read_artifact(tmp_path, "stages", 10)
+    assert record.meta["id"] == 10
+    assert record.arrays["params"].tolist() == [10, 10]
+    with pytest.raises(RunError, match="no stage 3: it has 2, 10"):
+        read_artifact(tmp_path, "stages", 3)
+    assert list_artifacts(tmp_path, "niches") == []

@@ -59,11 +59,11 @@ def test_every_preset_is_the_same_after_a_round_trip_through_json(name: str) -> 
 def test_a_config_without_an_id_is_refused() -> None:
     data = through_json(PoetRun(seed=3))
     assert data.pop("id") == "poet"
-    with pytest.raises(ConfigError, match="config expects the id of a search, got None"):
+    with pytest.raises(ConfigError, match="config expects an id of kind search, got None"):
         RunConfig.from_dict(data)
     data = through_json(PoetRun(seed=3))
     assert data["generator"].pop("id") == "walker"
-    with pytest.raises(ConfigError, match="generator expects the id of a generator, got None"):
+    with pytest.raises(ConfigError, match="generator expects an id of kind generator, got None"):
         RunConfig.from_dict(data)
 
 

@@ -18,6 +18,7 @@ from poet.runs.diff import diff_runs
 from poet.runs.fork import fork
 from poet.runs.layout import CHECKPOINTS, CONFIG, JOURNAL, NICHES, RUN
 from poet.runs.progress import Reporter, duration
+from poet.runs.provenance import OURS
 from poet.runs.read import list_niches, quantity, read_journal, read_niche, read_status
 from poet.search.base import Record, Search
 from tests.runs.toy import ToyConfig, toy_run, walk
@@ -241,10 +242,11 @@ def test_a_step_that_does_not_count_iterations_is_refused(tmp_path: Path) -> Non
         toy_run(tmp_path, SHORT, Search(search.init, lambda state: (state, search.step(state)[1])))
 
 
-def test_a_change_of_packages_is_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", ["jax", OURS])
+def test_a_change_of_packages_is_reported(tmp_path: Path, package: str) -> None:
     toy_run(tmp_path, SHORT)
     run = json.loads((tmp_path / RUN).read_text())
-    run["sessions"][-1]["packages"]["jax"] = "0.0.1"
+    run["sessions"][-1]["packages"][package] = "0.0.1"
     (tmp_path / RUN).write_text(json.dumps(run))
     reporter, text = recorded()
     toy_run(tmp_path, LONG, reporter=reporter)

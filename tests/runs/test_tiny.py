@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from poet.runs.diff import diff_runs
 from poet.runs.layout import CHECKPOINTS, JOURNAL
 from poet.runs.read import list_niches, read_journal
 from poet.search.config import presets
