@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, UInt32
+from jaxtyping import Array, Bool, Float, Int, Integer, UInt32
 
 from poet.archives.layout import NO_PARENT as NO_PARENT
 from poet.errors import ShapeError
@@ -135,7 +135,7 @@ def entries(
     fitness: Float[Array, "B"] | Float[Array, "B M"],
     descriptor: Float[Array, "B D"],
     *,
-    iteration: int | Int[Array, ""] = 0,
+    iteration: int | np.integer | Integer[Array, ""] = 0,
     parents: UInt32[Array, "B 2 2"] | None = None,
     emitter: Int[Array, "B"] | int = -1,
     valid: Bool[Array, "B"] | None = None,

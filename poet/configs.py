@@ -78,7 +78,7 @@ def _decode(hint: Any, value: Any, name: str) -> Any:
 
 def adjustable_fields(config: Any, prefix: str = "") -> set[str]:
     """Dotted names of the options in which a resumed run may differ from its start."""
-    names = {prefix + name for name in getattr(config, "adjustable", ())}
+    names = {prefix + name for base in type(config).__mro__ for name in vars(base).get("adjustable", ())}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):

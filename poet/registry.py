@@ -51,7 +51,8 @@ class PluginConfig:
 
     id: ClassVar[str] = ""
     registry: ClassVar[Registry]
-    # Options that may differ when a run is resumed; all others are part of the run's identity.
+    # Options that may differ when a run is resumed, besides those of the base classes; all others are part of the run's
+    # identity.
     adjustable: ClassVar[frozenset[str]] = frozenset()
 
 

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class ArmConfig(ProblemConfig):
-    """The planar redundant arm. Raises `ConfigError` for less than one joint.
-
-    >>> ArmConfig(num_joints=12).make().num_params
-    12
-    """
+    """The planar redundant arm. Raises `ConfigError` for less than one joint."""
 
     id: ClassVar[str] = "arm"
 
@@ -29,7 +25,11 @@ class ArmConfig(ProblemConfig):
             raise ConfigError(f"arm: num_joints expects at least 1, got {self.num_joints}")
 
     def make(self) -> Arm:
-        """The arm with this number of joints."""
+        """The arm with this number of joints.
+
+        >>> ArmConfig(num_joints=12).make().num_params
+        12
+        """
         from poet.envs.arm.arm import Arm
 
         return Arm(self.num_joints)

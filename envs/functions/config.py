@@ -22,7 +22,13 @@ class _LinearProjectionConfig(ProblemConfig):
             raise ConfigError(f"{self.id}: num_params expects an even number of at least 2, got {self.num_params}")
 
     def make(self) -> LinearProjection:
-        """The function with this number of parameters."""
+        """The function with this number of parameters.
+
+        >>> SphereConfig(num_params=4).make().descriptor_bounds
+        ((-10.24, 10.24), (-10.24, 10.24))
+        >>> RastriginConfig(num_params=4).make().fitness_bounds
+        (0.0, 100.0)
+        """
         from poet.envs.functions.linear_projection import LinearProjection
 
         return LinearProjection(self.id, self.num_params)
@@ -33,9 +39,6 @@ class SphereConfig(_LinearProjectionConfig):
     """The shifted sphere function with a linear-projection descriptor.
 
     Raises `ConfigError` if `num_params` is odd or below 2.
-
-    >>> SphereConfig(num_params=4).make().descriptor_bounds
-    ((-10.24, 10.24), (-10.24, 10.24))
     """
 
     id: ClassVar[str] = "sphere"
@@ -46,9 +49,6 @@ class RastriginConfig(_LinearProjectionConfig):
     """The shifted Rastrigin function, which has many local optima, with a linear-projection descriptor.
 
     Raises `ConfigError` if `num_params` is odd or below 2.
-
-    >>> RastriginConfig(num_params=4).make().fitness_bounds
-    (0.0, 100.0)
     """
 
     id: ClassVar[str] = "rastrigin"
@@ -59,9 +59,6 @@ class RastriginMultiConfig(ProblemConfig):
     """Two Rastrigin functions with different optima, two objectives; the archive "pareto" keeps a front per cell.
 
     Raises `ConfigError` if `num_params` is below 2.
-
-    >>> RastriginMultiConfig(num_params=4).make().num_objectives
-    2
     """
 
     id: ClassVar[str] = "rastrigin-multi"
@@ -73,7 +70,11 @@ class RastriginMultiConfig(ProblemConfig):
             raise ConfigError(f"{self.id}: num_params expects at least 2, got {self.num_params}")
 
     def make(self) -> RastriginMulti:
-        """Both functions with this number of parameters."""
+        """Both functions with this number of parameters.
+
+        >>> RastriginMultiConfig(num_params=4).make().num_objectives
+        2
+        """
         from poet.envs.functions.rastrigin_multi import RastriginMulti
 
         return RastriginMulti(self.num_params)

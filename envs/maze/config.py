@@ -17,10 +17,9 @@ MAX_SPEED = 10.0  # one robot radius per step, so that the robot cannot pass thr
 
 @dataclasses.dataclass(frozen=True)
 class MazeConfig(GeneratorConfig):
-    """Mazes of straight walls in a square room, for a small wheeled robot. Raises `ConfigError` for impossible values.
+    """Mazes of straight walls in a square room, for a small wheeled robot.
 
-    >>> MazeConfig(start="open", horizon=400).make().environment.horizon
-    400
+    Raises `ConfigError` for impossible values.
     """
 
     id: ClassVar[str] = "maze"
@@ -41,7 +40,11 @@ class MazeConfig(GeneratorConfig):
             raise ConfigError(f"maze: speed expects more than 0 and at most {MAX_SPEED}, got {self.speed}")
 
     def make(self) -> MazeGenerator:
-        """The generator with these options."""
+        """The generator with these options.
+
+        >>> MazeConfig(start="open", horizon=400).make().environment.horizon
+        400
+        """
         from poet.envs.maze.generator import MazeGenerator
 
         return MazeGenerator(self)

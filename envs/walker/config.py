@@ -19,10 +19,6 @@ class WalkerConfig(GeneratorConfig):
 
     Maximum sizes have the units of the original: sizes of obstacles count terrain steps of 14/30 m, roughness is a
     factor. Raises `ConfigError` for values out of range.
-
-    >>> generator = WalkerConfig(stairs=True, max_stair_steps=5).make()
-    >>> generator.feature_names
-    ('roughness', 'pit_lo', 'pit_hi', 'stump_lo', 'stump_hi', 'stair_lo', 'stair_hi', 'stair_steps')
     """
 
     id: ClassVar[str] = "walker"
@@ -58,7 +54,12 @@ class WalkerConfig(GeneratorConfig):
                 raise ConfigError(f"walker: {name} expects {low} to {high}, got {getattr(self, name)}")
 
     def make(self) -> ObstacleGenerator:
-        """The generator with these options."""
+        """The generator with these options.
+
+        >>> generator = WalkerConfig(stairs=True, max_stair_steps=5).make()
+        >>> generator.feature_names
+        ('roughness', 'pit_lo', 'pit_hi', 'stump_lo', 'stump_hi', 'stair_lo', 'stair_hi', 'stair_steps')
+        """
         from poet.envs.walker.generator import ObstacleGenerator
 
         return ObstacleGenerator(self)
@@ -66,16 +67,16 @@ class WalkerConfig(GeneratorConfig):
 
 @dataclasses.dataclass(frozen=True)
 class WalkerGaitConfig(WalkerConfig):
-    """The same walker and terrains with a gait descriptor: the share of time that each foot touches the ground.
-
-    >>> WalkerGaitConfig().make().environment.descriptor_names
-    ('foot 1 contact', 'foot 2 contact')
-    """
+    """The same walker and terrains with a gait descriptor: the share of time that each foot touches the ground."""
 
     id: ClassVar[str] = "walker-gaits"
 
     def make(self) -> GaitGenerator:
-        """The generator with these options."""
+        """The generator with these options.
+
+        >>> WalkerGaitConfig().make().environment.descriptor_names
+        ('foot 1 contact', 'foot 2 contact')
+        """
         from poet.envs.walker.gait import GaitGenerator
 
         return GaitGenerator(self)

@@ -33,7 +33,7 @@ class LocalExecutorConfig(ExecutorConfig):
     """The devices of this machine. Only `lanes` is part of a run's identity: XLA's bits depend on shapes."""
 
     id: ClassVar[str] = "local"
-    adjustable: ClassVar[frozenset[str]] = frozenset({"devices", "chunk", "queue"})
+    adjustable: ClassVar[frozenset[str]] = frozenset({"chunk", "queue"})
 
     lanes: int | None = None  # episodes that run side by side in one block; by default 128 on CPU, 8192 elsewhere
     chunk: int = 32  # steps between two refills of the lanes

@@ -13,6 +13,7 @@ from poet.archives import make
 from poet.archives.base import AddInfo, Archive
 from poet.archives.layout import best_of_cells, num_objectives
 from tests.archives.cases import EXAMPLE, NAMES, archive, assert_equal, batch, compiled, names, take
+from tests.contracts.carried import check_carried
 
 pytestmark = pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")
 
@@ -38,6 +39,12 @@ def test_an_empty_archive_has_no_elites(made: Archive) -> None:
     assert all(leaf.size and not leaf.weak_type for leaf in jax.tree.leaves(state)), (
         "checkpoints cannot hold empty or weakly typed arrays"
     )
+
+
+def test_what_it_carries_has_the_declared_types(made: Archive) -> None:
+    state, infos = filled(made)
+    check_carried(state)
+    assert all(check_carried(each) for each in [*infos, made.elites(state), made.sample(jax.random.key(0), state, 7)])
 
 
 def test_elites_are_entries_of_the_batches(made: Archive) -> None:

@@ -19,6 +19,7 @@ from poet.search.map_elites.config import (
     IsoLineConfig,
     PolynomialConfig,
 )
+from tests.contracts.carried import check_carried
 from tests.search.helpers import assert_equal_trees
 
 NUM_PARAMS, POPULATION, COUNT = 5, 6, 2
@@ -100,6 +101,7 @@ def done(request: pytest.FixtureRequest) -> Run:
 def test_shapes_and_dtypes(done: Run) -> None:
     assert done.emitter.batch == BATCH
     for made in done.offspring:
+        check_carried(made)
         assert (made.params.shape, made.params.dtype) == ((BATCH, NUM_PARAMS), jnp.float32)
         assert (made.parents.shape, made.parents.dtype) == ((BATCH, 2, 2), jnp.uint32)
         assert (made.emitter.shape, made.emitter.dtype) == ((BATCH,), jnp.int32)

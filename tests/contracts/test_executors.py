@@ -16,6 +16,7 @@ from poet.learners.es import es
 from poet.runs.journal import encode
 from poet.types import derive_key
 from tests.agents.drift import Drift
+from tests.contracts.carried import check_carried
 from tests.contracts.cases import installed, parameters
 from tests.search.helpers import assert_equal_trees
 
@@ -79,6 +80,7 @@ def take(result: Any, rows: list[int]) -> Any:
 
 def test_evaluate_gives_numpy_arrays_over_the_pairs(executor: Executor) -> None:
     result = executor.evaluate(AGENTS, EPISODES, PAIRS)
+    check_carried(result)
     expected = {
         "fitness": ((len(PAIRS),), np.float32),
         "length": ((len(PAIRS),), np.int32),
@@ -118,6 +120,7 @@ def test_the_order_and_number_of_jobs_change_no_bit(executor: Executor) -> None:
 
 def test_train_gives_a_step_of_each_learner_and_the_score_before_it(executor: Executor) -> None:
     for job, result in zip(jobs(), executor.train(jobs())):
+        check_carried(result)
         assert jax.tree.structure(result.learner) == jax.tree.structure(job.learner)
         for before, after in zip(jax.tree.leaves(job.learner), jax.tree.leaves(result.learner)):
             assert isinstance(after, np.ndarray)

@@ -26,6 +26,7 @@ from poet.search.map_elites.config import MapElitesConfig, MapElitesRun
 from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRun
 from poet.search.poet.config import PoetConfig, PoetRun
 from tests.contracts import foreign
+from tests.contracts.carried import check_carried
 from tests.contracts.cases import parameters
 from tests.envs.toy import CorridorConfig
 from tests.search.helpers import assert_equal_trees
@@ -116,6 +117,10 @@ def test_the_config_is_the_same_after_a_round_trip_through_json(case: Case) -> N
 def test_the_view_of_the_config_is_registered(case: Case) -> None:
     (views,) = (registry for registry in registries() if registry.kind == "view")
     assert case.config.view in views.ids()
+
+
+def test_states_have_the_declared_types(case: Case) -> None:
+    assert all(check_carried(state) for state in case.states)
 
 
 def test_each_step_counts_one_iteration(case: Case) -> None:

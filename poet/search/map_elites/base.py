@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 
 from poet.archives.base import AddInfo, Archive
@@ -31,8 +32,8 @@ class Offspring(NamedTuple):
     emitter: Int[Array, "B"]
 
 
-def initial_offspring(params: Params) -> Offspring:
-    """Solutions f32[B, G] that were made from no elite and by no emitter."""
+def initial_offspring(params: Float[Array, "B G"] | Float[np.ndarray, "B G"]) -> Offspring:
+    """Solutions that were made from no elite and by no emitter."""
     size = len(params)
     return Offspring(jnp.asarray(params), jnp.full((size, 2, 2), NO_PARENT), jnp.full(size, -1))
 

@@ -247,13 +247,6 @@ class MapElitesRun(RunConfig):
     """The best solution of every kind (Mouret and Clune 2015, arXiv 1504.04909).
 
     Solutions of a problem, or agents in the simplest environment of a generator.
-
-    >>> from poet.search.base import RunContext
-    >>> config = MapElitesRun(problem=ArmConfig(num_joints=3), search=MapElitesConfig(batch=8, generations=2))
-    >>> search = config.make(RunContext())
-    >>> search.identity
-    {'problem': {'id': 'arm-v1'}}
-    >>> search.close()
     """
 
     id: ClassVar[str] = "map-elites"
@@ -276,6 +269,13 @@ class MapElitesRun(RunConfig):
         """The search. `scoring` replaces the problem or generator of the config, `archive` its archive.
 
         Raises `ContractError` for a `scoring` without an archive: only a problem defines bounds of its descriptors.
+
+        >>> from poet.search.base import RunContext
+        >>> config = MapElitesRun(problem=ArmConfig(num_joints=3), search=MapElitesConfig(batch=8, generations=2))
+        >>> search = config.make(RunContext())
+        >>> search.identity
+        {'problem': {'id': 'arm-v1'}}
+        >>> search.close()
         """
         from poet.search.map_elites.build import build
 
