@@ -30,7 +30,7 @@ class Entries(NamedTuple):
       payload: what is stored, as an agent, a genome or a pair of both: any pytree of arrays [B, ...].
       fitness: larger is better; f32[B, M] in archives for M > 1 objectives (`pareto`).
       descriptor: coordinates in the space that the archive divides.
-      id: (iteration, number), unique within a run. It is stored with the elite and breaks ties: the smaller id wins.
+      id: (generation, number in it), unique within a run. It is stored with an elite and breaks ties: the smaller wins.
       parents: ids of up to two parents, `NO_PARENT` for a missing one.
       emitter: number of the emitter that made the entry, -1 for none.
       valid: False for rows that only pad the shape; they are neither stored nor counted.
@@ -46,14 +46,14 @@ class Entries(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What happened to a batch, i32[] each: seen = added + improved + rejected_by_fitness + not_finite + outside."""
+    """What happened to a batch, i32[] each: seen = added + improved + rejected + not_finite + out_of_bounds."""
 
     seen: Int[Array, ""]
     added: Int[Array, ""]  # stored in a free place
     improved: Int[Array, ""]  # stored in place of a worse elite
-    rejected_by_fitness: Int[Array, ""]  # finite and within the bounds, but not stored
-    not_finite: Int[Array, ""]  # rejected: fitness or descriptor is NaN or infinite
-    outside: Int[Array, ""]  # rejected: descriptor out of bounds
+    rejected: Int[Array, ""]  # could be stored, but its place is taken by a better elite, or others are too close
+    not_finite: Int[Array, ""]  # fitness or descriptor is NaN or infinite
+    out_of_bounds: Int[Array, ""]  # descriptor out of bounds, in an archive that rejects such entries
     clipped: Int[Array, ""]  # descriptor out of bounds and moved to the bounds; counted above as well
 
 
@@ -135,16 +135,17 @@ def entries(
     fitness: Float[Array, "B"] | Float[Array, "B M"],
     descriptor: Float[Array, "B D"],
     *,
-    iteration: int | np.integer | Integer[Array, ""] = 0,
+    generation: int | np.integer | Integer[Array, ""] = 0,
     parents: UInt32[Array, "B 2 2"] | None = None,
     emitter: Int[Array, "B"] | int = -1,
     valid: Bool[Array, "B"] | None = None,
 ) -> Entries:
-    """A batch of evaluated solutions; entry b has the id (`iteration`, b).
+    """A batch of evaluated solutions; entry b has the id (`generation`, b).
 
+    Ids are unique within a run: pass another `generation` with each batch.
     Raises `ShapeError` where batch sizes differ, or fitness or descriptor is not an array.
 
-    >>> batch = entries(jnp.zeros((2, 10)), jnp.array([1.0, 3.0]), jnp.array([[0.1, 0.2], [0.5, 0.9]]), iteration=4)
+    >>> batch = entries(jnp.zeros((2, 10)), jnp.array([1.0, 3.0]), jnp.array([[0.1, 0.2], [0.5, 0.9]]), generation=4)
     >>> batch.id.tolist()
     [[4, 0], [4, 1]]
     """
@@ -158,7 +159,7 @@ def entries(
         payload,
         fitness,
         descriptor,
-        jnp.stack([jnp.full(size, iteration, jnp.uint32), number], axis=1),
+        jnp.stack([jnp.full(size, generation, jnp.uint32), number], axis=1),
         jnp.full((size, 2, 2), NO_PARENT) if parents is None else parents,
         jnp.full(size, emitter, jnp.int32) if isinstance(emitter, int) else emitter,
         jnp.ones(size, bool) if valid is None else valid,

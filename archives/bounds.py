@@ -21,7 +21,7 @@ def validate_batch(
 ) -> tuple[Entries, dict[str, Int[Array, ""]]]:
     """Set `valid` to False for entries that cannot be stored, and clip all descriptors to the bounds.
 
-    Returns the batch and four of the `Counts`: seen, not_finite, outside and clipped.
+    Returns the batch and four of the `Counts`: seen, not_finite, out_of_bounds and clipped.
     """
     batch = batch._replace(fitness=materialise(batch.fitness), descriptor=materialise(batch.descriptor))
     # The sum of finite objectives is not finite if it overflows; such an entry cannot be ranked by its sum.
@@ -32,7 +32,7 @@ def validate_batch(
     counts = {
         "seen": jnp.sum(batch.valid),
         "not_finite": jnp.sum(batch.valid & ~finite),
-        "outside": num_outside if reject else jnp.int32(0),
+        "out_of_bounds": num_outside if reject else jnp.int32(0),
         "clipped": jnp.int32(0) if reject else num_outside,
     }
     storable = batch.valid & finite & ~outside if reject else batch.valid & finite

@@ -1,4 +1,4 @@
-"""Operations on several archives: merge them, transfer elites to another archive, list the differences. On the host.
+"""Operations on several archives: merge them, move elites to another archive, list the differences. On the host.
 
 Axes: C cells, M elites.
 """
@@ -24,7 +24,7 @@ class Diff(NamedTuple):
       better_a: cells with an elite in both, fitter in a.
       better_b: cells with an elite in both, fitter in b.
       equal: cells with elites of equal fitness in both.
-      qd_score: QD score of a minus that of b, exact and rounded once.
+      qd_score_difference: QD score of a minus that of b, exact and rounded once.
     """
 
     only_a: Int[np.ndarray, "_"]
@@ -32,11 +32,13 @@ class Diff(NamedTuple):
     better_a: Int[np.ndarray, "_"]
     better_b: Int[np.ndarray, "_"]
     equal: Int[np.ndarray, "_"]
-    qd_score: float
+    qd_score_difference: float
 
 
 def merge(archive: Archive[StateT], elites: Entries, *others: Entries) -> tuple[StateT, AddInfo]:
-    """A new state of `archive` with the elites of all the others, and what happened to each, in the order of ids.
+    """A new state of `archive` with the elites of one or more others, and what happened to each, in the order of ids.
+
+    Elites are inserted by descriptor: `archive` may have other cells and bounds than the archives they are from.
 
     Neither the order of the arguments nor that of their rows matters: ties go to the smaller id, and if two runs gave
     one id to different elites, to the one whose bytes are smaller. An elite that is in several archives counts once.
@@ -53,9 +55,11 @@ def merge(archive: Archive[StateT], elites: Entries, *others: Entries) -> tuple[
     """
     on_host = [jax.device_get(each) for each in (elites, *others)]
     try:
-        combined = jax.tree.map(lambda *leaves: np.concatenate([*leaves]), *on_host)
+        combined = jax.tree.map(_concatenate, *on_host)
     except ValueError as err:
-        raise ShapeError(f"expected elites with the same kind of payload in all archives to be merged: {err}") from err
+        raise ShapeError(
+            f"expected elites whose payloads have the same structure, shapes and dtypes in all archives: {err}"
+        ) from err
     row_of = {}
     leaves = jax.tree.leaves(combined)
     for row in np.flatnonzero(combined.valid):
@@ -63,23 +67,6 @@ def merge(archive: Archive[StateT], elites: Entries, *others: Entries) -> tuple[
     chosen = [row_of[identity] for identity in sorted(row_of)] or [0]  # without elites, a row that is not valid
     state = archive.init(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), combined.payload))
     return jax.jit(archive.add)(state, jax.tree.map(lambda leaf: leaf[np.array(chosen)], combined))
-
-
-def resize(archive: Archive[StateT], elites: Entries) -> tuple[StateT, AddInfo]:
-    """A new state of `archive` with the elites of another archive, inserted by descriptor, and what happened to each.
-
-    If several elites fall into one cell, the fittest is stored: a coarser archive holds fewer elites. Descriptors
-    outside the bounds of `archive` are clipped or rejected as it defines, and counted in `AddInfo`.
-    Raises `ShapeError` where descriptors do not fit the archive.
-
-    >>> from poet.archives import GridConfig, entries
-    >>> batch = entries(jax.numpy.zeros((2, 2)), jax.numpy.array([1.0, 3.0]), jax.numpy.array([[0.3], [0.8]]))
-    >>> archive = GridConfig(shape=(1,)).make([(0, 1)])
-    >>> state, info = resize(archive, batch)
-    >>> archive.elites(state).fitness.tolist()
-    [3.0]
-    """
-    return merge(archive, elites)
 
 
 def diff(spec: Spec, a: Any, b: Any) -> Diff:
@@ -92,12 +79,13 @@ def diff(spec: Spec, a: Any, b: Any) -> Diff:
     >>> a = {"cell": np.array([0, 1]), "fitness": np.array([5.0, 2.0])}
     >>> b = {"cell": np.array([1, 2]), "fitness": np.array([3.0, 1.0])}
     >>> found = diff(spec, a, b)
-    >>> found.only_a.tolist(), found.only_b.tolist(), found.better_b.tolist(), found.qd_score
+    >>> found.only_a.tolist(), found.only_b.tolist(), found.better_b.tolist(), found.qd_score_difference
     ([0], [2], [1], 3.0)
     """
     if geometry(spec) == "points":
         raise ConfigError(
-            f"archive {spec.get('id')!r} has no cells to compare: `resize` both archives to a grid, and compare those"
+            f"archive {spec.get('id')!r} has no cells to compare: `merge` the elites of each into a "
+            "grid, and compare the grids"
         )
     (fitness_a, filled_a), (fitness_b, filled_b) = (best_of_cells(spec, jax.device_get(each)) for each in (a, b))
     both = filled_a & filled_b
@@ -109,3 +97,9 @@ def diff(spec: Spec, a: Any, b: Any) -> Diff:
         both & (fitness_a == fitness_b),
     )
     return Diff._make([*map(np.flatnonzero, cells), math.fsum([*fitness_a, *-fitness_b])])
+
+
+def _concatenate(*leaves: np.ndarray) -> np.ndarray:
+    if len(dtypes := {str(leaf.dtype) for leaf in leaves}) > 1:
+        raise ValueError(f"got the dtypes {', '.join(sorted(dtypes))} for one array")
+    return np.concatenate(leaves)

@@ -134,7 +134,7 @@ class UnstructuredConfig(ArchiveConfig):
     id: ClassVar[str] = "unstructured"
 
     capacity: int = 10_000  # maximum number of elites
-    threshold: float = 0.05  # minimum distance between two elites
+    min_distance: float = 0.05  # minimum distance between two elites
     out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
 
     def __post_init__(self) -> None:
@@ -146,7 +146,7 @@ class UnstructuredConfig(ArchiveConfig):
             "id": self.id,
             "capacity": self.capacity,
             "bounds": _pairs(bounds),
-            "threshold": self.threshold,
+            "min_distance": self.min_distance,
             "out_of_bounds": self.out_of_bounds,
             "layout": layout(self.capacity, "points"),
         }
@@ -166,13 +166,13 @@ class ParetoConfig(ArchiveConfig):
     id: ClassVar[str] = "pareto"
 
     shape: tuple[int, ...] = (100, 100)  # cells along each coordinate; a single number applies to all coordinates
-    front: int = 8  # maximum number of elites in a cell
+    front_size: int = 8  # maximum number of elites in a cell
     num_objectives: int = 2  # the number that the problem has
     out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
 
     def __post_init__(self) -> None:
         _check_shape(self.shape)
-        _check_positive(self, "front", "num_objectives")
+        _check_positive(self, "front_size", "num_objectives")
 
     def spec(self, bounds: Bounds) -> dict[str, Any]:
         """The spec of the archive. Raises `ConfigError` where the shape has another number of coordinates."""
@@ -181,10 +181,10 @@ class ParetoConfig(ArchiveConfig):
             "id": self.id,
             "shape": shape,
             "bounds": _pairs(bounds),
-            "front": self.front,
+            "front_size": self.front_size,
             "num_objectives": self.num_objectives,
             "out_of_bounds": self.out_of_bounds,
-            "layout": grid_layout(shape, self.front),
+            "layout": grid_layout(shape, self.front_size),
         }
 
     @classmethod

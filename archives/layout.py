@@ -10,6 +10,7 @@ of the descriptor), the options of the archive, "num_objectives" if the archive 
   varies fastest.
 - "centroids": a cell is the region nearest to its centroid. `spec["centroids"]` are the centroids [C, D]; if they are
   absent or None, `poet.archives.centroids.cvt_centroids` makes them from "bounds", "seed" and (if present) "samples".
+- "other": cells have another form, which pictures do not show.
 - "points": elites have no cells. C is the capacity, and each row counts as a cell of its own.
 
 Axes: R rows, C cells, M objectives.
@@ -26,7 +27,7 @@ import numpy as np
 from poet.errors import ConfigError
 
 Spec = Mapping[str, Any]
-Geometry = Literal["grid", "centroids", "points"]
+Geometry = Literal["grid", "centroids", "other", "points"]
 
 NO_PARENT = np.uint32(0xFFFFFFFF)  # both words of an id that names no entry: a missing parent, or a free row
 

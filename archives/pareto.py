@@ -48,16 +48,16 @@ def pareto(
     shape: Sequence[int],
     bounds: Sequence[Sequence[float]],
     *,
-    front: int = 8,
+    front_size: int = 8,
     num_objectives: int = 2,
     out_of_bounds: OutOfBounds = "clip",
 ) -> Archive[ParetoState]:
-    """A grid whose cells hold up to `front` elites each, none of which dominates another.
+    """A grid whose cells hold up to `front_size` elites each, none of which dominates another.
 
     Args:
       shape: cells along each of the D coordinates; the last coordinate varies fastest.
       bounds: (low, high) of each coordinate.
-      front: F, the number of rows of a cell.
+      front_size: F, the number of rows of a cell.
       num_objectives: M; fitness is f32[B, M], or f32[B] for one objective, where a cell holds one elite.
       out_of_bounds: move descriptors outside the bounds to the bounds, or reject their entries; counted in both cases.
 
@@ -69,7 +69,7 @@ def pareto(
     Raises `ConfigError` for impossible options; a front must have room for the best in each objective and in the sum.
 
     >>> from poet.archives import entries
-    >>> archive = pareto((2,), [(0, 1)], front=3)
+    >>> archive = pareto((2,), [(0, 1)], front_size=3)
     >>> objectives = jnp.array([[1.0, 3.0], [2.0, 2.0], [1.0, 1.0]])
     >>> batch = entries(jnp.zeros((3, 10)), objectives, jnp.array([[0.1], [0.2], [0.3]]))
     >>> state, info = jax.jit(archive.add)(archive.init(jnp.zeros(10)), batch)
@@ -80,14 +80,14 @@ def pareto(
     num_cells, find_cell = equal_cells(shape, low, high)
     if num_objectives < 1:
         raise ConfigError(f"pareto.num_objectives expects at least 1, got {num_objectives}")
-    if front < num_objectives + 1:
+    if front_size < num_objectives + 1:
         raise ConfigError(
-            f"pareto.front expects at least {num_objectives + 1}, one more than objectives, got {front}: "
+            f"archive.front_size expects at least {num_objectives + 1}, one more than objectives, got {front_size}: "
             "the best elite in each objective and the one with the best sum are never removed"
         )
-    num_rows = num_cells * front
+    num_rows = num_cells * front_size
     if num_rows > MAX_CELLS:
-        raise ConfigError(f"{num_cells} cells of {front} have {num_rows} rows, more than the maximum {MAX_CELLS}")
+        raise ConfigError(f"{num_cells} cells of {front_size} have {num_rows} rows, more than the maximum {MAX_CELLS}")
 
     def init(example: PyTree, /) -> ParetoState:
         return _free_rows(example, num_rows, len(low), num_objectives)
@@ -98,7 +98,7 @@ def pareto(
         size = batch.valid.shape[0]
         no_source = num_rows + size
         cell = jnp.where(batch.valid, find_cell(batch.descriptor), num_cells)
-        rows = front * jnp.minimum(cell, num_cells - 1)[:, None] + jnp.arange(front)
+        rows = front_size * jnp.minimum(cell, num_cells - 1)[:, None] + jnp.arange(front_size)
         fitness, old_fitness = (_as_objectives(each.fitness) for each in (batch, state))
         before = _Front(old_fitness[rows], state.id[rows], jnp.where(state.valid[rows], rows, no_source))
 
@@ -156,13 +156,13 @@ def pareto(
         return jax.tree.map(move, state, batch, free), info
 
     def sample(key: Key, state: ParetoState, num: int, /) -> Entries:
-        sizes = state.valid.reshape(num_cells, front).sum(1)
+        sizes = state.valid.reshape(num_cells, front_size).sum(1)
         cumulative = jnp.cumsum(sizes > 0)
 
         def draw() -> Int[Array, "num"]:
             nth = jax.random.randint(jax.random.fold_in(key, 0), (num,), 0, cumulative[-1])
             cell = jnp.searchsorted(cumulative, nth, side="right", method="scan_unrolled")
-            return front * cell + jax.random.randint(jax.random.fold_in(key, 1), (num,), 0, sizes[cell])
+            return front_size * cell + jax.random.randint(jax.random.fold_in(key, 1), (num,), 0, sizes[cell])
 
         # The branch also keeps XLA from recomputing the draw of a row for every element that is gathered from the row.
         row = lax.cond(cumulative[-1] > 0, draw, lambda: jnp.zeros(num, jnp.int32))
@@ -175,10 +175,10 @@ def pareto(
         "id": "pareto",
         "shape": list(shape),
         "bounds": [[float(l), float(h)] for l, h in zip(low, high)],
-        "front": front,
+        "front_size": front_size,
         "num_objectives": num_objectives,
         "out_of_bounds": out_of_bounds,
-        "layout": grid_layout(shape, front),
+        "layout": grid_layout(shape, front_size),
     }
     return Archive(init, add, sample, elites, spec)
 

@@ -53,7 +53,7 @@ def to_pyribs(columns: Columns) -> "pandas.DataFrame":
 
 
 def from_pyribs(frame: "pandas.DataFrame", example: PyTree) -> Entries:
-    """The elites of a pyribs frame with payloads like `example`, for `Archive.add` or `compare.resize`.
+    """The elites of a pyribs frame with payloads like `example`, for `Archive.add` or `compare.merge`.
 
     The index of pyribs is ignored, since its cell borders differ slightly from ours. float64 becomes float32. Of
     equally fit elites for one cell, the first in the frame wins.

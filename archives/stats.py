@@ -29,7 +29,7 @@ class Summary(NamedTuple):
     Attributes:
       filled: number of cells with an elite.
       coverage: their share of all cells; for an archive without cells, of its capacity.
-      qd_score: sum of fitness - offset over filled cells.
+      qd_score: sum of fitness - qd_offset over filled cells.
       best: maximum fitness.
       mean: mean fitness of filled cells.
     """
@@ -41,7 +41,7 @@ class Summary(NamedTuple):
     mean: Number
 
 
-class Sources(NamedTuple):
+class EmitterCounts(NamedTuple):
     """What happened to a batch, by emitter: i32[K] each."""
 
     evaluations: Any
@@ -49,12 +49,12 @@ class Sources(NamedTuple):
     improved: Any
 
 
-def summary(spec: Spec, elites: Any, offset: float = 0.0) -> Summary:
-    """All five numbers; `offset` is the lowest possible fitness.
+def summary(spec: Spec, elites: Any, qd_offset: float = 0.0) -> Summary:
+    """All five numbers; `qd_offset` is the lowest possible fitness.
 
     >>> from poet.archives.layout import layout
     >>> spec = {"id": "grid", "shape": [4], "bounds": [[0, 1]], "layout": layout(4, "grid")}
-    >>> found = summary(spec, {"cell": np.array([1, 3]), "fitness": np.array([2.0, 4.0])}, offset=-10.0)
+    >>> found = summary(spec, {"cell": np.array([1, 3]), "fitness": np.array([2.0, 4.0])}, qd_offset=-10.0)
     >>> float(found.coverage), float(found.qd_score), float(found.best), float(found.mean)
     (0.5, 26.0, 4.0, 3.0)
     """
@@ -65,7 +65,7 @@ def summary(spec: Spec, elites: Any, offset: float = 0.0) -> Summary:
     return Summary(
         num_filled,
         num_filled / filled.size,
-        _sum(xp.where(filled, fitness - offset, 0)),
+        _sum(xp.where(filled, fitness - qd_offset, 0)),
         xp.where(any_filled, xp.where(filled, fitness, -np.inf).max(), np.nan)[()],
         xp.where(any_filled, _sum(fitness) / xp.maximum(num_filled, 1), np.nan)[()],
     )
@@ -171,16 +171,16 @@ def entropy(counts: Any) -> Number:
     return -(share * xp.log2(xp.where(share > 0, share, 1))).sum()
 
 
-def sources(batch: Any, info: Any, num_emitters: int) -> Sources:
+def batch_counts_by_emitter(batch: Any, info: Any, num_emitters: int) -> EmitterCounts:
     """What happened to `batch` (`Entries`) by emitter, from the `AddInfo` that `Archive.add` returned for it; exact.
 
     >>> from types import SimpleNamespace
     >>> batch = SimpleNamespace(emitter=np.array([0, 1, 1]), valid=np.ones(3, bool))
     >>> info = SimpleNamespace(stored=np.array([True, True, False]), added=np.array([True, False, False]))
-    >>> [counts.tolist() for counts in sources(batch, info, 2)]
+    >>> [counts.tolist() for counts in batch_counts_by_emitter(batch, info, 2)]
     [[1, 2], [1, 0], [0, 1]]
     """
-    return Sources(
+    return EmitterCounts(
         _count(batch.emitter, batch.valid, num_emitters),
         _count(batch.emitter, info.added, num_emitters),
         _count(batch.emitter, info.stored & ~info.added, num_emitters),

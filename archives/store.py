@@ -68,7 +68,7 @@ def insert(
     """Offer each entry to its row, R for none; a row stores the fittest, and of equally fit ones the smallest id.
 
     `status` and `improvement` are measured against `threshold` where it is given, else against the elite of the row.
-    Of the counts only added, improved and rejected_by_fitness are set; the others are 0.
+    Of the counts only added, improved and rejected are set; the others are 0.
     """
     num_rows = store.fitness.shape[0]
     has_row = row < num_rows

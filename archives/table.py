@@ -29,7 +29,7 @@ def columns(spec: Spec, elites: Entries) -> dict[str, np.ndarray]:
     >>> from poet.archives import GridConfig, compare, entries
     >>> archive = GridConfig(shape=(4,)).make([(0, 1)])
     >>> batch = entries(jax.numpy.zeros((1, 10)), jax.numpy.ones(1), jax.numpy.full((1, 1), 0.3))
-    >>> state, info = compare.resize(archive, batch)
+    >>> state, info = compare.merge(archive, batch)
     >>> found = columns(archive.spec, archive.elites(state))
     >>> found["cell"].tolist(), found["params"].shape
     ([1], (1, 10))
@@ -56,14 +56,14 @@ def payload_names(payload: PyTree) -> list[str]:
     return names
 
 
-def unpack(columns: Columns, example: PyTree) -> Entries:
+def entries_from_columns(columns: Columns, example: PyTree) -> Entries:
     """Columns as M valid entries with payloads like `example`.
 
     Raises `ShapeError` where a column is missing, or has another shape or dtype than the leaf of the example.
 
     >>> fixed = {"fitness": np.ones(1), "descriptor": np.zeros((1, 2)), "id": np.zeros((1, 2), np.uint32)}
     >>> fixed |= {"parents": np.zeros((1, 2, 2), np.uint32), "emitter": np.zeros(1, np.int32)}
-    >>> unpack({**fixed, "params": np.zeros((1, 10), np.float32)}, np.zeros(10, np.float32)).payload.shape
+    >>> entries_from_columns({**fixed, "params": np.zeros((1, 10), np.float32)}, np.zeros(10, np.float32)).payload.shape
     (1, 10)
     """
     num = len(columns["fitness"])
@@ -86,25 +86,26 @@ def unpack(columns: Columns, example: PyTree) -> Entries:
     return Entries._make([payload, fitness, *(columns[name] for name in FIXED_COLUMNS[2:]), np.ones(num, bool)])
 
 
-def rows(spec: Spec, columns: Columns, example: PyTree) -> Entries:
+def rows_from_columns(spec: Spec, columns: Columns, example: PyTree) -> Entries:
     """All R rows, as `Archive.elites(state)` returns them: the inverse of `columns`, free rows included.
 
-    Raises `ShapeError` as `unpack` does, and where the cells do not fit the spec.
+    Raises `ShapeError` as `entries_from_columns` does, and where the cells do not fit the spec.
 
     >>> from poet.archives.layout import layout
     >>> spec = {"id": "grid", "shape": [3], "bounds": [[0, 1]], "layout": layout(3, "grid")}
     >>> fixed = {"cell": np.array([2]), "fitness": np.ones(1), "descriptor": np.ones((1, 1))}
     >>> fixed |= {"id": np.zeros((1, 2)), "parents": np.zeros((1, 2, 2)), "emitter": np.zeros(1)}
-    >>> rows(spec, {**fixed, "params": np.zeros((1, 10), np.float32)}, np.zeros(10, np.float32)).valid.tolist()
+    >>> example = np.zeros(10, np.float32)
+    >>> rows_from_columns(spec, {**fixed, "params": example[None]}, example).valid.tolist()
     [False, False, True]
     """
-    packed, cell, count = unpack(columns, example), columns["cell"], num_rows(spec)
+    entries, cell, count = entries_from_columns(columns, example), columns["cell"], num_rows(spec)
     # the first row of the cell, plus the number of elites of the same cell that precede this one
     row = row_cells(spec).searchsorted(cell) + np.arange(len(cell)) - cell.searchsorted(cell)
     if (np.diff(cell) < 0).any() or not np.array_equal(row_cells(spec).take(row, mode="clip"), cell):
         raise ShapeError(
             f"expected cells in ascending order that fit into an archive of {count} rows: "
-            "pass the spec that the table was made with; `compare.resize` moves elites to another archive"
+            "pass the spec of the table; `compare.merge` moves elites to another archive"
         )
 
     def spread(column: np.ndarray, free: float) -> np.ndarray:
@@ -113,4 +114,4 @@ def rows(spec: Spec, columns: Columns, example: PyTree) -> Entries:
         return out
 
     free = Entries._make([jax.tree.map(lambda _: 0, example), -np.inf, 0, NO_PARENT, NO_PARENT, -1, False])
-    return jax.tree.map(spread, packed, free)
+    return jax.tree.map(spread, entries, free)

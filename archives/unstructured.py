@@ -2,15 +2,15 @@
 range is unknown.
 
 The rule is that of Cully and Demiris (2018, arXiv 1708.09251) and AURORA (Cully 2019, arXiv 1905.11874), with a fixed
-capacity. An entry farther than the threshold from every elite is added. An entry within the threshold of exactly one
-elite replaces it if it is fitter. An entry within the threshold of several elites is rejected whatever its fitness: if
-it replaced one of them, it would be too close to the others.
+capacity. An entry farther than the minimum distance from every elite is added. An entry within that distance of exactly
+one elite replaces it if it is fitter. An entry within that distance of several elites is rejected whatever its fitness:
+if it replaced one of them, it would be too close to the others.
 
-A full archive acts as if its threshold were the distance between its two closest elites: an entry farther than that
-from every elite replaces the less fit of the two. AURORA raises its threshold for the same purpose.
+A full archive acts as if the minimum were the distance between its two closest elites: an entry farther than that from
+every elite replaces the less fit of the two. AURORA raises its minimum distance for the same purpose.
 
-Elites are therefore never closer than the threshold, and the minimum distance in a full archive never decreases, nor do
-the number of elites and the best fitness.
+Elites are therefore never closer than the minimum distance, and the smallest distance in a full archive never
+decreases, nor do the number of elites and the best fitness.
 
 The order of a batch does not matter. All entries are first compared with the archive before the batch. Those that pass
 are then inserted one after another and compared with the archive at that moment; the fittest first, and of equally fit
@@ -66,29 +66,29 @@ class _Decision(NamedTuple):
     """Whether entries are accepted, and their rows; of any shape."""
 
     accepted: Bool[Array, "..."]
-    isolated: Bool[Array, "..."]  # farther than the threshold from every elite
+    isolated: Bool[Array, "..."]  # farther than the minimum distance from every elite
     row: Int[Array, "..."]  # the free row, or the row of the elite that the entry competes with
 
 
 def unstructured(
-    capacity: int, bounds: Sequence[Sequence[float]], *, threshold: float, out_of_bounds: OutOfBounds = "clip"
+    capacity: int, bounds: Sequence[Sequence[float]], *, min_distance: float, out_of_bounds: OutOfBounds = "clip"
 ) -> Archive[UnstructuredState]:
-    """An archive of up to `capacity` elites, all farther apart than `threshold`.
+    """An archive of up to `capacity` elites, all farther apart than `min_distance`.
 
     Args:
       capacity: R, the maximum number of elites.
       bounds: (low, high) of each of the D coordinates; they may be wide.
-      threshold: a Euclidean distance in the units of the descriptor.
+      min_distance: a Euclidean distance in the units of the descriptor.
       out_of_bounds: move descriptors outside the bounds to the bounds, or reject their entries; counted in both cases.
 
     An entry that is stored in a full archive because it is far from all elites has status 1. Its improvement is
     measured against the elite that it replaces and may be negative. `AddInfo.cell` is -1, since there are no cells.
 
-    Raises `ConfigError` for a capacity below 2, and for an impossible threshold or impossible bounds.
+    Raises `ConfigError` for a capacity below 2, and for an impossible distance or impossible bounds.
 
     >>> import jax
     >>> from poet.archives import entries
-    >>> archive = unstructured(10, [(0, 1)], threshold=0.2)
+    >>> archive = unstructured(10, [(0, 1)], min_distance=0.2)
     >>> batch = entries(jnp.zeros((3, 10)), jnp.array([1.0, 2.0, 3.0]), jnp.array([[0.1], [0.2], [0.9]]))
     >>> state, info = jax.jit(archive.add)(archive.init(jnp.zeros(10)), batch)
     >>> info.stored.tolist()
@@ -97,8 +97,8 @@ def unstructured(
     low, high = check_bounds(bounds, out_of_bounds)
     if capacity < 2:
         raise ConfigError(f"unstructured.capacity expects at least 2, got {capacity}")
-    if not 0 <= threshold < float("inf"):
-        raise ConfigError(f"unstructured.threshold expects a distance, finite and at least 0, got {threshold}")
+    if not 0 <= min_distance < float("inf"):
+        raise ConfigError(f"archive.min_distance expects a distance, finite and at least 0, got {min_distance}")
 
     def init(example: PyTree, /) -> UnstructuredState:
         infinity = jnp.full(capacity, jnp.inf, jnp.float32)
@@ -109,9 +109,9 @@ def unstructured(
         batch, counts = validate_batch(entries, low, high, out_of_bounds)
         before = _elites(state)
         squared, row = k_nearest(batch.descriptor, before.positions, before.num_elites, 2)
-        decision = _decide(before, squared, row, batch.fitness, batch.id, threshold)
+        decision = _decide(before, squared, row, batch.fitness, batch.id, min_distance)
         candidate = batch.valid & decision.accepted
-        after, inserted_row, last_entry = _insert_sequentially(before, batch, candidate, threshold)
+        after, inserted_row, last_entry = _insert_sequentially(before, batch, candidate, min_distance)
         inserted = candidate & (inserted_row < capacity)
         stored = inserted & (last_entry[inserted_row] == jnp.arange(inserted_row.shape[0]))
 
@@ -143,7 +143,7 @@ def unstructured(
         "id": "unstructured",
         "capacity": capacity,
         "bounds": [[float(l), float(h)] for l, h in zip(low, high)],
-        "threshold": threshold,
+        "min_distance": min_distance,
         "out_of_bounds": out_of_bounds,
         "layout": layout(capacity, "points"),
     }
@@ -158,7 +158,7 @@ def novelty(state: UnstructuredState, descriptors: Float[Array, "B D"], k: int =
 
     >>> import jax
     >>> from poet.archives import entries
-    >>> archive = unstructured(10, [(0, 1)], threshold=0.2)
+    >>> archive = unstructured(10, [(0, 1)], min_distance=0.2)
     >>> batch = entries(jnp.zeros((3, 10)), jnp.ones(3), jnp.array([[0.25], [0.5], [1.0]]))
     >>> state, info = jax.jit(archive.add)(archive.init(jnp.zeros(10)), batch)
     >>> jax.jit(novelty, static_argnums=2)(state, jnp.array([[0.0]]), 2).tolist()
@@ -202,7 +202,7 @@ def _elites(state: UnstructuredState) -> _Elites:
 
 
 def _decide(
-    elites: _Elites, squared: Array, row: Array, fitness: Array, id: UInt32[Array, "... 2"], threshold: float
+    elites: _Elites, squared: Array, row: Array, fitness: Array, id: UInt32[Array, "... 2"], min_distance: float
 ) -> _Decision:
     """What happens to entries, from their squared distances to the two nearest elites and the row of the nearest."""
     full = elites.num_elites == elites.fitness.shape[0]
@@ -210,7 +210,7 @@ def _decide(
     partner = elites.nearest_row[closest]
     closest_is_fitter = _elite_is_fitter(elites, closest, elites.fitness[partner], elites.id[partner])
     replaced = jnp.where(closest_is_fitter, partner, closest)
-    limit = jnp.where(full, jnp.maximum(elites.nearest_squared[closest], threshold**2), threshold**2)
+    limit = jnp.where(full, jnp.maximum(elites.nearest_squared[closest], min_distance**2), min_distance**2)
     isolated, near_several = squared[0] > limit, squared[1] <= limit
     accepted = isolated | (~near_several & ~_elite_is_fitter(elites, row, fitness, id))
     return _Decision(accepted, isolated, jnp.where(isolated, jnp.where(full, replaced, elites.num_elites), row))
@@ -226,7 +226,7 @@ def _elite_is_fitter(elites: _Elites, row: Array, fitness: Array, id: UInt32[Arr
 
 
 def _insert_sequentially(
-    elites: _Elites, batch: Entries, candidate: Bool[Array, "B"], threshold: float
+    elites: _Elites, batch: Entries, candidate: Bool[Array, "B"], min_distance: float
 ) -> tuple[_Elites, Int[Array, "B"], Int[Array, "R"]]:
     """Offer the candidates to the archive one after another, the fittest first, of equally fit ones the smaller id.
 
@@ -245,7 +245,7 @@ def _insert_sequentially(
         distances = _squared_distances(elites, batch.descriptor[b])
         nearest = _argmin(distances)
         two_nearest = jnp.stack([distances[nearest], distances.at[nearest].set(jnp.inf).min()])
-        decision = _decide(elites, two_nearest, nearest, batch.fitness[b], batch.id[b], threshold)
+        decision = _decide(elites, two_nearest, nearest, batch.fitness[b], batch.id[b], min_distance)
         row = jnp.where(decision.accepted, decision.row, capacity)
         elites = lax.cond(decision.accepted, _put, lambda elites, *_: elites, elites, batch, b, row, distances)
         return i + 1, elites, inserted_row.at[b].set(row), last_entry.at[row].set(b, mode="drop")

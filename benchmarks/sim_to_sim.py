@@ -127,7 +127,7 @@ def main() -> None:
         job = TrainJob(state, derive_key(key, 1, generation), [Episode(rough, derive_key(key, 2, generation))], [])
         (result,) = training[generation % len(training)].train([job])
         state, steps = result.learner, steps + result.num_steps
-        if (generation + 1) % options.every == 0:
+        if (generation + 1) % options.every == 0 or generation + 1 == options.generations:
             params = np.asarray(learner.params(state))
             episodes = [Episode(rough, derive_key(key, 3, e)) for e in range(100)]
             pairs = [(0, e) for e in range(100)]

@@ -8,7 +8,7 @@ Methods called pure are functions of arrays for a single instance, which `jax.ji
 >>> isinstance(mazes, Generator), isinstance(mazes.environment, Environment)
 (True, True)
 
-Axes, one letter everywhere: N niches, P population, E episodes, T time, B batch, D descriptor, F features of a genome,
+Axes: N niches, P population, E episodes, T time, B batch, D descriptor, F features of a genome,
 G parameters, M objectives; H and W are the height and width of a picture.
 """
 
@@ -121,7 +121,7 @@ class Generator(Protocol):
     - `repair(genome) -> genome`: a valid genome near an invalid one; pure.
     - `json_schema() -> dict`: a JSON Schema of what `from_json` accepts.
     - `difficulty_class(genome) -> str`: a name for how difficult the level is, "" for none; tables and plots show it.
-    - `draw_course(genome) -> u8[H, W, 3]`: a picture of the level, for galleries.
+    - `draw_level(genome) -> u8[H, W, 3]`: a picture of the level, for galleries.
     - `render(genome, trajectory, level=None) -> list of u8[H, W, 3]`: one picture per time step, for videos.
       `trajectory` is a `poet.agents.rollout.Trajectory` with the fields `worlds` (the world after each step, every leaf
       [T, ...]), `actions` ([T, ...]) and `rewards` (f32[T]); the time steps may be a selection of those of the episode.
@@ -215,7 +215,7 @@ class Problem(Protocol):
 
     @property
     def id(self) -> str:
-        """Id in the registry."""
+        """Name with a version, as "arm-v1": raise it when a solution would mean something else."""
         ...
 
     @property
@@ -235,7 +235,7 @@ class Problem(Protocol):
 
     @property
     def fitness_bounds(self) -> tuple[float, float]:
-        """Worst and best possible fitness: offset and scale of QD scores."""
+        """Worst and best fitness to expect from `sample` on: offset and scale of QD scores."""
         ...
 
     @property

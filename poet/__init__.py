@@ -50,15 +50,15 @@ if TYPE_CHECKING:
     from poet.search.map_elites.config import GaussianConfig as GaussianConfig
     from poet.search.map_elites.config import IsoLineConfig as IsoLineConfig
     from poet.search.map_elites.config import MapElitesConfig as MapElitesConfig
-    from poet.search.map_elites.config import MapElitesRun as MapElitesRun
+    from poet.search.map_elites.config import MapElitesRunConfig as MapElitesRunConfig
     from poet.search.map_elites.config import PolynomialConfig as PolynomialConfig
     from poet.search.map_elites.scoring import Scores as Scores
     from poet.search.map_elites.scoring import ScoringFn as ScoringFn
     from poet.search.paired_map_elites.algorithm import paired_map_elites as paired_map_elites
     from poet.search.paired_map_elites.config import PairedMapElitesConfig as PairedMapElitesConfig
-    from poet.search.paired_map_elites.config import PairedMapElitesRun as PairedMapElitesRun
+    from poet.search.paired_map_elites.config import PairedMapElitesRunConfig as PairedMapElitesRunConfig
     from poet.search.poet.config import PoetConfig as PoetConfig
-    from poet.search.poet.config import PoetRun as PoetRun
+    from poet.search.poet.config import PoetRunConfig as PoetRunConfig
     from poet.types import derive_key as derive_key
     from poet.view.open import open_run as open_run
     from poet.view.run import Run as Run
@@ -86,13 +86,13 @@ _NAMES = {
         "GaussianConfig",
         "IsoLineConfig",
         "MapElitesConfig",
-        "MapElitesRun",
+        "MapElitesRunConfig",
         "PolynomialConfig",
     ),
     "poet.search.map_elites.scoring": ("Scores", "ScoringFn"),
     "poet.search.paired_map_elites.algorithm": ("paired_map_elites",),
-    "poet.search.paired_map_elites.config": ("PairedMapElitesConfig", "PairedMapElitesRun"),
-    "poet.search.poet.config": ("PoetConfig", "PoetRun"),
+    "poet.search.paired_map_elites.config": ("PairedMapElitesConfig", "PairedMapElitesRunConfig"),
+    "poet.search.poet.config": ("PoetConfig", "PoetRunConfig"),
     "poet.types": ("derive_key",),
     "poet.view.open": ("open_run",),
     "poet.view.run": ("Run",),

@@ -5,7 +5,7 @@ A config is a frozen dataclass of plain values and other configs. What comes fro
 
 import dataclasses
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from poet.errors import ConfigError, unknown
@@ -79,23 +79,26 @@ def _decode(hint: Any, value: Any, name: str) -> Any:
 def adjustable_fields(config: Any, prefix: str = "") -> set[str]:
     """Dotted names of the options in which a resumed run may differ from its start."""
     names = {prefix + name for base in type(config).__mro__ for name in vars(base).get("adjustable", ())}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            names |= adjustable_fields(value, f"{prefix}{field.name}.")
+    for place, item in _nested(config):
+        names |= adjustable_fields(item, f"{prefix}{place}.")
     return names
 
 
 def plugins(config: Any, prefix: str = "") -> dict[str, PluginConfig]:
     """Every config within a config that comes from a registry, by its dotted place; "" is the config itself."""
     found = {prefix: config} if isinstance(config, PluginConfig) else {}
+    for place, item in _nested(config):
+        found |= plugins(item, f"{prefix}.{place}" if prefix else place)
+    return found
+
+
+def _nested(config: Any) -> Iterator[tuple[str, Any]]:
+    """The configs in the fields of a config and in its tuples, with their places: "archive", "emitters.0"."""
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         for number, item in enumerate(value if isinstance(value, tuple) else (value,)):
             if dataclasses.is_dataclass(item):
-                place = f"{field.name}.{number}" if isinstance(value, tuple) else field.name
-                found |= plugins(item, f"{prefix}.{place}" if prefix else place)
-    return found
+                yield f"{field.name}.{number}" if isinstance(value, tuple) else field.name, item
 
 
 def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -126,8 +129,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], ignored: Collect
         if was == now:
             continue
         if _are_mappings(was) and _are_mappings(now) and len(was) == len(now):
-            items = enumerate(zip(was, now))
-            lines += [f"{name}.{number}.{line}" for number, pair in items for line in differences(*pair)]
+            for number, pair in enumerate(zip(was, now)):
+                place = f"{name}.{number}."
+                below = {each.removeprefix(place) for each in ignored if each.startswith(place)}
+                lines += [place + line for line in differences(*pair, below)]
         else:
             lines.append(f"{name}: {_short(was)} -> {_short(now)}")
     return lines

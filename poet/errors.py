@@ -1,15 +1,15 @@
-"""Errors a user can act on: each says what was expected, what came, and what to do."""
+"""Errors that a user can act on: each says what was expected, what came, and what to do."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class PoetError(Exception):
-    """Base of every error that is the caller's to mend; the command prints it without a traceback."""
+    """Base of all errors that the caller can correct; the command prints them without a traceback."""
 
 
 class ConfigError(PoetError, ValueError):
-    """A configuration that cannot be: an impossible combination, an unknown name, a value out of range."""
+    """An impossible configuration: an unknown name, a value out of range, a combination that does not work."""
 
 
 class ShapeError(PoetError, ValueError):
@@ -17,7 +17,7 @@ class ShapeError(PoetError, ValueError):
 
 
 class ContractError(PoetError, TypeError):
-    """A plug-in (environment, generator, judge) does not keep what its protocol promises."""
+    """A plug-in or a function that was given does not do what its protocol demands."""
 
 
 class RunError(PoetError):

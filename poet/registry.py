@@ -109,7 +109,10 @@ class Registry(Generic[EntryT]):
         return rows
 
     def make(self, id: str, **options: Any) -> Any:
-        """What the config of that id with these options makes. Raises `ConfigError` for an unknown id or option."""
+        """What the config of that id with these options makes, where `make` takes no arguments: generators, problems.
+
+        Raises `ConfigError` for an unknown id or option.
+        """
         config: Any = self.get(id)
         known = {field.name for field in dataclasses.fields(config)}
         for option in options:
@@ -117,13 +120,21 @@ class Registry(Generic[EntryT]):
                 raise unknown(f"option of {self.kind} {id!r}:", option, known)
         return config(**options).make()
 
-    def register(self, entry: EntryT) -> EntryT:
-        """Make a class known in this process, from a script or a notebook. Raises `ContractError` if it cannot be."""
+    def register(self, entry: EntryT, id: str | None = None) -> EntryT:
+        """Make an entry known in this process, from a script or a notebook.
+
+        A class is found by its own `id`, an instance (a preset) by the `id` that is given. Raises `ContractError` for
+        what cannot be an entry, and for the id of another entry that is installed.
+        """
         if problem := self._problem(entry):
             raise ContractError(problem)
-        id = getattr(entry, "id", "")
+        id = id if self._instances else getattr(entry, "id", "")
         if not id:
-            raise ContractError(f"{entry!r} must set `id`, the name by which it is found")
+            where = "pass id=..." if self._instances else "set `id` in the class"
+            raise ContractError(f"{entry!r:.100} has no id, the name by which a {self.kind} is found: {where}")
+        for point in _entry_points(f"poet.{self.plural}").get(id, []):
+            if self._instances or point.value != f"{entry.__module__}:{entry.__qualname__}":  # type: ignore[attr-defined]
+                raise ContractError(f"{self.kind} {id!r} is installed by {_origin(point)}: choose another id")
         self._registered[id] = entry
         return entry
 
@@ -168,8 +179,9 @@ class Registry(Generic[EntryT]):
             )
         if not (isinstance(entry, type) and issubclass(entry, self.base)):
             return f"expected a class derived from {self.base.__name__}, got {entry!r}"
-        if issubclass(self.base, PluginConfig) and not dataclasses.is_dataclass(entry):
-            return f"expected a frozen dataclass derived from {self.base.__name__}, got {entry!r}"
+        # A class without the decorator looks like a dataclass, since its base is one, but its fields are no options.
+        if issubclass(self.base, PluginConfig) and "__dataclass_params__" not in vars(entry):
+            return f"expected a class with the decorator @dataclasses.dataclass(frozen=True), got {entry!r}"
         return ""
 
 

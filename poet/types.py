@@ -1,7 +1,7 @@
-"""Names for the trees that every room passes around, and the one rule by which randomness is derived.
+"""Names for the trees that all packages use, and the one rule by which keys are derived.
 
-Axes, one letter everywhere: N niches, P population, E episodes, T time, B batch (lanes), C cells,
-D descriptor, F genome features, G parameters.
+Letters of axes: N niches, P population, E episodes, T time, B batch (lanes), C cells, D descriptor, F genome features,
+G parameters. A module that uses others, or these for something else, says so at its top.
 """
 
 from typing import Any, TypeAlias
@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 Key: TypeAlias = PRNGKeyArray
 PyTree: TypeAlias = Any
-Genome: TypeAlias = Any  # a pytree of arrays: the parameters of one world
+Genome: TypeAlias = Any  # a pytree of arrays: the parameters of one environment
 Params: TypeAlias = Float[Array, "G"] | Float[np.ndarray, "G"]  # the weights of one agent, flat
 
 

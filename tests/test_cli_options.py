@@ -12,7 +12,7 @@ from poet import registry
 from poet.agents.config import MLPConfig
 from poet.archives.config import CVTConfig, GridConfig
 from poet.cli import main as cli
-from poet.cli.options import choices, choose, take_flag
+from poet.cli.options import choices, choose, take_option
 from poet.envs.functions.config import SphereConfig
 from poet.envs.maze.config import MazeConfig
 from poet.envs.walker.config import WalkerConfig, WalkerGaitConfig
@@ -124,7 +124,7 @@ def test_a_field_without_an_entry_can_get_one() -> None:
 
 
 def test_several_entries() -> None:
-    config, rest = choose(ARM, ["--search.emitters", "gaussian", "iso_line", "gaussian", "--seed", "3"])
+    config, rest = choose(ARM, ["--search.emitters", "gaussian", "iso-line", "gaussian", "--seed", "3"])
     assert config.search.emitters == (GaussianConfig(), IsoLineConfig(), GaussianConfig())
     assert rest == ["--seed", "3"]
     config, _ = choose(MatchRun(), ["--teams.away", "es", "restarting"])
@@ -133,7 +133,7 @@ def test_several_entries() -> None:
 
 def test_of_several_entries_those_that_are_there_already_keep_their_options() -> None:
     walker = presets.get("map-elites-walker")
-    config, _ = choose(walker, ["--search.emitters", "es", "iso_line"])
+    config, _ = choose(walker, ["--search.emitters", "es", "iso-line"])
     assert config.search.emitters == (ESEmitterConfig(), IsoLineConfig(iso_sigma=0.03))
 
 
@@ -171,7 +171,7 @@ def test_a_chosen_entry_may_have_plugins_itself() -> None:
         (ARM, ["--problem"], "--problem expects an id of kind problem or generator, got nothing"),
         (ARM, ["--problem", "sphear"], "unknown problem or generator 'sphear'. Did you mean 'sphere'"),
         (ARM, ["--search.emitters"], "--search.emitters expects an id of kind emitter, got nothing"),
-        (ARM, ["--search.emitters", "iso_line", "isoline"], "unknown emitter 'isoline'. Did you mean 'iso_line'"),
+        (ARM, ["--search.emitters", "iso-line", "isoline"], "unknown emitter 'isoline'. Did you mean 'iso-line'"),
         (ARM, ["--archive", "es"], "unknown archive 'es'"),
     ],
 )
@@ -220,11 +220,11 @@ def test_run_takes_the_options_of_chosen_entries(root: Path, capsys: pytest.Capt
 
 
 def test_run_chooses_emitters_archive_and_problem(root: Path) -> None:
-    arguments = ["--search.emitters", "iso_line", "polynomial", "--search.bounds", "-1", "1"]
+    arguments = ["--search.emitters", "iso-line", "polynomial", "--search.bounds", "-1", "1"]
     arguments += ["--problem=sphere", "--archive", "cvt", "--archive.num-cells", "50", "--iterations", "1"]
     assert command("run", "map-elites-tiny", *arguments) == 0
     config = chosen(root, "map-elites-tiny")
-    assert [each["id"] for each in config["search"]["emitters"]] == ["iso_line", "polynomial"]
+    assert [each["id"] for each in config["search"]["emitters"]] == ["iso-line", "polynomial"]
     assert config["search"]["bounds"] == [-1.0, 1.0]
     assert config["problem"]["id"] == "sphere"
     assert (config["archive"]["id"], config["archive"]["num_cells"]) == ("cvt", 50)
@@ -276,7 +276,7 @@ def test_the_error_for_an_impossible_choice_is_clear(
 def test_help_shows_the_options_of_a_chosen_entry(capsys: pytest.CaptureFixture[str]) -> None:
     assert command("run", "tiny", "--generator", "maze", "--help") == 0
     output = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "--generator.start" in output
+    assert "--generator.first-maze" in output
     assert "--generator.max-pit" not in output
     assert "--executor, --generator, --policy, --learner" in output
 
@@ -297,10 +297,10 @@ class Learner(LearnerConfig):
 
 def test_a_flag_can_be_repeated_and_stand_anywhere() -> None:
     arguments = ["--plugin", "a=b", "run", "tiny", "--plugin=c=d", "--seed", "3"]
-    assert take_flag("--plugin", arguments) == (["a=b", "c=d"], ["run", "tiny", "--seed", "3"])
-    assert take_flag("--plugin", ["run"]) == ([], ["run"])
+    assert take_option("--plugin", arguments) == (["a=b", "c=d"], ["run", "tiny", "--seed", "3"])
+    assert take_option("--plugin", ["run"]) == ([], ["run"])
     with pytest.raises(ConfigError, match="--plugin expects a value"):
-        take_flag("--plugin", ["run", "--plugin"])
+        take_option("--plugin", ["run", "--plugin"])
 
 
 def test_plugin_is_taken_by_every_command(root: Path, packages: Packages, capsys: pytest.CaptureFixture[str]) -> None:

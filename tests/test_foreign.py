@@ -94,13 +94,13 @@ def test_every_reading_command_works(shell: Shell) -> None:
     program = f"""
 import poet
 run = poet.open_run({str(shell.folder / "runs/a")!r})
-print(type(run).__name__, run.champion(), run.agent(0).shape, len(run.frame("stages")), run.policy().num_params)
+print(type(run).__name__, run.default_agent(), run.agent(0).shape, len(run.frame("stages")), run.policy().num_params)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], env=shell.environment, capture_output=True, text=True, check=True
     )
-    name, champion, size, count, num_params = done.stdout.replace("(", "").replace(",)", "").split()
-    assert (name, int(champion) + 1, size) == ("CurriculumView", int(count), num_params)
+    name, agent, size, count, num_params = done.stdout.replace("(", "").replace(",)", "").split()
+    assert (name, int(agent) + 1, size) == ("CurriculumView", int(count), num_params)
 
 
 @pytest.mark.slow

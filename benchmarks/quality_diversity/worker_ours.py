@@ -50,7 +50,7 @@ def make_search(task: str, kind: str, cells: int, batch: int, algorithm: str, ge
         # Strategies start from the same first mean as in the other libraries.
         scoring = scoring._replace(sample=lambda key: jnp.full(DIM, options.mean))
     if algorithm == "CMA-MAE":
-        emitters = (ESEmitterConfig(sigma=options.sigma, climb="gain", restart="collapsed"),) * 15
+        emitters = (ESEmitterConfig(sigma=options.sigma, ranking="improvement", restart="collapsed"),) * 15
         thresholds = dict(learning_rate=0.01, threshold_min=0.0)
     config = MapElitesConfig(batch=batch, generations=generations, initial=batch, islands=ISLANDS, emitters=emitters)
     with worker.stopwatch() as elapsed:
@@ -90,7 +90,7 @@ def insert(kind: str, cells: int, size: int, payload: int, filled: bool, seed: i
     add = jax.jit(archive.add, donate_argnums=0)
 
     def batch(number: int) -> Entries:
-        return entries(*map(jnp.asarray, worker.random_entries(size, payload, number)), iteration=number)
+        return entries(*map(jnp.asarray, worker.random_entries(size, payload, number)), generation=number)
 
     new, old = batch(seed), batch(seed + 1)
 

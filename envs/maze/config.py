@@ -24,15 +24,17 @@ class MazeConfig(GeneratorConfig):
 
     id: ClassVar[str] = "maze"
 
-    start: Literal["hard", "open"] = "hard"  # first maze of a search: the deceptive hard maze, or a room without walls
+    first_maze: Literal["hard", "open"] = (
+        "hard"  # first maze of a search: the deceptive hard maze, or a room without walls
+    )
     max_walls: int = 12
     horizon: int = 2000  # maximum number of steps in an episode
     speed: float = 1.0  # of a wheel at full power, in 1/600 of the room's side per step
 
     def __post_init__(self) -> None:
-        if self.start not in ("hard", "open"):
-            raise ConfigError(f'maze: start expects "hard" or "open", got {self.start!r}')
-        min_walls = NUM_HARD_MAZE_WALLS if self.start == "hard" else 1
+        if self.first_maze not in ("hard", "open"):
+            raise ConfigError(f'maze: first_maze expects "hard" or "open", got {self.first_maze!r}')
+        min_walls = NUM_HARD_MAZE_WALLS if self.first_maze == "hard" else 1
         for name, low in (("max_walls", min_walls), ("horizon", 1)):
             if getattr(self, name) < low:
                 raise ConfigError(f"maze: {name} expects at least {low}, got {getattr(self, name)}")
@@ -42,7 +44,7 @@ class MazeConfig(GeneratorConfig):
     def make(self) -> MazeGenerator:
         """The generator with these options.
 
-        >>> MazeConfig(start="open", horizon=400).make().environment.horizon
+        >>> MazeConfig(first_maze="open", horizon=400).make().environment.horizon
         400
         """
         from poet.envs.maze.generator import MazeGenerator

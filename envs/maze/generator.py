@@ -32,7 +32,7 @@ REASONS = (
 class MazeGenerator:
     """Mazes of up to `max_walls` straight walls. Mutation changes walls only, never start and goal.
 
-    >>> generator = MazeGenerator(MazeConfig(start="open"))
+    >>> generator = MazeGenerator(MazeConfig(first_maze="open"))
     >>> genome = generator.from_json({"id": "maze", "version": 1, "walls": [[0.0, 0.5, 0.5, 0.5]],
     ...                               "start": [0.1, 0.25, 0.0], "goal": [0.1, 0.9]})
     >>> generator.describe(genome)
@@ -110,7 +110,7 @@ class MazeGenerator:
     def simplest(self) -> MazeGenome:
         """The first maze of a search: the hard maze, or a room without walls if the option `start` is "open"."""
         walls = np.zeros((self.config.max_walls, 4), np.float32)
-        if self.config.start == "hard":
+        if self.config.first_maze == "hard":
             walls[: len(HARD_MAZE_WALLS)] = HARD_MAZE_WALLS
         return MazeGenome(jnp.asarray(walls), jnp.asarray(START), jnp.asarray(GOAL))
 
@@ -153,11 +153,11 @@ class MazeGenerator:
         start, goal = _numbers("start", data["start"], 3), _numbers("goal", data["goal"], 2)
         return MazeGenome(jnp.asarray(walls), jnp.asarray(start), jnp.asarray(goal))
 
-    def draw_course(self, genome: MazeGenome, width: int = 600) -> UInt8[np.ndarray, "H W 3"]:
+    def draw_level(self, genome: MazeGenome, width: int = 600) -> UInt8[np.ndarray, "H W 3"]:
         """The maze from above with the robot at the start, `width` pixels wide."""
         from poet.envs.maze import viewer
 
-        return viewer.draw_course(genome, width)
+        return viewer.draw_level(genome, width)
 
     def render(self, genome: MazeGenome, trajectory: PyTree) -> list[np.ndarray]:
         """The maze from above as one frame u8[H, W, 3] per world; `trajectory` has `worlds`, or is the worlds."""

@@ -53,7 +53,7 @@ class _Canvas:
             self.line(np.array([[x, y], end]), RAY, 0.006)
 
 
-def draw_course(genome: MazeGenome, width: int) -> UInt8[np.ndarray, "H W 3"]:
+def draw_level(genome: MazeGenome, width: int) -> UInt8[np.ndarray, "H W 3"]:
     """The maze with the robot at the start."""
     canvas = _draw_room(genome, width)
     x, y, heading = np.asarray(genome.start, float)

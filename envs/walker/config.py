@@ -28,7 +28,7 @@ class WalkerConfig(GeneratorConfig):
     # "fixed": the genome determines the terrain; "fresh": each episode draws another terrain.
     terrain: Literal["fixed", "fresh"] = "fixed"
     # A mutation varies roughness and all kinds of obstacles, or one of these chosen at random.
-    mutate: Literal["all", "one"] = "all"
+    mutation: Literal["all", "one"] = "all"
     stairs: bool = False
     max_roughness: float = 10.0
     max_pit: float = 8.0
@@ -40,7 +40,7 @@ class WalkerConfig(GeneratorConfig):
         for name in ("sweeps", "horizon"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"walker: {name} expects at least 1, got {getattr(self, name)}")
-        for name, choices in (("terrain", ("fixed", "fresh")), ("mutate", ("all", "one"))):
+        for name, choices in (("terrain", ("fixed", "fresh")), ("mutation", ("all", "one"))):
             if getattr(self, name) not in choices:
                 raise ConfigError(f"walker: {name} expects one of {choices}, got {getattr(self, name)!r}")
         for name, low, high in (

@@ -137,7 +137,7 @@ class ObstacleGenerator:
             "stair": _vary_range(u[6:8], genome.stair, limits["stair"], strength),
         }
         for i, kind in enumerate(kinds):
-            if self.config.mutate == "one":
+            if self.config.mutation == "one":
                 varied[kind] = jnp.where(chosen == i, varied[kind], getattr(genome, kind))
         child = genome._replace(**{kind: varied[kind] for kind in kinds}, seed=self._seed(u[8]))
         if not self.config.stairs:
@@ -227,11 +227,11 @@ class ObstacleGenerator:
         """A JSON Schema of what `from_json` accepts and `check` finds valid."""
         return genome_json.json_schema(self.config, self.id, self.version)
 
-    def draw_course(self, genome: ObstacleGenome, width: int = 1600) -> UInt8[np.ndarray, "H W 3"]:
+    def draw_level(self, genome: ObstacleGenome, width: int = 1600) -> UInt8[np.ndarray, "H W 3"]:
         """The terrain from start to end, `width` pixels wide; for the terrain "fresh", that of the genome's seed."""
         from poet.envs.walker import viewer
 
-        return viewer.draw_course(_fixed_terrain(genome), width)
+        return viewer.draw_level(_fixed_terrain(genome), width)
 
     def render(self, genome: ObstacleGenome, trajectory: PyTree, level: Terrain | None = None) -> list[np.ndarray]:
         """One frame u8[H, W, 3] per world; `trajectory` has `worlds`, or is the worlds.

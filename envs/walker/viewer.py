@@ -56,7 +56,7 @@ _poses = jax.jit(jax.vmap(pose))
 _start_pose = jax.jit(lambda terrain: pose(Walker().reset(jax.random.key(0), terrain)[0]))
 
 
-def draw_course(terrain: Terrain, width: int = 1600) -> UInt8[np.ndarray, "H W 3"]:
+def draw_level(terrain: Terrain, width: int = 1600) -> UInt8[np.ndarray, "H W 3"]:
     """The whole terrain with the walker at the start, to scale; the height of the picture depends on the terrain."""
     canvas = _paint(terrain, width * SUPERSAMPLING / float(terrain.x[-1]), below=0.8)
     _draw_robot(canvas, np.asarray(_start_pose(terrain)))

@@ -11,29 +11,46 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from poet.cli.options import take_flag
+from poet.cli.options import take_option
 from poet.errors import PoetError, unknown
 from poet.registry import RENAMED, parse_renames
 
 ROOT = Path("runs")
+
+
+class Command(NamedTuple):
+    """A command of `poet`.
+
+    Attributes:
+      summary: for the list of commands.
+      function: "module:name"; a name alone is a function of the run's view, from the module that `Run.commands` names.
+    """
+
+    summary: str
+    function: str
+
+
 COMMANDS = {
-    "run": "start a run, or resume it: poet run PRESET | RUN [options]",
-    "status": "progress of runs: iteration, environment steps, speed, time left",
-    "inspect": "a run as tables: niches, events, family tree; the growth of an archive, its elites",
-    "plot": "a run as pictures: fitness, terrain, transfers, family tree; heat map, curves, gallery",
-    "video": "an agent in its environment as a GIF: a niche's champion, an elite",
-    "eval": "run an agent on many episodes: mean, spread, share solved",
-    "export": "an agent as weights and one NumPy file that runs it without JAX",
-    "diff": "do two runs have the same history and state? poet diff RUN RUN",
-    "list": "presets, everything that can be chosen by an id, runs",
-    "doctor": "is this machine ready: Python, packages, devices, disk",
+    "run": Command("start a run, or resume it: poet run PRESET | RUN [options]", "poet.cli.run:run"),
+    "status": Command("progress of runs: iteration, environment steps, speed, time left", "poet.cli.reading:status"),
+    "inspect": Command("a run as tables: niches, events, family tree; the growth of an archive, its elites", "inspect"),
+    "plot": Command("a run as pictures: fitness, terrain, transfers, family tree; heat map, curves, gallery", "plot"),
+    "video": Command("an agent in its environment as a GIF: a niche's best agent, an elite", "video"),
+    "eval": Command("run an agent on many episodes: mean, spread, share solved", "evaluate"),
+    "export": Command("an agent as weights and one NumPy file that runs it without JAX", "export"),
+    "diff": Command("do two runs have the same history and state? poet diff RUN RUN", "poet.cli.reading:diff"),
+    "list": Command("presets, everything that can be chosen by an id, runs", "poet.cli.reading:list_"),
+    "doctor": Command("is this machine ready: Python, packages, devices, disk", "poet.cli.doctor:doctor"),
 }
-VIEWS = {"inspect": "inspect", "plot": "plot", "video": "video", "eval": "evaluate", "export": "export"}
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 1 (`diff`: they differ; `doctor`: trouble), 2 for an error."""
+    """Run a command and return its exit code.
+
+    0; 1 (`diff`: they differ; `doctor`: trouble); 2 for an error; 130 after Ctrl-C.
+    """
     args = sys.argv[1:] if args is None else args
     try:
         return _dispatch(args)
@@ -49,11 +66,11 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _dispatch(args: list[str]) -> int:
-    renames, args = take_flag("--plugin", args)
+    renames, args = take_option("--plugin", args)
     RENAMED.update(parse_renames(renames))
     if not args or args[0] in ("-h", "--help", "help"):
         print("POET: environments and agents evolve together.\n\nusage: poet COMMAND ...\n")
-        print("\n".join(f"  {name:<9} {summary}" for name, summary in COMMANDS.items()))
+        print("\n".join(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()))
         print("\npoet COMMAND --help shows its options. Start with: poet run tiny")
         print("--plugin OLD=NEW, with any command: the new name of a plug-in or package that was renamed since")
         return 0
@@ -63,36 +80,27 @@ def _dispatch(args: list[str]) -> int:
     name, rest = args[0], args[1:]
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS)
-    if name == "run":
-        from poet.cli.run import run
-
-        return run(rest)
-    if name in VIEWS:
-        return _view(name, rest)
-    return _call(_simple_command(name), name, rest)
+    module, _, function = COMMANDS[name].function.rpartition(":")
+    if not module:
+        return _view(name, function, rest)
+    command = getattr(importlib.import_module(module), function)
+    return command(rest) if name == "run" else _call(command, name, rest)
 
 
-def _simple_command(name: str) -> Callable[..., int]:
-    if name == "doctor":
-        from poet.cli.doctor import doctor
-
-        return doctor
-    from poet.cli import reading
-
-    return {"status": reading.status, "diff": reading.diff, "list": reading.list_}[name]
-
-
-def _view(name: str, args: list[str]) -> int:
+def _view(name: str, function_name: str, args: list[str]) -> int:
     """A command of the view that belongs to the run."""
     from poet.runs.launch import prepare
+    from poet.runs.layout import is_run
     from poet.view.open import find_run, view_class
     from poet.view.run import Run
 
     if ROOT.is_dir():
         prepare(ROOT, None)  # episodes are replayed by programs that may be in the cache
-    run = next((word for word in args if not word.startswith("-")), None)
+    words = [word for word in args if not word.startswith("-")]
+    # Values of options are words too, so the first one that is a run.
+    run = next((word for word in words if is_run(Path(word)) or is_run(ROOT / word)), words[0] if words else None)
     view = Run if run is None else view_class(find_run(run))
-    function = getattr(importlib.import_module(view.commands), VIEWS[name])
+    function = getattr(importlib.import_module(view.commands), function_name)
     description = None
     if run is None:
         description = (

@@ -100,7 +100,7 @@ def _with_field(config: Any, name: str, value: Any) -> Any:
     return changed
 
 
-def take_flag(name: str, args: list[str]) -> tuple[list[str], list[str]]:
+def take_option(name: str, args: list[str]) -> tuple[list[str], list[str]]:
     """Every value of a repeatable option, and the other arguments. Raises `ConfigError` for one without a value."""
     values, rest, waiting = [], [], list(args)
     while waiting:

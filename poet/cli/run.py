@@ -73,7 +73,7 @@ def _start(word: str, place: Place, source: Path | None, help_wanted: bool) -> t
     if word in presets.ids():
         return presets.get(word), place.root / (place.name or word)
     if word:
-        path = find_run(Path(word), place.root)
+        path = find_run(Path(word), place.root, presets_too=True)
         if place.name is not None:
             raise ConfigError(f"{path} has a name; to fork it: poet run --from {path} --name {place.name}")
         return load_config(path), path
@@ -109,4 +109,6 @@ def _summary_line(config: RunConfig) -> str:
         for name, value in values.items()
         if defaults.get(name) != value and name not in ("seed", "iterations")
     )
-    return f"{config.id} on {config.describe()}, seed {config.seed}, {config.iterations} iterations; {changed}"
+    where = f" on {config.describe()}" if config.describe() != config.id else ""
+    described = f"{config.id}{where}, seed {config.seed}, {config.iterations} iterations"
+    return f"{described}; {changed}" if changed else described

@@ -8,11 +8,15 @@ from poet.runs.read import list_runs
 from poet.search.config import presets
 
 
-def find_run(given: Path, root: Path) -> Path:
-    """The folder of a run that is given by its folder or its name. Raises an error that lists the names there are."""
+def find_run(given: Path, root: Path, presets_too: bool = False) -> Path:
+    """The folder of a run that is given by its folder or its name.
+
+    Raises an error that lists all runs, and all presets where one of them could have been given.
+    """
     for path in (given, root / given):
         if is_run(path):
             return path
     if given.is_dir():
         raise RunError(f"{given} is not a run folder: it has no run.json")
-    raise unknown("preset or run", str(given), [*presets.ids(), *map(str, list_runs(root))])
+    known = presets.ids() if presets_too else []
+    raise unknown("preset or run" if presets_too else "run", str(given), [*known, *map(str, list_runs(root))])

@@ -20,8 +20,13 @@ NONE: OverrideSpec = MappingProxyType({})
 
 def load_config(path: Path) -> RunConfig:
     """The config of a run. Raises `ConfigError` where a plug-in that it names is not installed."""
-    registry.RENAMED.update(read_run(path).get("renamed", {}))
+    use_recorded_renames(read_run(path))
     return RunConfig.from_dict(read_json(path / CONFIG))
+
+
+def use_recorded_renames(run: Mapping[str, Any]) -> None:
+    """Apply the new names that a run.json has noted; those that the user gives now take precedence."""
+    registry.RENAMED.update({old: new for old, new in run.get("renamed", {}).items() if old not in registry.RENAMED})
 
 
 @contextlib.contextmanager
@@ -45,7 +50,7 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
         existed = is_run(path)
         if existed:
             run = read_run(path)
-            registry.RENAMED.update({old: new for old, new in run["renamed"].items() if old not in registry.RENAMED})
+            use_recorded_renames(run)
             if others:  # else it never began, and may be started with other settings
                 _require_same_identity(path, run, config, overrides)
             else:
@@ -107,7 +112,7 @@ def record_identity(path: Path, run: dict[str, Any], identity: Mapping[str, Any]
     before = run["identity"]
     changes = differences(_with_new_names(before), _with_new_names(identity)) if before else []
     if changes:
-        raise RunError(_refusal(path, changes, forkable=not run["overrides"]))
+        raise RunError(_refusal(path, changes, forkable=not run["overrides"], resumable=False))
     run["identity"] = dict(identity)
     write_json(path / RUN, run)
 
@@ -119,21 +124,29 @@ def _require_same_identity(path: Path, run: dict[str, Any], config: RunConfig, o
         *differences(
             _with_new_names(read_json(path / CONFIG)), _with_new_names(config.to_dict()), adjustable_fields(config)
         ),
-        *_plugin_changes(run["plugins"], plugins(config)),
     ]
-    if changes:
-        raise RunError(_refusal(path, changes, forkable=not (run["overrides"] or overrides)))
+    plugin_changes = _plugin_changes(run["plugins"], plugins(config))
+    if changes or plugin_changes:
+        forkable = not (run["overrides"] or overrides)
+        raise RunError(
+            _refusal(path, [*changes, *plugin_changes], forkable=forkable, resumable=forkable and not plugin_changes)
+        )
 
 
-def _refusal(path: Path, changes: list[str], *, forkable: bool = True) -> str:
+def _refusal(path: Path, changes: list[str], *, forkable: bool, resumable: bool) -> str:
+    """`resumable`: whether the command that gives only the folder would resume the run."""
+    advice = []
+    if resumable:
+        advice.append(f"resume the run as it is: poet run {path}")
+    elif forkable:
+        advice.append("install the versions that it was started with")
+    else:
+        advice.append("give the objects that it was started with")
+    if forkable:
+        advice.append(f"fork it with these settings: --from {path} and another --name (in Python: source= and a path)")
+    advice.append("start a new run: another --name (in Python: another path)")
     listed = "\n  ".join(changes)
-    advice = (
-        f"Choose another --name, add --from {path} to it for a fork with these settings, "
-        f"or resume the run as it is: poet run {path}"
-        if forkable
-        else "Give the objects that it was started with, or choose another folder"
-    )
-    return f"{path} was started with other settings:\n  {listed}\n{advice}"
+    return f"{path} was started with other settings:\n  {listed}\nEither " + ",\nor ".join(advice)
 
 
 def _plugin_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,14 @@
 """From a config to a run on disk: the one call that the command makes."""
 
 import contextlib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poet.errors import unknown
 from poet.runs import overrides as user_objects
 from poet.runs.cache import use_cache
 from poet.runs.fork import fork
@@ -43,6 +45,10 @@ def build_search(config: RunConfig, context: "RunContext | None" = None, **overr
     from poet.search.base import RunContext
 
     make: Any = config.make  # each config declares its own overrides
+    known = list(inspect.signature(make).parameters)[1:]
+    for name in overrides:
+        if name not in known:
+            raise unknown(f"argument for a run of {config.id!r}:", name, known)
     return make(context or RunContext(config.executor), **overrides)
 
 
@@ -59,7 +65,8 @@ def run(
     """Start a run in a folder, or resume it; returns when it is done or was asked to stop.
 
     Args:
-      config: Every option. When a run is resumed, only budget, devices and cadences may differ from its start.
+      config: Every option. When a run is resumed, only `adjustable` options may differ from its start: iterations,
+        max_env_steps, checkpoint_every, keep_every, and devices, chunk and queue of the executor.
       path: The run folder; the compilation cache lies beside it.
       source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.

@@ -43,7 +43,7 @@ def disk_error(path: Path, error: OSError) -> RunError:
             "free some space, then give the same command again"
         )
     if error.errno in _FORBIDDEN:
-        return RunError(f"cannot write {path} ({error.strerror}): change its permissions or choose another --root")
+        return RunError(f"cannot write {path} ({error.strerror}): change its permissions or choose another folder")
     return RunError(f"cannot write {path}: {error}")
 
 

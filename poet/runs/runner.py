@@ -138,7 +138,9 @@ def _record_devices(path: Path, run: dict[str, Any], reporter: Reporter) -> None
     write_json(path / RUN, run)
     chosen = getattr(jax.config, "jax_num_cpu_devices", -1) > 0
     few = devices[0].platform == "cpu" and len(devices) < num_cores() and not chosen
-    hint = f"; {num_cores()} if jax had not computed before the run started" if few else ""
+    hint = (
+        f"; {num_cores()} cores are there: use them all by starting the run before jax computes anything" if few else ""
+    )
     reporter.message(f"on {len(devices)} x {devices[0].platform} ({kind}){hint}")
     if len(run["sessions"]) < 2:
         return
@@ -267,7 +269,7 @@ def _stop_on_signals(reporter: Reporter) -> Iterator[threading.Event]:
             signal.signal(each, signal.SIG_DFL)
         stop.set()
         reporter.close()
-        reporter.message("finishing this iteration, then saving; once more to leave at once")
+        reporter.message("finishing this iteration, then saving; press Ctrl-C again to stop without saving")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

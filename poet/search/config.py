@@ -27,12 +27,12 @@ class RunConfig(PluginConfig):
     view: ClassVar[str] = "journal"  # the id of the view that opens such a run
     adjustable: ClassVar[frozenset[str]] = frozenset({"iterations", "max_env_steps", "checkpoint_every", "keep_every"})
 
-    seed: int = 0
-    iterations: int = 1000  # where the run ends; raise it to resume a finished run
-    max_env_steps: int | None = None  # or here, if that comes first
+    seed: int = 0  # of the key that all random numbers are derived from
+    iterations: int = 1000  # number of iterations after which the run ends; raise it to extend a finished run
+    max_env_steps: int | None = None  # number of environment steps after which it ends, if that comes first
     executor: ExecutorConfig = dataclasses.field(default_factory=LocalExecutorConfig)
-    checkpoint_every: int = 10  # iterations
-    keep_every: int = 1000  # of the checkpoints, those to keep for good, besides the last two
+    checkpoint_every: int = 10  # iterations from one checkpoint to the next
+    keep_every: int = 1000  # checkpoints whose iteration is a multiple of this are kept, besides the last two
 
     def __post_init__(self) -> None:
         for name in ("iterations", "checkpoint_every", "keep_every"):

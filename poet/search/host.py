@@ -31,10 +31,10 @@ def set_item(tree: PyTree, index: int, item: PyTree) -> None:
     jax.tree.map(lambda leaf, value: leaf.__setitem__(index, np.asarray(value)), tree, item)
 
 
-def on_host(function: Callable[..., Any]) -> Callable[..., Any]:
+def jit_to_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function compiled once, with NumPy arrays as results.
 
-    >>> on_host(lambda x: {"double": 2 * x})(np.array([1, 2]))
+    >>> jit_to_numpy(lambda x: {"double": 2 * x})(np.array([1, 2]))
     {'double': array([2, 4])}
     """
     compiled = jax.jit(function)

@@ -51,7 +51,7 @@ class AgentRun(Run, abc.ABC):
     # --- what each kind of run defines ---
 
     @abc.abstractmethod
-    def champion(self) -> int:
+    def default_agent(self) -> int:
         """The niche or elite whose agent is shown by default. Raises `RunError` while there is none."""
 
     @abc.abstractmethod
@@ -75,7 +75,13 @@ class AgentRun(Run, abc.ABC):
         environment.
         """
         if self._generator is None:
-            if "generator" in (self.meta.get("overrides") or {}):
+            overrides = self.meta.get("overrides") or {}
+            if "scoring" in overrides:
+                raise ConfigError(
+                    f"{self.name} has solutions of a user-defined scoring: there are no agents to show in a video, to "
+                    "evaluate or to export"
+                )
+            if "generator" in overrides:
                 raise ConfigError(
                     f"{self.name} was started from Python with a custom generator, which the run folder does not hold: "
                     f"open it with open_run({str(self.path)!r}, generator=...)"

@@ -104,7 +104,7 @@ def print_evaluation(result: "Evaluation") -> None:
     print(f"return    mean {summary['mean']:.1f}, std {summary['std']:.1f}")
     print("quantiles " + ", ".join(f"{share} {value:.1f}" for share, value in summary["quantiles"].items()))
     print(f"length    mean {summary['length']:.0f} steps")
-    print(f"solved    {summary['solved']:.0%}")
+    print(f"solved    {summary['share_solved']:.0%}")
 
 
 def export_agent(run: AgentRun, which: int, snapshot: str, out: Path | None) -> None:

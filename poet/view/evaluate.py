@@ -33,7 +33,7 @@ class Evaluation(NamedTuple):
       environment: description of the environment.
       fitness: f32[E].
       length: i32[E], steps.
-      solved: bool[E], whether the goal was reached, with at least the fitness `search.solved` if the run has that.
+      solved: bool[E], whether the goal was reached, with a fitness of at least `search.solved_score` if the run has it.
     """
 
     agent: str
@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
             "std": float(finite.std()) if len(finite) else float("nan"),
             "quantiles": {f"{share:.0%}": float(value) for share, value in zip(QUANTILES, quantiles, strict=True)},
             "length": float(self.length.mean()),
-            "solved": float(self.solved.mean()),
+            "share_solved": float(self.solved.mean()),
             "not_finite": len(self.fitness) - len(finite),
         }
 
@@ -110,7 +110,7 @@ def evaluate(
         description,
         fitness,
         np.asarray(result.length)[:episodes],
-        reached & (fitness >= (run.options.get("search") or {}).get("solved", -np.inf)),
+        reached & (fitness >= (run.options.get("search") or {}).get("solved_score", -np.inf)),
     )
 
 

@@ -45,10 +45,10 @@ def video(
 ) -> Path:
     """Replay one episode as a GIF and return its path, by default in the media folder of the run.
 
-    `which` is the number of a niche or an elite, by default the run's champion. Long episodes are shown faster; a file
-    over `max_bytes` is made smaller until it fits. Raises `ConfigError` if the generator cannot draw.
+    `which` is the number of a niche or an elite, by default `run.default_agent()`. Long episodes are shown faster; a
+    file over `max_bytes` is made smaller until it fits. Raises `ConfigError` if the generator cannot draw.
     """
-    which = run.champion() if which is None else which
+    which = run.default_agent() if which is None else which
     target = Path(path) if path is not None else run.path / MEDIA / f"{run.agent_kind}_{which}_{snapshot}.gif"
     write_file(target, render_gif(run, which, snapshot=snapshot, seed=seed, width=width, max_bytes=max_bytes))
     return target

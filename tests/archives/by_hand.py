@@ -17,7 +17,7 @@ FRONTS = {
     "id": "pareto",
     "shape": [2, 5],
     "bounds": GRID["bounds"],
-    "front": 2,
+    "front_size": 2,
     "layout": grid_layout([2, 5], rows_per_cell=2),
 }
 NUM = 20

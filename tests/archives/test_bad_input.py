@@ -162,10 +162,10 @@ def test_descriptors_out_of_bounds_are_clipped_or_rejected_and_counted(made: Arc
     state, info = made.add(made.init(EXAMPLE), far)
     elites = jax.device_get(made.elites(state))
     if made.spec["out_of_bounds"] == "reject":
-        assert (int(info.counts.outside), int(info.counts.clipped)) == (1, 0)
+        assert (int(info.counts.out_of_bounds), int(info.counts.clipped)) == (1, 0)
         assert not elites.valid.any()
     else:
-        assert (int(info.counts.outside), int(info.counts.clipped)) == (0, 1)
+        assert (int(info.counts.out_of_bounds), int(info.counts.clipped)) == (0, 1)
         assert elites.descriptor[elites.valid].tolist() == [[far.descriptor[0, 0], HIGH[1] if value > 0 else LOW[1]]]
 
 
@@ -173,7 +173,7 @@ def test_descriptors_on_the_bounds_are_inside(made: Archive) -> None:
     edges = few(made, range(4))
     edges.descriptor[:4] = LOW, HIGH, (LOW[0], HIGH[1]), (HIGH[0], LOW[1])
     _, info = made.add(made.init(EXAMPLE), edges)
-    assert (int(info.counts.outside), int(info.counts.clipped), int(info.counts.added)) == (0, 0, 4)
+    assert (int(info.counts.out_of_bounds), int(info.counts.clipped), int(info.counts.added)) == (0, 0, 4)
 
 
 def test_samples_of_an_empty_archive_are_invalid_and_adding_them_changes_nothing(made: Archive) -> None:
@@ -191,7 +191,7 @@ def test_duplicates_of_an_entry_are_stored_once(made: Archive) -> None:
     assert int(made.elites(state).valid.sum()) == 1
     assert int(info.counts.added) == int(info.stored.sum()) == 1
     state, info = made.add(state, few(made, [3]))
-    assert (int(info.counts.added), int(info.counts.rejected_by_fitness)) == (0, 1)
+    assert (int(info.counts.added), int(info.counts.rejected)) == (0, 1)
 
 
 def test_a_payload_may_contain_nan(made: Archive) -> None:
@@ -257,7 +257,7 @@ def test_a_spec_without_bounds_raises() -> None:
         (ParetoConfig, {"shape": ()}, "archive.shape"),
         (CVTConfig, {"num_cells": 0}, "archive.num_cells"),
         (UnstructuredConfig, {"capacity": 0}, "archive.capacity"),
-        (ParetoConfig, {"front": 0}, "archive.front"),
+        (ParetoConfig, {"front_size": 0}, "archive.front_size"),
         (ParetoConfig, {"num_objectives": 0}, "archive.num_objectives"),
     ],
 )

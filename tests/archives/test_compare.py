@@ -6,7 +6,7 @@ import pytest
 
 from poet.archives import GridConfig, UnstructuredConfig, stats, table
 from poet.archives.base import Entries
-from poet.archives.compare import diff, merge, resize
+from poet.archives.compare import diff, merge
 from poet.errors import ConfigError, ShapeError
 from tests.archives.by_hand import GRID, rows
 from tests.archives.cases import BOUNDS, EXAMPLE, NAMES, archive, assert_equal, batch, take
@@ -82,10 +82,10 @@ def test_merge_of_different_payloads_or_descriptors_raises() -> None:
 
 
 @pytest.mark.parametrize("shape", [[1, 1], [2, 4], [40, 30]], ids=str)
-def test_resize_stores_the_best_elite_of_each_new_cell(shape: list[int]) -> None:
+def test_a_merge_stores_the_best_elite_of_each_new_cell(shape: list[int]) -> None:
     elites = filled("grid", 4)
     made = GridConfig(shape=tuple(shape)).make(BOUNDS)
-    state, info = resize(made, elites)
+    state, info = merge(made, elites)
     found = by_cell(made.spec, made.elites(state))
     low, high = np.array(BOUNDS).T
     wanted: dict[int, tuple] = {}
@@ -98,19 +98,21 @@ def test_resize_stores_the_best_elite_of_each_new_cell(shape: list[int]) -> None
     assert int(info.counts.added) == len(wanted)
 
 
-def test_resize_to_narrower_bounds_counts_elites_outside() -> None:
+def test_a_merge_into_narrower_bounds_counts_elites_outside() -> None:
     elites = filled("grid", 0)
     narrow = GridConfig(shape=(2, 2), out_of_bounds="reject").make([[-0.5, 0.5], [0, 4]])
-    _, info = resize(narrow, elites)
+    _, info = merge(narrow, elites)
     outside = elites.valid & (abs(elites.descriptor[:, 0]) > 0.5)
-    assert int(info.counts.outside) == outside.sum() > 0
+    assert int(info.counts.out_of_bounds) == outside.sum() > 0
 
 
 def test_a_table_becomes_an_archive_again() -> None:
     elites = filled("grid", 0)
     columns = table.columns(archive("grid").spec, elites)
-    assert_equal(table.rows(archive("grid").spec, columns, EXAMPLE), elites)
-    assert_equal(archive("grid").elites(resize(archive("grid"), table.unpack(columns, EXAMPLE))[0]), elites)
+    assert_equal(table.rows_from_columns(archive("grid").spec, columns, EXAMPLE), elites)
+    assert_equal(
+        archive("grid").elites(merge(archive("grid"), table.entries_from_columns(columns, EXAMPLE))[0]), elites
+    )
 
 
 def test_diff_of_elites_written_by_hand() -> None:
@@ -119,12 +121,12 @@ def test_diff_of_elites_written_by_hand() -> None:
     for found in (diff(GRID, a, b), diff(GRID, table.columns(GRID, a), jax.device_put(b))):
         assert [part.tolist() for part in found[:-1]] == [[0, 9], [4, 5], [1], [3], [2]]
         scores = [float(stats.summary(GRID, each).qd_score) for each in (a, b)]
-        assert found.qd_score == pytest.approx(scores[0] - scores[1])
-    assert diff(GRID, a, a).qd_score == 0
+        assert found.qd_score_difference == pytest.approx(scores[0] - scores[1])
+    assert diff(GRID, a, a).qd_score_difference == 0
     assert [len(part) for part in diff(GRID, a, a)[:-1]] == [0, 0, 0, 0, 5]
     assert diff(GRID, b, a).better_a.tolist() == [3]
 
 
 def test_diff_of_archives_without_cells_raises() -> None:
-    with pytest.raises(ConfigError, match="resize"):
+    with pytest.raises(ConfigError, match="merge"):
         diff(UnstructuredConfig(capacity=20).spec(BOUNDS), rows({}), rows({}))

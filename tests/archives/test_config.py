@@ -37,8 +37,8 @@ def test_each_config_has_its_own_options_only() -> None:
     assert options == {
         "grid": {"shape", "out_of_bounds", "learning_rate", "threshold_min"},
         "cvt": {"num_cells", "seed", "out_of_bounds", "learning_rate", "threshold_min"},
-        "unstructured": {"capacity", "threshold", "out_of_bounds"},
-        "pareto": {"shape", "front", "num_objectives", "out_of_bounds"},
+        "unstructured": {"capacity", "min_distance", "out_of_bounds"},
+        "pareto": {"shape", "front_size", "num_objectives", "out_of_bounds"},
     }
 
 
@@ -80,11 +80,11 @@ def test_an_archive_of_another_package() -> None:
     elites = jax.device_get(made.elites(state))
     columns = table.columns(made.spec, elites)
     assert stats.summary(made.spec, columns).filled == int(info.counts.added) > 6
-    rows = table.rows(made.spec, columns, EXAMPLE)
+    rows = table.rows_from_columns(made.spec, columns, EXAMPLE)
     np.testing.assert_array_equal(rows.fitness, elites.fitness)
     assert len(compare.diff(made.spec, elites, columns).equal) == int(info.counts.added)
     fewer = dataclasses.replace(HexagonConfig(), num_lines=1).make(BOUNDS)
-    assert int(compare.resize(fewer, elites)[1].counts.seen) == int(info.counts.added)
+    assert int(compare.merge(fewer, elites)[1].counts.seen) == int(info.counts.added)
 
 
 def test_methods_that_a_config_does_not_define_raise() -> None:

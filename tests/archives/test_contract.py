@@ -63,7 +63,7 @@ def test_counts_add_up(made: Archive) -> None:
     state, infos = filled(made)
     for info in infos:
         c = info.counts
-        assert int(c.seen) == 32 == sum(map(int, (c.added, c.improved, c.rejected_by_fitness, c.not_finite, c.outside)))
+        assert int(c.seen) == 32 == sum(map(int, (c.added, c.improved, c.rejected, c.not_finite, c.out_of_bounds)))
         assert int(info.stored.sum()) == int(c.added + c.improved)
         assert int(info.added.sum()) == int(c.added)
         assert not (info.added & ~info.stored).any()

@@ -62,7 +62,7 @@ def test_descriptors_out_of_bounds_are_clipped_or_rejected() -> None:
     _, clipped = clipping.add(clipping.init(jnp.zeros(1)), given_)
     _, rejected = rejecting.add(rejecting.init(jnp.zeros(1)), given_)
     assert (clipped.cell.tolist(), int(clipped.counts.clipped)) == ([2, 1, 1], 2)
-    assert (rejected.cell.tolist(), int(rejected.counts.outside)) == ([-1, -1, 1], 2)
+    assert (rejected.cell.tolist(), int(rejected.counts.out_of_bounds)) == ([-1, -1, 1], 2)
 
 
 def test_donating_a_state_does_not_affect_other_states() -> None:

@@ -14,7 +14,7 @@ MODULES = [
 WITH_EXAMPLES = {
     "poet.archives.base": ("entries",),
     "poet.archives.centroids": ("cvt_centroids",),
-    "poet.archives.compare": ("diff", "merge", "resize"),
+    "poet.archives.compare": ("diff", "merge"),
     "poet.archives.config": ("make",),
     "poet.archives.cvt": ("cvt",),
     "poet.archives.grid": ("grid",),
@@ -26,10 +26,10 @@ WITH_EXAMPLES = {
         "moqd_score",
         "normalised_qd_score",
         "solved",
-        "sources",
+        "batch_counts_by_emitter",
         "summary",
     ),
-    "poet.archives.table": ("columns", "payload_names", "rows", "unpack"),
+    "poet.archives.table": ("columns", "payload_names", "entries_from_columns", "rows_from_columns"),
     "poet.archives.unstructured": ("k_nearest", "novelty", "unstructured"),
 }
 

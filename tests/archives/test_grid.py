@@ -46,8 +46,8 @@ def test_equals_one_entry_at_a_time(seed: int, levels: int) -> None:
 
 def test_of_equal_fitness_the_smaller_id_is_stored_even_if_it_arrives_later() -> None:
     made = compiled(grid((1,), ((0, 1),)))
-    newer = entries(jnp.zeros((1, 2)), jnp.ones(1), jnp.zeros((1, 1)), iteration=5)
-    older = entries(jnp.ones((1, 2)), jnp.ones(1), jnp.zeros((1, 1)), iteration=2)
+    newer = entries(jnp.zeros((1, 2)), jnp.ones(1), jnp.zeros((1, 1)), generation=5)
+    older = entries(jnp.ones((1, 2)), jnp.ones(1), jnp.zeros((1, 1)), generation=2)
     one, _ = made.add(made.add(made.init(jnp.zeros(2)), newer)[0], older)
     two, _ = made.add(made.add(made.init(jnp.zeros(2)), older)[0], newer)
     assert int(made.elites(one).id[0, 0]) == int(made.elites(two).id[0, 0]) == 2
@@ -61,7 +61,7 @@ def test_status_and_improvement_compare_with_the_archive_before_the_batch() -> N
     assert info.status.tolist() == [2, 2, 2]
     assert info.stored.tolist() == [False, True, True]
     assert info.improvement.tolist() == [3.0, 5.0, 1.0]
-    _, info = made.add(state, entries(jnp.zeros((3, 1)), jnp.array([5.0, 7.5, 0.0]), descriptor, iteration=1))
+    _, info = made.add(state, entries(jnp.zeros((3, 1)), jnp.array([5.0, 7.5, 0.0]), descriptor, generation=1))
     assert info.status.tolist() == [0, 1, 0]
     assert info.improvement.tolist() == [0.0, 2.5, -1.0]
     assert info.cell.tolist() == [0, 0, 1]
@@ -74,7 +74,7 @@ def test_descriptors_out_of_bounds_are_clipped_or_rejected_and_counted() -> None
     _, rejected = archive("grid-reject").add(archive("grid-reject").init(EXAMPLE), given_)
     assert (int(clipped.counts.clipped), int(clipped.counts.added)) == (2, 3)
     assert clipped.cell.tolist() == [12, 2, 7]
-    assert (int(rejected.counts.outside), int(rejected.counts.added)) == (2, 1)
+    assert (int(rejected.counts.out_of_bounds), int(rejected.counts.added)) == (2, 1)
     assert rejected.cell.tolist() == [-1, -1, 7]
 
 

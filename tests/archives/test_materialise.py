@@ -20,7 +20,7 @@ def evaluate_and_add(key, state, iteration):
     params = jax.vmap(sphere.sample)(jax.random.split(key, 64))
     fitness, descriptor = jax.vmap(sphere.evaluate)(jax.random.split(key, 64), params)
     payload = {"params": params, "iteration": jnp.full(64, iteration)}
-    return archive.add(state, entries(payload, fitness, descriptor, iteration=iteration))
+    return archive.add(state, entries(payload, fitness, descriptor, generation=iteration))
 
 state, added, improved = archive.init({"params": jnp.zeros(6), "iteration": jnp.int32(0)}), 0, 0
 for iteration in range(4):

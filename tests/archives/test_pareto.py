@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from poet.archives import stats, table
 from poet.archives.base import Archive, Entries, entries
-from poet.archives.compare import diff, merge, resize
+from poet.archives.compare import diff, merge
 from poet.archives.layout import best_of_cells
 from poet.archives.pareto import pareto
 from poet.errors import ConfigError, ShapeError
@@ -24,7 +24,7 @@ CELLS, FRONT, SIZE = 3, 4, 16
 
 @functools.cache
 def made_for(objectives: int) -> Archive:
-    return compiled(pareto([CELLS], BOUNDS, front=FRONT, num_objectives=objectives))
+    return compiled(pareto([CELLS], BOUNDS, front_size=FRONT, num_objectives=objectives))
 
 
 def random_entries(seed: int, iteration: int, objectives: int, levels: int) -> Entries:
@@ -166,7 +166,7 @@ def test_columns_contain_the_sum_and_the_objectives() -> None:
     columns = table.columns(made.spec, elites)
     assert columns["fitness"].tolist() == [5, 4, 11]
     assert columns["objectives"].tolist() == [[3, 2], [1, 3], [5, 6]]
-    back = table.rows(made.spec, columns, jax.ShapeDtypeStruct((2,), jnp.uint32))
+    back = table.rows_from_columns(made.spec, columns, jax.ShapeDtypeStruct((2,), jnp.uint32))
     jax.tree.map(np.testing.assert_array_equal, back, elites)
     for form in (state, elites, columns):
         best, filled_cells = best_of_cells(made.spec, form)
@@ -200,15 +200,15 @@ def test_hypervolume_is_the_number_of_dominated_lattice_points(seed: int) -> Non
 
 
 @pytest.mark.slow
-def test_merge_resize_and_diff() -> None:
+def test_merge_and_diff() -> None:
     made = made_for(2)
     one = made.elites(filled(one_cell((1, 3), (3, 1))))
     two = made.elites(filled(one_cell((2, 2), (3, 2), iteration=1), one_cell((0, 0), place=2.5, iteration=2)))
     both, info = merge(made, one, two)
     assert [[elite[0] for elite in front] for front in fronts_of(made, both)] == [[(3, 2), (1, 3)], [], [(0, 0)]]
-    assert int(info.counts.rejected_by_fitness) == 1
-    coarse = pareto([1], BOUNDS, front=FRONT)
-    assert np.asarray(resize(coarse, made.elites(both))[0].valid).tolist() == [True, True, False, False]
+    assert int(info.counts.rejected) == 1
+    coarse = pareto([1], BOUNDS, front_size=FRONT)
+    assert np.asarray(merge(coarse, made.elites(both))[0].valid).tolist() == [True, True, False, False]
     found = diff(made.spec, one, two)
     assert [found.better_b.tolist(), found.only_b.tolist(), found.qd_score] == [[0], [2], -1]
 
@@ -226,10 +226,10 @@ def test_fitness_of_another_shape_raises() -> None:
     ("options", "message"),
     [
         ({"num_objectives": 0}, "num_objectives expects at least 1"),
-        ({"front": 2}, "front expects at least 3"),
-        ({"front": 3, "num_objectives": 3}, "front expects at least 4"),
+        ({"front_size": 2}, "front expects at least 3"),
+        ({"front_size": 3, "num_objectives": 3}, "front expects at least 4"),
         ({"shape": [2, 2]}, "shape"),
-        ({"shape": [2**28], "front": 8}, "rows, more than"),
+        ({"shape": [2**28], "front_size": 8}, "rows, more than"),
         ({"bounds": [(0, 0)]}, "low below its high"),
         ({"out_of_bounds": "ignore"}, "'clip' or 'reject'"),
     ],

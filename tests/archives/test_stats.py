@@ -24,7 +24,7 @@ def forms(elites):
 
 @pytest.mark.parametrize("form", range(3), ids=["numpy", "columns", "jax"])
 def test_summary_computed_by_hand(form):
-    found = stats.summary(GRID, forms(rows(SOME))[form], offset=-2.0)
+    found = stats.summary(GRID, forms(rows(SOME))[form], qd_offset=-2.0)
     dtype = np.float32 if form == 2 else np.float64
     assert form == 2 or all(isinstance(number, np.generic) for number in found)
     assert tuple(map(float, found)) == (3, dtype(3 / 20), 9.5, 4.5, dtype(3.5 / 3))
@@ -41,7 +41,7 @@ def test_summary_under_jit_equals_that_of_numpy():
 
 @pytest.mark.parametrize("form", range(3), ids=["numpy", "columns", "jax"])
 def test_an_empty_archive_has_a_qd_score_of_zero_and_no_best(form):
-    found = stats.summary(GRID, forms(rows({}))[form], offset=-5.0)
+    found = stats.summary(GRID, forms(rows({}))[form], qd_offset=-5.0)
     assert tuple(map(float, found[:3])) == (0, 0, 0)
     assert np.isnan(float(found.best))
     assert np.isnan(float(found.mean))
@@ -103,9 +103,9 @@ def test_sources_add_up():
         cell=np.arange(8),
         counts=Counts(*[np.int32(0)] * 7),
     )
-    found = stats.sources(batch, info, 2)
+    found = stats.batch_counts_by_emitter(batch, info, 2)
     assert [part.tolist() for part in found] == [[2, 3], [1, 1], [1, 0]]
-    compiled = jax.jit(lambda batch, info: stats.sources(batch, info, 2))(batch, info)
+    compiled = jax.jit(lambda batch, info: stats.batch_counts_by_emitter(batch, info, 2))(batch, info)
     assert [part.tolist() for part in compiled] == [[2, 3], [1, 1], [1, 0]]
 
 
@@ -114,7 +114,7 @@ def test_entries_below_the_threshold_are_added_to_free_cells():
     low = batch(0)._replace(fitness=np.full(32, -3.0, np.float32))  # thresholds start at -2
     _, info = made.add(made.init(EXAMPLE), low)
     assert not info.status.any()
-    found = stats.sources(low, jax.device_get(info), 1)
+    found = stats.batch_counts_by_emitter(low, jax.device_get(info), 1)
     assert found.added == info.counts.added == info.stored.sum() > 0
     assert found.improved == info.counts.improved == 0
 
@@ -125,7 +125,7 @@ def test_sources_of_a_real_batch_add_up_to_its_counts(name):
     state, _ = made.add(made.init(EXAMPLE), batch(0, made=made))
     mixed = batch(0, iteration=1, made=made)._replace(emitter=np.arange(32, dtype=np.int32) % 3)
     _, info = made.add(state, mixed)
-    found = stats.sources(mixed, jax.device_get(info), 3)
+    found = stats.batch_counts_by_emitter(mixed, jax.device_get(info), 3)
     assert found.evaluations.tolist() == [11, 11, 10]
     assert (found.added.sum(), found.improved.sum()) == (info.counts.added, info.counts.improved)
     assert found.improved.sum() > 0

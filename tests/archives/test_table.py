@@ -80,31 +80,33 @@ def test_columns_are_copies():
 
 @pytest.mark.parametrize("fitness", [SOME, {}, dict.fromkeys(range(NUM), 2.0)], ids=["some", "none", "all"])
 def test_rows_are_the_inverse_of_columns(fitness):
-    assert_identical(table.rows(GRID, table.columns(GRID, rows(fitness)), FLAT), rows(fitness))
-    assert_identical(table.rows(GRID, table.columns(GRID, rows_of_pairs(fitness)), PAIR), rows_of_pairs(fitness))
+    assert_identical(table.rows_from_columns(GRID, table.columns(GRID, rows(fitness)), FLAT), rows(fitness))
+    assert_identical(
+        table.rows_from_columns(GRID, table.columns(GRID, rows_of_pairs(fitness)), PAIR), rows_of_pairs(fitness)
+    )
 
 
 def test_rows_of_fronts():
     elites = rows({0: 1.0, 1: 3.0, 6: 2.0})
     columns = table.columns(FRONTS, elites)
     assert columns["cell"].tolist() == [0, 0, 3]
-    assert_identical(table.rows(FRONTS, columns, FLAT), elites)
+    assert_identical(table.rows_from_columns(FRONTS, columns, FLAT), elites)
     with pytest.raises(ShapeError, match="that fit into"):  # two elites of a cell with one row
-        table.rows({**FRONTS, "layout": grid_layout([4, 5])}, columns, FLAT)
+        table.rows_from_columns({**FRONTS, "layout": grid_layout([4, 5])}, columns, FLAT)
 
 
 def test_columns_that_do_not_fit_raise():
     columns = table.columns(GRID, rows(SOME))
     with pytest.raises(ShapeError, match="that fit into an archive of 9 rows"):
-        table.rows({**GRID, "shape": [3, 3], "layout": grid_layout([3, 3])}, columns, FLAT)
+        table.rows_from_columns({**GRID, "shape": [3, 3], "layout": grid_layout([3, 3])}, columns, FLAT)
     with pytest.raises(ShapeError, match="ascending"):
-        table.rows(GRID, {name: column[::-1] for name, column in columns.items()}, FLAT)
+        table.rows_from_columns(GRID, {name: column[::-1] for name, column in columns.items()}, FLAT)
     with pytest.raises(ShapeError, match=r"column 'params' float32\[3, 4\].*got float32\[3, 3\]"):
-        table.rows(GRID, columns, jnp.zeros(4))
+        table.rows_from_columns(GRID, columns, jnp.zeros(4))
     with pytest.raises(ShapeError, match=r"int32\[3, 3\]"):
-        table.unpack(columns, jnp.zeros(3, jnp.int32))
+        table.entries_from_columns(columns, jnp.zeros(3, jnp.int32))
     with pytest.raises(ShapeError, match=r"'agent' for the payload, got cell, fitness"):
-        table.unpack(columns, PAIR)
+        table.entries_from_columns(columns, PAIR)
 
 
 def test_a_frame_has_one_row_per_elite():
@@ -166,7 +168,7 @@ def test_a_pyribs_frame_has_its_columns_and_converts_back():
     frame = to_pyribs(table.columns(GRID, rows(SOME)))
     assert list(frame) == ["solution_0", "solution_1", "solution_2", "objective", "measures_0", "measures_1", "index"]
     assert frame["index"].tolist() == [3, 7, 19]
-    elites = table.unpack(table.columns(GRID, rows(SOME)), FLAT)
+    elites = table.entries_from_columns(table.columns(GRID, rows(SOME)), FLAT)
     found = from_pyribs(frame, FLAT)
     assert_identical(
         (found.payload, found.fitness, found.descriptor), (elites.payload, elites.fitness, elites.descriptor)
@@ -181,7 +183,7 @@ def test_a_pyribs_frame_without_elites():
 
 
 def test_pyribs_solutions_of_trees_and_of_more_than_ten_numbers():
-    elites = table.unpack(table.columns(GRID, rows_of_pairs(SOME)), PAIR)
+    elites = table.entries_from_columns(table.columns(GRID, rows_of_pairs(SOME)), PAIR)
     frame = to_pyribs(table.columns(GRID, rows_of_pairs(SOME)))
     assert_identical(from_pyribs(frame, PAIR).payload, elites.payload)
     twelve = rows(SOME, np.arange(NUM * 12, dtype=np.float32).reshape(NUM, 12))

@@ -16,7 +16,7 @@ from tests.archives.cases import compiled
 
 BOUNDS = [(0.0, 8.0), (0.0, 8.0)]
 CAPACITY, SIZE = 6, 8
-MADE = unstructured(CAPACITY, BOUNDS, threshold=1.5)
+MADE = unstructured(CAPACITY, BOUNDS, min_distance=1.5)
 ADD = jax.jit(MADE.add)
 
 
@@ -101,7 +101,7 @@ def test_equals_a_naive_implementation(seed: int, wide: bool, levels: int) -> No
 
 @functools.cache
 def spaced(threshold: float) -> Archive:
-    return compiled(unstructured(12, BOUNDS, threshold=threshold))
+    return compiled(unstructured(12, BOUNDS, min_distance=threshold))
 
 
 @settings(max_examples=30, deadline=None)
@@ -114,7 +114,7 @@ def test_elites_keep_a_minimum_distance_which_never_decreases_once_full(seed: in
         rng = np.random.default_rng([seed, iteration])
         fitness = rng.normal(size=20).astype(np.float32)
         place = rng.uniform(0, 8, (20, 2)).astype(np.float32)
-        state, info = made.add(state, entries(np.zeros((20, 1), np.float32), fitness, place, iteration=iteration))
+        state, info = made.add(state, entries(np.zeros((20, 1), np.float32), fitness, place, generation=iteration))
         elites = jax.device_get(made.elites(state))
         points = elites.descriptor[elites.valid].astype(np.float64)
         distance = np.linalg.norm(points[:, None] - points, axis=2) + np.where(np.eye(len(points)), np.inf, 0)
@@ -135,7 +135,7 @@ def offered(*rows: tuple[float, float, float], iteration: int = 0) -> Entries:
     table = np.array([*rows, *[(0, 0, 0)] * (SIZE - len(rows))], np.float32)
     number = np.arange(SIZE)
     named = np.stack([np.full(SIZE, iteration), number], 1).astype(np.float32)
-    return entries(named, table[:, 0], table[:, 1:], iteration=iteration, valid=jnp.asarray(number < len(rows)))
+    return entries(named, table[:, 0], table[:, 1:], generation=iteration, valid=jnp.asarray(number < len(rows)))
 
 
 def test_status_and_improvement_of_each_entry() -> None:
@@ -192,7 +192,7 @@ def test_novelty_is_the_mean_distance_to_the_nearest_elites() -> None:
 
 
 def test_memory_is_far_below_batch_times_capacity() -> None:
-    made = unstructured(3000, BOUNDS, threshold=0.01)
+    made = unstructured(3000, BOUNDS, min_distance=0.01)
     batch = jax.eval_shape(lambda: entries(jnp.zeros((2000, 1)), jnp.zeros(2000), jnp.zeros((2000, 2))))
     state = jax.eval_shape(lambda: made.init(jnp.zeros(1)))
     for lowered in (jax.jit(made.add).lower(state, batch), jax.jit(novelty).lower(state, batch.descriptor)):
@@ -202,12 +202,12 @@ def test_memory_is_far_below_batch_times_capacity() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"capacity": 1, "threshold": 0.1}, "capacity expects at least 2"),
-        ({"capacity": 9, "threshold": -0.1}, "threshold expects"),
-        ({"capacity": 9, "threshold": float("nan")}, "threshold expects"),
-        ({"capacity": 9, "threshold": float("inf")}, "threshold expects"),
-        ({"capacity": 9, "threshold": 0.1, "bounds": [(0, 0)]}, "low below its high"),
-        ({"capacity": 9, "threshold": 0.1, "out_of_bounds": "ignore"}, "'clip' or 'reject'"),
+        ({"capacity": 1, "min_distance": 0.1}, "capacity expects at least 2"),
+        ({"capacity": 9, "min_distance": -0.1}, "min_distance expects"),
+        ({"capacity": 9, "min_distance": float("nan")}, "min_distance expects"),
+        ({"capacity": 9, "min_distance": float("inf")}, "min_distance expects"),
+        ({"capacity": 9, "min_distance": 0.1, "bounds": [(0, 0)]}, "low below its high"),
+        ({"capacity": 9, "min_distance": 0.1, "out_of_bounds": "ignore"}, "'clip' or 'reject'"),
     ],
 )
 def test_impossible_options_raise(options: dict, message: str) -> None:

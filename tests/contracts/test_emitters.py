@@ -37,8 +37,8 @@ def emitter_cases() -> list[EmitterConfig]:
         PolynomialConfig(rate=0.5),
         CrossoverConfig(rate=0.5),
         ESEmitterConfig(),
-        ESEmitterConfig(strategy="Open_ES", climb="fitness", patience=2),
-        ESEmitterConfig(strategy="SimpleGA", climb="gain", restart="collapsed"),
+        ESEmitterConfig(strategy="Open_ES", ranking="fitness", max_generations=2),
+        ESEmitterConfig(strategy="SimpleGA", ranking="improvement", restart="collapsed"),
     ]
 
 
@@ -78,7 +78,7 @@ def run(config: EmitterConfig) -> Run:
         params = offspring.params
         # One solution fails in each generation.
         fitness = -jnp.square(params).sum(axis=1).at[0].set(jnp.nan)
-        batch = entries(params, fitness, jnp.tanh(params[:, :2]), iteration=number, parents=offspring.parents)
+        batch = entries(params, fitness, jnp.tanh(params[:, :2]), generation=number, parents=offspring.parents)
         archive_state, info = ARCHIVE.add(archive_state, batch)
         return emitter.tell(key, state, archive_state, params, fitness, info), archive_state
 

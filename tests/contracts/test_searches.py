@@ -22,9 +22,9 @@ from poet.runs.launch import build_search
 from poet.runs.snapshots import write_snapshot
 from poet.search.base import Info, Record, Search
 from poet.search.config import RunConfig, searches
-from poet.search.map_elites.config import MapElitesConfig, MapElitesRun
-from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRun
-from poet.search.poet.config import PoetConfig, PoetRun
+from poet.search.map_elites.config import MapElitesConfig, MapElitesRunConfig
+from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRunConfig
+from poet.search.poet.config import PoetConfig, PoetRunConfig
 from tests.contracts import foreign
 from tests.contracts.carried import check_carried
 from tests.contracts.cases import parameters
@@ -52,17 +52,17 @@ def cases() -> list[RunConfig]:
         transfer_every=1,
     )
     few_pairs = PairedMapElitesConfig(
-        solved=0.0, training_score=-1e6, children=3, variants=1, neighbours=1, trainees=1, patience=2
+        solved_score=0.0, training_score=-1e6, children=3, variants=1, neighbours=1, trainees=1, max_training_steps=2
     )
     return [
-        PoetRun(search=anything_passes, **SMALL),
-        MapElitesRun(
+        PoetRunConfig(search=anything_passes, **SMALL),
+        MapElitesRunConfig(
             problem=ArmConfig(num_joints=4),
             archive=GridConfig(shape=(4, 4)),
             search=MapElitesConfig(batch=8, generations=2, initial=8),
             executor=LocalExecutorConfig(devices=1),
         ),
-        PairedMapElitesRun(search=few_pairs, archive=GridConfig(shape=(3, 3)), **SMALL),
+        PairedMapElitesRunConfig(search=few_pairs, archive=GridConfig(shape=(3, 3)), **SMALL),
         foreign.TINY,
     ]
 
@@ -126,7 +126,7 @@ def test_states_have_the_declared_types(case: Case) -> None:
 def test_each_step_counts_one_iteration(case: Case) -> None:
     assert [int(state.iteration) for state in case.states] == list(range(NUM_STEPS + 1))
     env_steps = [int(state.env_steps) for state in case.states]
-    assert env_steps[0] == 0 or isinstance(case.config, MapElitesRun)
+    assert env_steps[0] == 0 or isinstance(case.config, MapElitesRunConfig)
     assert env_steps == sorted(env_steps)
     assert env_steps[-1] > 0
 

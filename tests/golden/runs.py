@@ -23,11 +23,11 @@ from poet.runs.journal import encode
 from poet.runs.launch import build_search
 from poet.runs.provenance import cpuinfo
 from poet.search.config import RunConfig, presets
-from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRun
+from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRunConfig
 from tests.envs.toy import CorridorConfig
 
 RECORDS = Path(__file__).with_name("records.json")
-PAIRS = PairedMapElitesRun(
+PAIRS = PairedMapElitesRunConfig(
     iterations=24,
     checkpoint_every=2,
     generator=CorridorConfig(),
@@ -35,7 +35,7 @@ PAIRS = PairedMapElitesRun(
     learner=ESConfig(population=16, learning_rate=0.1, sigma=0.2),
     archive=GridConfig(shape=(7, 6)),
     search=PairedMapElitesConfig(
-        solved=90.0, training_score=20.0, children=6, variants=4, neighbours=2, trainees=2, patience=8
+        solved_score=90.0, training_score=20.0, children=6, variants=4, neighbours=2, trainees=2, max_training_steps=8
     ),
     executor=LocalExecutorConfig(lanes=16),
 )

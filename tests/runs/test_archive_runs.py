@@ -51,11 +51,14 @@ RUNS = {
     "arm on islands": ARM,
     "arm, thresholds and strategies": change(
         ARM,
-        search={"islands": 1, "emitters": (IsoLineConfig(), ESEmitterConfig(strategy="Sep_CMA_ES", climb="gain"))},
+        search={
+            "islands": 1,
+            "emitters": (IsoLineConfig(), ESEmitterConfig(strategy="Sep_CMA_ES", ranking="improvement")),
+        },
         archive=CVTConfig(num_cells=100, learning_rate=0.1),
     ),
     "arm without cells": change(ARM, archive=UnstructuredConfig(capacity=100)),
-    "fronts": change(ARM, problem=RastriginMultiConfig(8), archive=ParetoConfig(shape=(16, 16), front=3)),
+    "fronts": change(ARM, problem=RastriginMultiConfig(8), archive=ParetoConfig(shape=(16, 16), front_size=3)),
     "gaits": change(
         presets.get("map-elites-walker"),
         iterations=8,
@@ -69,7 +72,7 @@ RUNS = {
         iterations=8,
         generator={"horizon": 40},
         learner={"population": 8},
-        search={"training_score": -200.0, "patience": 3},
+        search={"training_score": -200.0, "max_training_steps": 3},
         **SMALL,
     ),
 }

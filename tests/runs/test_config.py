@@ -15,7 +15,7 @@ from poet.registry import register
 from poet.runs.launch import build_search
 from poet.search.base import RunContext, Search
 from poet.search.config import RunConfig, presets, searches
-from poet.search.poet.config import PoetRun
+from poet.search.poet.config import PoetRunConfig
 from tests.runs.toy import ToyConfig, walk
 
 
@@ -31,7 +31,7 @@ class Pace:
 
 @register
 @dataclasses.dataclass(frozen=True)
-class HikeRun(RunConfig):
+class HikeRunConfig(RunConfig):
     """A search whose config has nested, optional and repeated parts."""
 
     id: ClassVar[str] = "hike"
@@ -57,18 +57,18 @@ def test_every_preset_is_the_same_after_a_round_trip_through_json(name: str) -> 
 
 
 def test_a_config_without_an_id_is_refused() -> None:
-    data = through_json(PoetRun(seed=3))
+    data = through_json(PoetRunConfig(seed=3))
     assert data.pop("id") == "poet"
     with pytest.raises(ConfigError, match="config expects an id of kind search, got None"):
         RunConfig.from_dict(data)
-    data = through_json(PoetRun(seed=3))
+    data = through_json(PoetRunConfig(seed=3))
     assert data["generator"].pop("id") == "walker"
     with pytest.raises(ConfigError, match="generator expects an id of kind generator, got None"):
         RunConfig.from_dict(data)
 
 
 def test_nested_optional_and_repeated_parts_are_kept() -> None:
-    config = HikeRun(pace=Pace((1, 2), ((0, 1), (2, 3))), stages=(Pace(), Pace((4,))), iterations=5)
+    config = HikeRunConfig(pace=Pace((1, 2), ((0, 1), (2, 3))), stages=(Pace(), Pace((4,))), iterations=5)
     data = through_json(config)
     assert RunConfig.from_dict(data) == config
     assert differences(data, config.to_dict()) == []
@@ -80,12 +80,12 @@ def test_nested_optional_and_repeated_parts_are_kept() -> None:
 
 
 def test_fields_that_take_entries_of_registries_are_kept() -> None:
-    config = HikeRun(learner=ESConfig(population=8), others=(ESConfig(sigma=0.2), LocalExecutorConfig(lanes=4)))
+    config = HikeRunConfig(learner=ESConfig(population=8), others=(ESConfig(sigma=0.2), LocalExecutorConfig(lanes=4)))
     data = through_json(config)
     assert data["learner"]["id"] == "es"
     assert [other["id"] for other in data["others"]] == ["es", "local"]
     assert RunConfig.from_dict(data) == config
-    assert RunConfig.from_dict(through_json(HikeRun())).learner is None  # pyright: ignore[reportAttributeAccessIssue]
+    assert RunConfig.from_dict(through_json(HikeRunConfig())).learner is None  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_base_class_is_no_search() -> None:
 
 
 def test_a_search_is_found_by_its_id() -> None:
-    assert searches.get("hike") is HikeRun
+    assert searches.get("hike") is HikeRunConfig
     assert {"poet", "map-elites", "paired-map-elites"} <= set(searches.ids())
     with pytest.raises(ContractError, match="expected a class derived from RunConfig"):
         searches.register(ESConfig)  # pyright: ignore[reportArgumentType]
@@ -132,10 +132,10 @@ def test_runs_of_two_searches_are_not_the_same() -> None:
 
 def test_the_options_in_which_a_resumed_run_may_differ() -> None:
     run = {"iterations", "max_env_steps", "checkpoint_every", "keep_every"}
-    assert adjustable_fields(PoetRun()) == run | {"executor.devices", "executor.chunk", "executor.queue"}
-    for name in adjustable_fields(PoetRun()):
+    assert adjustable_fields(PoetRunConfig()) == run | {"executor.devices", "executor.chunk", "executor.queue"}
+    for name in adjustable_fields(PoetRunConfig()):
         owner, _, field = name.rpartition(".")
-        assert hasattr(getattr(PoetRun(), owner) if owner else PoetRun(), field), name
+        assert hasattr(getattr(PoetRunConfig(), owner) if owner else PoetRunConfig(), field), name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +150,6 @@ class ClusterConfig(ExecutorConfig):
 
 
 def test_a_plugin_decides_which_of_its_options_may_differ() -> None:
-    adjustable = adjustable_fields(HikeRun(executor=ClusterConfig()))
+    adjustable = adjustable_fields(HikeRunConfig(executor=ClusterConfig()))
     assert {"executor.workers", "executor.devices"} <= adjustable
     assert "executor.block" not in adjustable

@@ -22,10 +22,10 @@ import sys
 from poet.runs.provenance import num_cores
 from poet.runs import launch
 from poet.archives.config import GridConfig
-from poet.search.map_elites.config import MapElitesConfig, MapElitesRun
+from poet.search.map_elites.config import MapElitesConfig, MapElitesRunConfig
 print("cores", num_cores())
 small = MapElitesConfig(batch=8, generations=1, initial=8)
-launch.run(MapElitesRun(search=small, archive=GridConfig(shape=(4, 4)), iterations=1), sys.argv[1])
+launch.run(MapElitesRunConfig(search=small, archive=GridConfig(shape=(4, 4)), iterations=1), sys.argv[1])
 """
 
 

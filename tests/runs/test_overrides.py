@@ -16,11 +16,13 @@ from poet.runs.launch import run
 from poet.runs.layout import JOURNAL, RUN
 from poet.runs.overrides import describe
 from poet.runs.read import read_elites
-from poet.search.map_elites.config import MapElitesConfig, MapElitesRun
+from poet.search.map_elites.config import MapElitesConfig, MapElitesRunConfig
 from poet.search.map_elites.scoring import Scores, ScoringFn
 from tests.envs.toy import CorridorEnvironment, CorridorGenerator
 
-CONFIG = MapElitesRun(search=MapElitesConfig(batch=16, generations=2, initial=16), iterations=2, checkpoint_every=1)
+CONFIG = MapElitesRunConfig(
+    search=MapElitesConfig(batch=16, generations=2, initial=16), iterations=2, checkpoint_every=1
+)
 LONGER = dataclasses.replace(CONFIG, iterations=3)
 ARCHIVE = {"id": "grid", "shape": [5, 5], "bounds": [[-1, 1], [-1, 1]]}
 

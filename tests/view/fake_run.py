@@ -131,12 +131,12 @@ def fake_run(
                 rows.append({"event": "milestone", "iteration": t, **fields})
         if t and t % birth_every == 0:
             parent = active[int(rng.integers(len(active)))]
-            for trial in range(3):
-                genome = mutate(jax.random.key(1000 * t + trial), parent.genome, 3.0)
-                verdict = ("too_hard", "duplicate", "passed")[trial]
-                row = {"trial": trial, "parent": parent.id, "genome": generator.to_json(genome), "verdict": verdict}
+            for child in range(3):
+                genome = mutate(jax.random.key(1000 * t + child), parent.genome, 3.0)
+                verdict = ("too_hard", "duplicate", "passed")[child]
+                row = {"child": child, "parent": parent.id, "genome": generator.to_json(genome), "verdict": verdict}
                 numbers = {"fitness": parent.skill - 60, "novelty": 0.2 if verdict == "passed" else None}
-                rows.append({"event": "trial", "iteration": t, **row, **numbers})
+                rows.append({"event": "child", "iteration": t, **row, **numbers})
             source = active[int(rng.integers(len(active)))]
             via = ("direct", "proposal")[int(rng.integers(2))]
             admit(genome, parent.id, t, via, source.id, max(60.0, parent.skill - 80), float(rng.uniform(0, 2)))

@@ -53,7 +53,7 @@ def test_without_its_generator_a_run_gives_weights_tables_and_figures(folder, co
     assert tree_lines(run) == tree_lines(original)
     assert niche_lines(run, 2) == niche_lines(original, 2)
     assert niche_table(run).row_count == len(run.table("niches")["niche"])
-    assert run.champion() == original.champion()
+    assert run.default_agent() == original.default_agent()
     for kind in PLOTS:
         plot(run, kind, tmp_path / f"{kind}.png")
         assert ink(tmp_path / f"{kind}.png") > 0.02

@@ -17,7 +17,7 @@ def media(folder):
 
 
 def test_media_at_each_moment(copy):
-    video = f"niche_{open_run(copy).champion()}_best.gif"
+    video = f"niche_{open_run(copy).default_agent()}_best.gif"
     make_media(copy, "early")
     assert media(copy) == {"overview.png"}
     make_media(copy, "milestone")

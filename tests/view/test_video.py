@@ -26,12 +26,12 @@ def test_a_video_moves_and_is_small(folder, tmp_path):
     assert (first[80:] < 100).any()
 
 
-def test_by_default_the_champion_is_written_to_the_media_folder(folder, tmp_path, capsys):
+def test_by_default_the_latest_solved_niche_is_written_to_the_media_folder(folder, tmp_path, capsys):
     shutil.copytree(folder, tmp_path / "copy")
     commands.video(str(tmp_path / "copy"))
-    champion = open_run(folder).champion()
-    assert capsys.readouterr().out.strip().endswith(f"media/niche_{champion}_best.gif")
-    assert (tmp_path / "copy" / "media" / f"niche_{champion}_best.gif").exists()
+    agent = open_run(folder).default_agent()
+    assert capsys.readouterr().out.strip().endswith(f"media/niche_{agent}_best.gif")
+    assert (tmp_path / "copy" / "media" / f"niche_{agent}_best.gif").exists()
 
 
 def test_a_video_that_is_too_large_is_made_smaller():

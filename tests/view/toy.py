@@ -125,7 +125,7 @@ class DrawingHillsGenerator(HillsGenerator):
         x = np.linspace(0, LENGTH, columns)
         return 20 - 8 * float(genome.height) * np.sin(x / float(genome.width))
 
-    def draw_course(self, genome):
+    def draw_level(self, genome):
         below = self._surface(genome, 400)[None] < np.arange(40)[:, None]
         return np.where(below[..., None], np.uint8([90, 140, 60]), np.uint8([225, 238, 250]))
 
@@ -134,7 +134,7 @@ class DrawingHillsGenerator(HillsGenerator):
             raise ValueError("with fresh terrain the level does not follow from the genome")
         genome, frames = level, []
         for x in np.asarray(trajectory.worlds.x):
-            frame = np.kron(self.draw_course(genome), np.ones((2, 1, 1), np.uint8))
+            frame = np.kron(self.draw_level(genome), np.ones((2, 1, 1), np.uint8))
             column = int(np.clip(x / LENGTH, 0, 0.97) * 400)
             row = int(2 * self._surface(genome, 400)[column])
             frame[max(row - 10, 0) : row, column : column + 12] = (200, 60, 30)

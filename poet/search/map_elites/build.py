@@ -9,19 +9,19 @@ from poet.errors import ContractError
 from poet.executors.config import ExecutorConfig
 from poet.search.base import RunContext, Search
 from poet.search.map_elites.algorithm import MapElitesState, map_elites
-from poet.search.map_elites.config import MapElitesRun
+from poet.search.map_elites.config import MapElitesRunConfig
 from poet.search.map_elites.scoring import ScoringFn, episode_scoring, problem_scoring
 
 
 def build(
-    config: MapElitesRun, context: RunContext, scoring: ScoringFn | None, archive: Archive | None
+    config: MapElitesRunConfig, context: RunContext, scoring: ScoringFn | None, archive: Archive | None
 ) -> Search[MapElitesState]:
-    """The search; see `MapElitesRun.make`."""
+    """The search; see `MapElitesRunConfig.make`."""
     executor = context.executor or config.executor
     identity: dict[str, Any] = {}
     if scoring is None:
-        make = _agents if isinstance(config.problem, GeneratorConfig) else _problem
-        scoring, bounds, identity = make(config, executor)
+        agents = isinstance(config.problem, GeneratorConfig)
+        scoring, bounds, identity = _score_agents(config, executor) if agents else _score_solutions(config)
         archive = archive or config.archive.make(bounds)
     if archive is None:
         raise ContractError(
@@ -33,12 +33,12 @@ def build(
     return map_elites(config.search, archive, scoring, executor.devices)._replace(identity=identity)
 
 
-def _problem(config: MapElitesRun, executor: ExecutorConfig) -> tuple[ScoringFn, Any, dict[str, Any]]:
+def _score_solutions(config: MapElitesRunConfig) -> tuple[ScoringFn, Any, dict[str, Any]]:
     problem: Any = config.problem.make()
     return problem_scoring(problem), problem.descriptor_bounds, {"problem": {"id": problem.id}}
 
 
-def _agents(config: MapElitesRun, executor: ExecutorConfig) -> tuple[ScoringFn, Any, dict[str, Any]]:
+def _score_agents(config: MapElitesRunConfig, executor: ExecutorConfig) -> tuple[ScoringFn, Any, dict[str, Any]]:
     generator: Any = config.problem.make()
     environment = generator.environment
     policy = config.policy.make(environment.interface)

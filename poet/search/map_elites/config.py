@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from poet.search.map_elites.scoring import ScoringFn
 
 
+RANKINGS = ("two_stage_improvement", "improvement", "fitness")
+
+
 @dataclasses.dataclass(frozen=True)
 class EmitterConfig(PluginConfig):
     """Base of the configs of emitters: what makes new solutions from the elites of an archive.
@@ -72,7 +75,7 @@ def _check_rate(config: PolynomialConfig | CrossoverConfig) -> None:
 class IsoLineConfig(EmitterConfig):
     """Noise on every parameter and along the line to another elite (Vassiliades and Mouret 2018, arXiv 1804.03906)."""
 
-    id: ClassVar[str] = "iso_line"
+    id: ClassVar[str] = "iso-line"
 
     iso_sigma: float = 0.01  # standard deviation of the noise on every parameter
     line_sigma: float = 0.2  # standard deviation of the step along the line, as a multiple of the distance
@@ -158,18 +161,20 @@ class ESEmitterConfig(EmitterConfig):
 
     strategy: str = "CMA_ES"  # an evosax strategy
     sigma: float = 0.1  # spread of the candidates at each start
-    # What the strategy maximises. improvement: solutions that open a new cell rank before those that improve one, and
-    # each group by gain (CMA-ME, arXiv 1912.02400); gain: the gain over the cell's threshold alone (CMA-MAE, arXiv
-    # 2205.10752, with archive.learning_rate); fitness: the objective itself.
-    climb: Literal["improvement", "gain", "fitness"] = "improvement"
+    # By what solutions are ranked. two_stage_improvement: those that fill a free cell before those that improve an
+    # elite, each group by improvement (CMA-ME, arXiv 1912.02400); improvement: over the elite, or over the cell's
+    # threshold with archive.learning_rate (CMA-MAE, arXiv 2205.10752); fitness: the objective itself.
+    ranking: Literal["two_stage_improvement", "improvement", "fitness"] = "two_stage_improvement"
     # When the strategy restarts from a random elite. stalled: after a generation without any improvement of the
     # archive, and when its spread has collapsed or diverged; collapsed: only for the latter.
     restart: Literal["stalled", "collapsed"] = "stalled"
-    patience: int = 0  # generations after which it restarts in any case; 0 for never
+    max_generations: int = 0  # generations after which it restarts in any case; 0 for no limit
 
     def __post_init__(self) -> None:
-        _check_not_negative(self, "sigma", "patience")
-        for name, choices in (("climb", ("improvement", "gain", "fitness")), ("restart", ("stalled", "collapsed"))):
+        if not self.sigma > 0:
+            raise ConfigError(f"emitter {self.id}: sigma expects a positive number, got {self.sigma}")
+        _check_not_negative(self, "max_generations")
+        for name, choices in (("ranking", RANKINGS), ("restart", ("stalled", "collapsed"))):
             if getattr(self, name) not in choices:
                 raise ConfigError(f"emitter es: {name} expects one of {choices}, got {getattr(self, name)!r}")
 
@@ -197,9 +202,9 @@ class MapElitesConfig:
 
     batch: int = 1024  # solutions of a generation, shared equally by the active emitters
     generations: int = 100  # generations of one iteration: they run in one compiled call
-    initial: int = 1024  # solutions drawn from the problem before the first generation
+    initial: int = 1024  # solutions drawn from the problem before the first generation, rounded up to whole batches
     islands: int = 1  # archives that are filled independently, each on one device, and merged after each iteration
-    # Equal emitters act side by side.
+    # What makes solutions from elites; emitters with equal options act as one, side by side.
     emitters: tuple[EmitterConfig, ...] = (IsoLineConfig(),)
     # Number of emitters that act in a generation, chosen by a bandit (Cully 2021, arXiv 2007.05352); None for all.
     active: int | None = None
@@ -243,7 +248,7 @@ class MapElitesConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class MapElitesRun(RunConfig):
+class MapElitesRunConfig(RunConfig):
     """The best solution of every kind (Mouret and Clune 2015, arXiv 1504.04909).
 
     Solutions of a problem, or agents in the simplest environment of a generator.
@@ -271,7 +276,7 @@ class MapElitesRun(RunConfig):
         Raises `ContractError` for a `scoring` without an archive: only a problem defines bounds of its descriptors.
 
         >>> from poet.search.base import RunContext
-        >>> config = MapElitesRun(problem=ArmConfig(num_joints=3), search=MapElitesConfig(batch=8, generations=2))
+        >>> config = MapElitesRunConfig(problem=ArmConfig(num_joints=3), search=MapElitesConfig(batch=8, generations=2))
         >>> search = config.make(RunContext())
         >>> search.identity
         {'problem': {'id': 'arm-v1'}}

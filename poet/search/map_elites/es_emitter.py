@@ -82,11 +82,14 @@ def es_emitter(config: ESEmitterConfig, context: EmitterContext) -> Emitter[ESEm
         fitness: Float[Array, "B"],
         info: AddInfo,
     ) -> ESEmitterState:
-        status, gain, fitness = (each.reshape(count, population) for each in (info.status, info.improvement, fitness))
+        status, improvement, fitness = (
+            each.reshape(count, population) for each in (info.status, info.improvement, fitness)
+        )
         candidates = params.reshape(count, population, num_params)
-        archive_gain = jax.vmap(improvement_rank)(status, gain) if config.climb == "improvement" else gain
+        if config.ranking == "two_stage_improvement":
+            improvement = jax.vmap(improvement_rank)(status, improvement)
         keys = jax.random.split(jax.random.fold_in(key, 0), count)
-        objective = fitness if config.climb == "fitness" else archive_gain
+        objective = fitness if config.ranking == "fitness" else improvement
         updated = jax.vmap(learner.tell)(keys, state.learner, candidates, objective)
         restarts = _needs_restart(config, learner, updated, state.age, candidates, status)
         continued = ESEmitterState(updated, state.origin, state.age + 1)
@@ -117,18 +120,19 @@ def _needs_restart(
     restarts = (spread < MIN_SPREAD) | ~(spread < MAX_SPREAD) | ~finite
     if config.restart == "stalled":
         restarts |= (status == 0).all(axis=1)
-    if config.patience:
-        restarts |= age + 1 >= config.patience
+    if config.max_generations:
+        restarts |= age + 1 >= config.max_generations
     return restarts
 
 
-def improvement_rank(status: Int[Array, "P"], gain: Float[Array, "P"]) -> Float[Array, "P"]:
-    """Ranks from 0 (worst) to P - 1: candidates that opened a cell, then those that improved one, then the rest.
+def improvement_rank(status: Int[Array, "P"], improvement: Float[Array, "P"]) -> Float[Array, "P"]:
+    """Ranks from 0 (worst) to P - 1: candidates that filled a free cell, then those that improved an elite.
 
-    Within each of the three groups the larger gain ranks higher (two-stage improvement ranking of CMA-ME).
+    The others rank lowest; within each of the three groups the larger improvement ranks higher (the two-stage ranking
+    of CMA-ME).
 
     >>> improvement_rank(jnp.array([0, 2, 1, 1]), jnp.array([-3.0, 0.1, 0.5, 0.7])).tolist()
     [0.0, 3.0, 1.0, 2.0]
     """
-    order = jnp.lexsort((gain, status))
+    order = jnp.lexsort((improvement, status))
     return jnp.zeros(order.shape).at[order].set(jnp.arange(order.shape[0], dtype=jnp.float32), unique_indices=True)

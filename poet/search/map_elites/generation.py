@@ -11,14 +11,14 @@ from jaxtyping import Array, Float, UInt32
 
 from poet.archives.base import AddInfo, Archive, Counts, entries
 from poet.archives.layout import total
-from poet.archives.stats import Sources, sources
+from poet.archives.stats import EmitterCounts, batch_counts_by_emitter
 from poet.errors import ContractError
 from poet.search.map_elites.bandit import bandit
 from poet.search.map_elites.base import Emitter, EmitterContext, Offspring, select_rows
 from poet.search.map_elites.config import EmitterConfig, MapElitesConfig
 from poet.types import Key, Params, PyTree
 
-Id: TypeAlias = UInt32[Array, "2"] | UInt32[np.ndarray, "2"]  # (iteration, number)
+Id: TypeAlias = UInt32[Array, "2"] | UInt32[np.ndarray, "2"]  # (generation, number in it)
 
 
 class Island(NamedTuple):
@@ -32,7 +32,7 @@ class OffspringCounts(NamedTuple):
     """What became of offspring: the archive's counts, and the same by emitter."""
 
     archive: Counts
-    emitters: Sources
+    emitters: EmitterCounts
 
 
 class InitIsland(Protocol):
@@ -66,7 +66,7 @@ class AddAndUpdate(Protocol):
     ) -> tuple[Island, OffspringCounts, AddInfo]:
         """Add evaluated offspring to the archive and update the emitters.
 
-        `first_id` is the id of the first of them: (iteration, number), and the number counts up from there.
+        `first_id` is the id of the first of them: (generation, number in it), and the number counts up from there.
         """
         ...
 
@@ -112,7 +112,7 @@ def generation(
     >>> island = functions.init(jax.random.key(0))
     >>> island, counts, info = run_generation(jax.random.key(1), island, jnp.array([1, 0], jnp.uint32))
     >>> functions.names, int(counts.archive.added)
-    (('iso_line',), 4)
+    (('iso-line',), 4)
     """
     groups = Counter(config.emitters)
     names = emitter_names(list(groups))
@@ -153,7 +153,7 @@ def generation(
             )
             for k, emitter in enumerate(emitters)
         )
-        counts = OffspringCounts(info.counts, sources(batch, info, len(names)))
+        counts = OffspringCounts(info.counts, batch_counts_by_emitter(batch, info, len(names)))
         return Island(archive_state, states), counts, info
 
     return Generation(names, init, emit, add_and_update)
@@ -164,7 +164,7 @@ def emitter_names(configs: Sequence[EmitterConfig]) -> tuple[str, ...]:
 
     >>> from poet.search.map_elites.config import GaussianConfig, IsoLineConfig
     >>> emitter_names([GaussianConfig(sigma=0.1), IsoLineConfig(), GaussianConfig(sigma=0.5)])
-    ('gaussian', 'iso_line', 'gaussian_2')
+    ('gaussian', 'iso-line', 'gaussian_2')
     """
     names: list[str] = []
     seen: Counter[str] = Counter()

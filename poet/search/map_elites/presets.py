@@ -3,10 +3,10 @@
 from poet.archives.config import GridConfig
 from poet.envs.arm.config import ArmConfig
 from poet.envs.walker.config import WalkerGaitConfig
-from poet.search.map_elites.config import IsoLineConfig, MapElitesConfig, MapElitesRun
+from poet.search.map_elites.config import IsoLineConfig, MapElitesConfig, MapElitesRunConfig
 
 # Seconds: an arm of 8 joints.
-TINY = MapElitesRun(
+TINY = MapElitesRunConfig(
     iterations=10,
     problem=ArmConfig(num_joints=8),
     archive=GridConfig(shape=(16, 16)),
@@ -15,10 +15,10 @@ TINY = MapElitesRun(
 )
 
 # The arm of 100 joints on 10,000 cells.
-ARM = MapElitesRun(iterations=50, search=MapElitesConfig(batch=1024, generations=200, islands=2))
+ARM = MapElitesRunConfig(iterations=50, search=MapElitesConfig(batch=1024, generations=200, islands=2))
 
 # Gaits on the flat course, by how long each foot touches the ground.
-WALKER = MapElitesRun(
+WALKER = MapElitesRunConfig(
     iterations=60,
     problem=WalkerGaitConfig(horizon=800),
     archive=GridConfig(shape=(20, 20)),

@@ -76,12 +76,13 @@ def check_scoring(scoring: ScoringFn, batch: int, num_descriptors: int) -> Scori
     Raises `ContractError` where samples or scores have another shape than declared: for a jittable scoring at once,
     otherwise when it is called.
     """
-    sample = _output_shapes("sample(key)", scoring.sample, jax.random.key(0))
+    sample = _output_shapes("sample(key)", "", scoring.sample, jax.random.key(0))
     if getattr(sample, "shape", None) != (scoring.num_params,):
         raise ContractError(f"sample(key) must give one solution f32[{scoring.num_params}], got {sample!r:.100}")
     if scoring.jittable:
         params = jax.ShapeDtypeStruct((batch, scoring.num_params), jnp.float32)
-        scores = _output_shapes("evaluate(key, params)", scoring.evaluate, jax.random.key(0), params)
+        advice = ", or pass ScoringFn(..., jittable=False) for one that is not JAX"
+        scores = _output_shapes("evaluate(key, params)", advice, scoring.evaluate, jax.random.key(0), params)
         _check_scores(scores, scoring, batch, num_descriptors)
         return scoring
 
@@ -108,13 +109,12 @@ def _check_scores(scores: Any, scoring: ScoringFn, batch: int, num_descriptors: 
             )
 
 
-def _output_shapes(name: str, function: Callable[..., Any], *args: Any) -> Any:
+def _output_shapes(name: str, advice: str, function: Callable[..., Any], *args: Any) -> Any:
     try:
         return jax.eval_shape(function, *args)
     except Exception as error:
         raise ContractError(
-            f"{name} cannot be traced by jax: write it in jax.numpy, or pass an `evaluate` that is not JAX as "
-            f"ScoringFn(..., jittable=False). It raised {error!r:.300}"
+            f"{name} cannot be traced by jax: write it in jax.numpy{advice}. It raised {error!r:.300}"
         ) from error
 
 

@@ -94,7 +94,7 @@ def _metrics(context: StepContext, rows: Entries) -> dict[str, Any]:
         **{name: float(getattr(numbers, name)) for name in ("coverage", "qd_score", "best", "mean")},
         "trainees": int((state.trainees.age >= 0).sum()),
         "trainee_best": max(filter(np.isfinite, context.trainee_scores), default=None),
-        "solved": components.config.solved,
+        "solved_score": components.config.solved_score,
         **context.counts,
         "emitters": context.counts_by_source,
     }

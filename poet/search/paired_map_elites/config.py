@@ -23,22 +23,22 @@ class PairedMapElitesConfig:
     """Which environments are tried with which agents, and when a pair is kept or an agent is trained."""
 
     features: tuple[str, ...] = ()  # of the generator, the coordinates of the archive; empty for all of them
-    solved: float = 230.0  # score at which an agent solves an environment, if it also reaches the goal each time
+    solved_score: float = 230.0  # score at which an agent solves an environment, if it also reaches the goal each time
     eval_episodes: int = 5  # episodes per score; always 1 if the genome alone determines the episode
 
     children: int = 16  # environments per iteration that are mutated from those of elites
     mutation_strength: float = 1.0  # in units of the generator's usual step
-    variants: int = 16  # mutants of the parent's agent that are tried in a child, besides that agent itself
+    variants: int = 16  # varied copies of the parent's agent that are tried in a child, besides that agent itself
     iso_sigma: float = 0.02  # of the variants: standard deviation of the noise on each weight
     line_sigma: float = 0.1  # of the variants: standard deviation of the step towards another elite's agent
     neighbours: int = 4  # nearest elites whose agents are tried in a child, or whose environments get a new agent
 
     trainees: int = 4  # environments at most in which an agent is trained, one learner step per iteration
     training_score: float = 50.0  # an agent with this score in an unsolved child is trained there if the cell is free
-    patience: int = 20  # learner steps after which an unsolved environment is given up
+    max_training_steps: int = 20  # learner steps after which an unsolved environment is given up
 
     def __post_init__(self) -> None:
-        for name in ("eval_episodes", "children", "trainees", "patience"):
+        for name in ("eval_episodes", "children", "trainees", "max_training_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"search.{name} expects at least 1, got {getattr(self, name)}")
         for name in ("variants", "neighbours", "iso_sigma", "line_sigma"):
@@ -49,7 +49,7 @@ class PairedMapElitesConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedMapElitesRun(RunConfig):
+class PairedMapElitesRunConfig(RunConfig):
     """An archive of solved environments, each with the agent that solves it.
 
     Candidates of a learner step run one episode each: `learner.episodes` has no effect.

@@ -19,13 +19,13 @@ from poet.envs.base import Generator
 from poet.errors import unknown
 from poet.executors.base import Episode, Executor
 from poet.learners.base import Learner
-from poet.search.host import on_host
+from poet.search.host import jit_to_numpy
 from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.config import PairedMapElitesConfig
 from poet.search.paired_map_elites.state import PairedMapElitesState, Source
 from poet.types import Genome, Key, derive_key
 
-COUNTS = ("added", "improved", "rejected_by_fitness", "not_finite", "outside", "clipped")
+COUNTS = ("added", "improved", "rejected", "not_finite", "out_of_bounds", "clipped")
 
 
 def feature_indices(generator: Generator, names: Sequence[str]) -> list[int]:
@@ -62,13 +62,13 @@ class Components:
         self.simplest = jax.tree.map(np.asarray, generator.simplest())
         self.payload = {"genome": self.simplest, "params": jax.ShapeDtypeStruct((policy.num_params,), jnp.float32)}
         self.add = jax.jit(archive.add)
-        self.archive_rows = on_host(archive.elites)  # all rows, those without an elite included
-        self.init_learner = on_host(learner.init)
-        self.with_params = on_host(learner.with_params)
+        self.archive_rows = jit_to_numpy(archive.elites)  # all rows, those without an elite included
+        self.init_learner = jit_to_numpy(learner.init)
+        self.with_params = jit_to_numpy(learner.with_params)
         self._feature_indices = feature_indices(generator, config.features)
-        self._mutate = on_host(jax.vmap(generator.mutate, in_axes=(0, 0, None)))
-        self._check = on_host(jax.vmap(generator.check))
-        self._features = on_host(jax.vmap(generator.features))
+        self._mutate = jit_to_numpy(jax.vmap(generator.mutate, in_axes=(0, 0, None)))
+        self._check = jit_to_numpy(jax.vmap(generator.check))
+        self._features = jit_to_numpy(jax.vmap(generator.features))
 
     @property
     def descriptor_names(self) -> list[str]:

@@ -28,7 +28,7 @@ class Offspring(NamedTuple):
 def reproduce(context: StepContext) -> Offspring:
     """Mutate the environments of `config.children` elites drawn at random, and evaluate candidates in each child.
 
-    Candidates are the agent of the parent, mutants of it, and the agents of the nearest elites. The best candidate
+    Candidates are the agent of the parent, variants of it, and the agents of the nearest elites. The best candidate
     decides whether a child is solved, promising, or dropped. Without elites there are no children.
     """
     config = context.components.config
@@ -69,12 +69,12 @@ def _candidates(
 ) -> list[Candidate]:
     """The agents that are tried in a child; `parent` is a row of the elites."""
     params, ids = elites.payload["params"], elites.id
-    mutants, others = _variants(context, params, parent, child)
+    variants, others = _variants(context, params, parent, child)
     return [
         Candidate(params[parent], Source.PARENT, np.stack([ids[parent], np.full(2, NO_PARENT)])),
         *(
-            Candidate(mutant, Source.VARIANT, np.stack([ids[parent], ids[other]]))
-            for mutant, other in zip(mutants, others)
+            Candidate(variant, Source.VARIANT, np.stack([ids[parent], ids[other]]))
+            for variant, other in zip(variants, others)
         ),
         *(
             Candidate(params[row], Source.NEIGHBOUR, np.stack([ids[parent], ids[row]]))
@@ -86,9 +86,9 @@ def _candidates(
 def _variants(
     context: StepContext, params: Float[np.ndarray, "R G"], parent: int, child: int
 ) -> tuple[Float[np.ndarray, "B G"], Int[np.ndarray, "B"]]:
-    """Mutants of an agent, and for each of them the row of the second parent.
+    """Variants of an agent, and for each of them the row of the second parent.
 
-    Each mutant is the agent plus noise on each weight plus a step along the line to the agent of the second parent
+    Each variant is the agent plus noise on each weight plus a step along the line to the agent of the second parent
     (Vassiliades and Mouret 2018, arXiv 1804.03906).
     """
     config = context.components.config
@@ -96,5 +96,5 @@ def _variants(
     others = np.asarray(jax.random.randint(other_key, (config.variants,), 0, len(params)))
     noise = np.asarray(jax.random.normal(iso_key, (config.variants, params.shape[1])))
     step = np.asarray(jax.random.normal(line_key, (config.variants, 1)))
-    mutants = params[parent] + config.iso_sigma * noise + config.line_sigma * step * (params[others] - params[parent])
-    return mutants.astype(np.float32), others
+    variants = params[parent] + config.iso_sigma * noise + config.line_sigma * step * (params[others] - params[parent])
+    return variants.astype(np.float32), others

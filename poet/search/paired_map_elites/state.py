@@ -38,7 +38,7 @@ class Source(enum.IntEnum):
     """Where the agent of an elite comes from; the archive stores the number as the emitter."""
 
     PARENT = 0  # the agent of the elite whose environment was mutated
-    VARIANT = 1  # a mutant of that agent
+    VARIANT = 1  # that agent with noise
     NEIGHBOUR = 2  # the agent of one of the nearest elites
     TRAINEE = 3  # training in this environment
     TRANSFER = 4  # the agent of a new elite, tried in the environment of an elite nearby

@@ -16,9 +16,9 @@ from poet.search.paired_map_elites.state import Candidate, Offer, PromisingChild
 def train(context: StepContext) -> None:
     """Score each trainee, then train it for one learner step.
 
-    A trainee that solves its environment is offered to the archive as it was scored, and its slot becomes free. After
-    `config.patience` steps an unsolved environment is given up, unless the archive is empty: then only trainees can
-    find a first elite.
+    A trainee that solves its environment is offered to the archive as it was scored, and its slot becomes free. An
+    unsolved environment is given up after `max_training_steps` steps, unless the archive is empty: then only trainees
+    can find a first elite.
     """
     slots = [int(slot) for slot in np.flatnonzero(context.state.trainees.age >= 0)]
     if not slots:
@@ -46,13 +46,13 @@ def _apply(context: StepContext, slot: int, job: TrainJob, result: TrainResult) 
     context.count(result.num_steps, result.num_episodes)
     fitness = float(result.score.fitness.mean())
     context.trainee_scores.append(fitness)
-    if fitness >= config.solved and (result.score.success >= 1).all():
+    if fitness >= config.solved_score and (result.score.success >= 1).all():
         params = np.asarray(context.components.learner.params(job.learner))
         parents = np.stack([trainees.parent[slot], np.full(2, NO_PARENT)])
         trainees.age[slot] = -1
         context.state = context.state._replace(last_solver=job.learner)
         return Offer(get_item(trainees.genome, slot), fitness, Candidate(params, Source.TRAINEE, parents))
-    if trainees.age[slot] + 1 >= config.patience and context.elites().fitness.size:
+    if trainees.age[slot] + 1 >= config.max_training_steps and context.elites().fitness.size:
         context.log_event("given_up", fitness=fitness)
         trainees.age[slot] = -1
         return None

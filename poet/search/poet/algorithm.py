@@ -2,7 +2,7 @@
 
 Wang et al. 2019 (arXiv 1901.01753), with the transfer rule of Wang et al. 2020 (arXiv 2003.08536) as an option. Where
 the released code differs from the paper's intention, this follows the intention: a score always belongs to the weights
-that were evaluated, an environment that its genome fixes is scored with one episode, and a mutant that was admitted
+that were evaluated, an environment that its genome fixes is scored with one episode, and a child that was admitted
 before is a duplicate, not an error (docs/poet.md).
 """
 
@@ -29,7 +29,7 @@ from poet.search.poet.train import train
 from poet.search.poet.transfer import transfer
 from poet.types import Genome, Key, Params, derive_key
 
-HEADLINE = ("active", "admitted", "solved", "best_fitness")
+HEADLINE = ("active", "admitted", "num_solved", "best_fitness")
 
 
 def poet(
@@ -86,7 +86,7 @@ def poet(
             transfer(context)
         record_active(context)
         context.state.iteration[...] += 1
-        metrics["solved"] = int((context.state.history.solved[: metrics["admitted"]] >= 0).sum())
+        metrics["num_solved"] = int((context.state.history.solved[: metrics["admitted"]] >= 0).sum())
         metrics["best_fitness"] = float(worst_if_not_finite(np.array(metrics["fitness"])).max())
         timings = {**executor.timings(), "step_s": time.perf_counter() - began}
         return context.state, Info(tuple(context.events), metrics, context.artifacts, {}, timings)

@@ -25,12 +25,12 @@ class PoetConfig:
 
     max_niches: int = 20  # active pairs; when a new one is admitted to a full set, the oldest retires
     eval_episodes: int = 5  # episodes for each score; one if a genome determines its episode entirely
-    solved: float = 230.0  # a niche is solved at this score, if its agent also reaches the goal
+    solved_score: float = 230.0  # a niche is solved at this score, if its agent also reaches the goal
 
     reproduce_every: int = 200  # iterations
     reproduce_threshold: float = 200.0  # score that makes a pair eligible as a parent
-    num_children: int = 8  # mutants tried at each reproduction
-    max_admitted: int = 1  # mutants admitted at each reproduction, at most
+    num_children: int = 8  # environments made at each reproduction, by mutation
+    max_admitted: int = 1  # children admitted at each reproduction, at most
     mutation_strength: float = 1.0  # in units of the generator's usual step
     mc_lower: float = 50.0  # minimal criterion: a child with a lower score is too hard
     mc_upper: float = 300.0  # minimal criterion: a child with a higher score is too easy
@@ -56,7 +56,7 @@ class PoetConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class PoetRun(RunConfig):
+class PoetRunConfig(RunConfig):
     """Environments and agents evolve together (Wang et al. 2019, arXiv 1901.01753)."""
 
     id: ClassVar[str] = "poet"

@@ -12,7 +12,7 @@ from poet.envs.base import Generator
 from poet.executors.base import Episode, Executor
 from poet.learners.base import Learner
 from poet.search.base import Record
-from poet.search.host import get_item, on_host
+from poet.search.host import get_item, jit_to_numpy
 from poet.search.keys import PoetPhase
 from poet.search.poet.config import PoetConfig
 from poet.search.poet.state import PoetState, active_slots
@@ -40,11 +40,11 @@ class Components:
         self.executor = executor
         self.num_train_episodes = episodes  # per candidate
         self.num_score_episodes = 1 if generator.deterministic else config.eval_episodes
-        self.mutate = on_host(generator.mutate)
-        self.check = on_host(generator.check)
-        self.features = on_host(generator.features)
-        self.init_learner = on_host(learner.init)
-        self.with_params = on_host(learner.with_params)
+        self.mutate = jit_to_numpy(generator.mutate)
+        self.check = jit_to_numpy(generator.check)
+        self.features = jit_to_numpy(generator.features)
+        self.init_learner = jit_to_numpy(learner.init)
+        self.with_params = jit_to_numpy(learner.with_params)
 
     def params(self, learner: PyTree) -> Agent:
         """The weights of a learner's agent."""
@@ -83,7 +83,7 @@ class StepContext:
         self.events.append({"event": event, "iteration": self.iteration, **fields})
 
     def episodes_for(self, genome: Genome, phase: PoetPhase, name: int, num: int) -> list[Episode]:
-        """`num` episodes of one genome; `name` is its niche or, for a child, the number of its trial."""
+        """`num` episodes of one genome; `name` is its niche or, for a child, its number."""
         return [Episode(genome, self.key(phase, name, 0, episode)) for episode in range(num)]
 
     def active_pairs(self) -> ActivePairs:

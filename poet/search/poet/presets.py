@@ -2,16 +2,16 @@
 
 from poet.envs.walker.config import WalkerConfig
 from poet.learners.config import ESConfig
-from poet.search.poet.config import PoetConfig, PoetRun
+from poet.search.poet.config import PoetConfig, PoetRunConfig
 
 # Admissions and transfers within seconds: short episodes, a small population, criteria that an untrained agent meets.
-TINY = PoetRun(
+TINY = PoetRunConfig(
     iterations=12,
     generator=WalkerConfig(horizon=120),
     learner=ESConfig(population=32),
     search=PoetConfig(
         max_niches=4,
-        solved=1000.0,
+        solved_score=1000.0,
         reproduce_every=4,
         reproduce_threshold=-200.0,
         num_children=4,
@@ -25,7 +25,7 @@ TINY = PoetRun(
 # With five times the paper's learning rate a new agent learns to walk in fifty iterations, a minute on two cores; the
 # rate decays so that it keeps walking. The minimal criterion is a little wider than the paper's, since agents have
 # trained for less long.
-LAPTOP = PoetRun(
+LAPTOP = PoetRunConfig(
     iterations=50,
     generator=WalkerConfig(horizon=1600),
     learner=ESConfig(population=256, learning_rate=0.05, learning_rate_decay=0.99, learning_rate_floor=0.01),
@@ -39,7 +39,7 @@ LAPTOP = PoetRun(
     ),
 )
 
-PAPER = PoetRun(
+PAPER = PoetRunConfig(
     iterations=25_200,
     generator=WalkerConfig(max_pit=10.0),
     search=PoetConfig(max_niches=20, mc_lower=50.0, mc_upper=300.0),

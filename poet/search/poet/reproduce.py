@@ -19,10 +19,10 @@ from poet.types import Genome
 
 
 class _Child(NamedTuple):
-    """A mutant: the number of its trial, the index of its parent among the active pairs, and what scores it."""
+    """A mutated environment, and the episodes that score agents in it."""
 
-    trial: int
-    parent: int
+    number: int  # among the children of this iteration
+    parent: int  # index among the active pairs
     genome: Genome
     features: Float[np.ndarray, "F"]
     episodes: list[Episode]
@@ -31,9 +31,9 @@ class _Child(NamedTuple):
 
 
 def reproduce(context: StepContext) -> None:
-    """Try `num_children` mutants and admit at most `max_admitted` of them.
+    """Make `num_children` children and admit at most `max_admitted` of them.
 
-    A mutant passes if its parent's agent scores within the minimal criterion there. The most novel is tried first; it
+    A child passes if its parent's agent scores within the minimal criterion there. The most novel is tried first; it
     is admitted if the best agent found for it, any active one as it is or after one learner step, is within the
     criterion too. Wang et al. 2019, arXiv 1901.01753.
     """
@@ -43,7 +43,7 @@ def reproduce(context: StepContext) -> None:
         update_best(context, slot, float(score), bool(goal), params)
     eligible = [n for n in range(len(active.slots)) if own[n] >= config.reproduce_threshold]
 
-    passed = _trials(context, active, eligible) if eligible else []
+    passed = _passed_children(context, active, eligible) if eligible else []
     num_admitted = 0
     for child, child_novelty in passed:
         if num_admitted == config.max_admitted:
@@ -53,25 +53,25 @@ def reproduce(context: StepContext) -> None:
     context.log_event("reproduction", eligible=ids, passed=len(passed), admitted=num_admitted)
 
 
-def _trials(context: StepContext, active: ActivePairs, eligible: list[int]) -> list[tuple[_Child, float]]:
-    """Mutants that meet the minimal criterion with their novelty, the most novel first."""
+def _passed_children(context: StepContext, active: ActivePairs, eligible: list[int]) -> list[tuple[_Child, float]]:
+    """Children that meet the minimal criterion with their novelty, the most novel first."""
     config, generator, history = context.components.config, context.components.generator, context.state.history
     known = history.features[: int(history.num)]
-    children = _mutants(context, active, eligible, list(known))
+    children = _mutate(context, active, eligible, list(known))
     tried = [child for child in children if not child.verdict]
     pairs = [(child.parent, n) for n, child in enumerate(tried)]
     scores, _ = context.evaluate(active.agents, [child.episodes for child in tried], pairs)
-    score_of = {child.trial: float(score) for child, score in zip(tried, scores)}
+    score_of = {child.number: float(score) for child, score in zip(tried, scores)}
     passed = []
     for child in children:
-        score = score_of.get(child.trial)
+        score = score_of.get(child.number)
         verdict = child.verdict or minimal_criterion(config, score)
         child_novelty = novelty(child.features, known, config.novelty_neighbours) if verdict == "passed" else None
         if child_novelty is not None:
             passed.append((child, child_novelty))
         context.log_event(
-            "trial",
-            trial=child.trial,
+            "child",
+            child=child.number,
             parent=active.ids[child.parent],
             genome=generator.to_json(child.genome),
             verdict=verdict,
@@ -82,23 +82,23 @@ def _trials(context: StepContext, active: ActivePairs, eligible: list[int]) -> l
     return sorted(passed, key=lambda pair: -pair[1])
 
 
-def _mutants(context: StepContext, active: ActivePairs, eligible: list[int], seen: list[np.ndarray]) -> list[_Child]:
+def _mutate(context: StepContext, active: ActivePairs, eligible: list[int], seen: list[np.ndarray]) -> list[_Child]:
     components, genomes = context.components, context.state.niches.genome
     strength = np.float32(components.config.mutation_strength)
     children: list[_Child] = []
-    for trial in range(components.config.num_children):
-        pick = jax.random.randint(context.key(PoetPhase.PARENT, trial), (), 0, len(eligible))
+    for number in range(components.config.num_children):
+        pick = jax.random.randint(context.key(PoetPhase.PARENT, number), (), 0, len(eligible))
         parent = eligible[int(pick)]
-        key = context.key(PoetPhase.MUTATE, trial)
+        key = context.key(PoetPhase.MUTATE, number)
         genome = components.mutate(key, get_item(genomes, active.slots[parent]), strength)
         valid, reason = components.check(genome)
         features = components.features(genome)
         duplicate = any(np.array_equal(features, other) for other in seen)
         seen.append(features)
         verdict = "invalid" if not valid else "duplicate" if duplicate else ""
-        episodes = context.episodes_for(genome, PoetPhase.CHILD_SCORE_EPISODE, trial, components.num_score_episodes)
+        episodes = context.episodes_for(genome, PoetPhase.CHILD_SCORE_EPISODE, number, components.num_score_episodes)
         words = None if valid else components.generator.reasons[int(reason)]
-        children.append(_Child(trial, parent, genome, features, episodes, verdict, words))
+        children.append(_Child(number, parent, genome, features, episodes, verdict, words))
     return children
 
 
@@ -108,11 +108,11 @@ def _seed_and_admit(context: StepContext, active: ActivePairs, child: _Child, ch
 
     def job(source: int) -> TrainJob:
         learner = components.init_learner(
-            context.key(PoetPhase.SEED_AGENT, child.trial, ids[source], 0), active.agents[source]
+            context.key(PoetPhase.SEED_AGENT, child.number, ids[source], 0), active.agents[source]
         )
         num = components.num_train_episodes
-        episodes = context.episodes_for(child.genome, PoetPhase.CHILD_TRAIN_EPISODE, child.trial, num)
-        return TrainJob(learner, context.key(PoetPhase.SEED_AGENT, child.trial, ids[source], 1), episodes, ())
+        episodes = context.episodes_for(child.genome, PoetPhase.CHILD_TRAIN_EPISODE, child.number, num)
+        return TrainJob(learner, context.key(PoetPhase.SEED_AGENT, child.number, ids[source], 1), episodes, ())
 
     results = components.executor.train([job(source) for source in range(len(ids))])
     context.count(sum(r.num_steps for r in results), sum(r.num_episodes for r in results))
@@ -123,7 +123,7 @@ def _seed_and_admit(context: StepContext, active: ActivePairs, child: _Child, ch
     via = "direct" if best < len(ids) else "proposal"
     verdict = minimal_criterion(components.config, fitness)
     if verdict != "passed":
-        context.log_event("rejection", trial=child.trial, verdict=verdict, fitness=fitness, agent_from=source, via=via)
+        context.log_event("rejection", child=child.number, verdict=verdict, fitness=fitness, agent_from=source, via=via)
         return False
     niche = admit(
         context,
@@ -140,9 +140,9 @@ def _seed_and_admit(context: StepContext, active: ActivePairs, child: _Child, ch
 
 
 def minimal_criterion(config: PoetConfig, score: float | None) -> str:
-    """ "passed", "too_hard", "too_easy", or "nan" for a score that is missing or not finite."""
+    """ "passed", "too_hard", "too_easy", or "not_finite" for a score that is missing, NaN or infinite."""
     if score is None or not np.isfinite(score):
-        return "nan"
+        return "not_finite"
     if score < config.mc_lower:
         return "too_hard"
     return "too_easy" if score > config.mc_upper else "passed"

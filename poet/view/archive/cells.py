@@ -25,7 +25,7 @@ def geometry(spec: Spec) -> str:
     return named if any(spec.get(name) is not None for name in needed) else "points"
 
 
-def best_rows(spec: Spec, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+def best_rows(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """The row of the fittest elite of each filled cell, i64[filled cells], in the order of cells."""
     order = np.lexsort((-np.asarray(columns["fitness"], float), columns["cell"]))
     first = np.unique(np.asarray(columns["cell"])[order], return_index=True)[1]
@@ -34,7 +34,7 @@ def best_rows(spec: Spec, columns: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def values_by_cell(spec: Spec, columns: Mapping[str, np.ndarray], values: np.ndarray) -> np.ndarray:
     """Values f64[M] of elites as f64[C]: that of the fittest elite in a cell, NaN in empty cells."""
-    rows = best_rows(spec, columns)
+    rows = best_rows(columns)
     cells = np.full(num_cells(spec), np.nan)
     cells[columns["cell"][rows]] = values[rows]
     return cells

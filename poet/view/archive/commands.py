@@ -132,4 +132,4 @@ def _find_elite(run: "ArchiveRun", elite: int | None, at: tuple[float, ...]) -> 
         row = elites.nearest(at)
         print(f"nearest to {', '.join(map('{:g}'.format, at))}: elite {row}, at {elites.coordinates(row)}")
         return row
-    return run.champion() if elite is None else elite
+    return run.default_agent() if elite is None else elite

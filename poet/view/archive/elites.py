@@ -19,7 +19,7 @@ from poet.runs.read import Record
 if TYPE_CHECKING:
     import pandas
 
-Id = tuple[int, int]  # the iteration in which an elite was made, and its number in that iteration
+Id = tuple[int, int]  # the generation in which an elite was made, and its number in it
 
 
 class Elites:
@@ -30,13 +30,13 @@ class Elites:
       columns: arrays over the M elites by name, mapped into memory: "cell", "fitness", "descriptor", "params", ...
       spec: of the archive: id, bounds, layout and options.
       names: of the D coordinates.
-      offset: the worst fitness, which the QD score counts from; by default that of the problem, or 0.
+      qd_offset: the worst fitness, which the QD score counts from; by default that of the problem, or 0.
     """
 
-    def __init__(self, record: Record, offset: float | None = None) -> None:
+    def __init__(self, record: Record, qd_offset: float | None = None) -> None:
         self.meta, self.columns = record
         worst = (self.meta.get("fitness_bounds") or [0.0])[0]
-        self.offset = worst if offset is None else offset
+        self.qd_offset = worst if qd_offset is None else qd_offset
         self.spec: dict[str, Any] = self.meta["spec"]
         dimensions = len(self.spec["bounds"])
         self.names: tuple[str, ...] = tuple(
@@ -62,7 +62,7 @@ class Elites:
 
     def summary(self) -> stats.Summary:
         """Filled cells, coverage, QD score, best and mean fitness."""
-        return stats.summary(self.spec, self.columns, self.offset)
+        return stats.summary(self.spec, self.columns, self.qd_offset)
 
     def frame(self, payload: bool = False) -> pandas.DataFrame:
         """One row per elite, coordinates under their names; with weights and genomes too if `payload`.
@@ -79,9 +79,9 @@ class Elites:
         files.write_parquet(path, self.meta, self.columns)
 
     def id(self, row: int) -> Id:
-        """The iteration in which an elite was made, and its number in that iteration: unique within a run."""
-        iteration, number = self.columns["id"][self.check_row(row)]
-        return int(iteration), int(number)
+        """The generation in which an elite was made, and its number in it: unique within a run."""
+        generation, number = self.columns["id"][self.check_row(row)]
+        return int(generation), int(number)
 
     def parents(self, row: int) -> list[Id]:
         """Ids of the elites that an elite was made from: none, one or two."""

@@ -52,10 +52,10 @@ def find_renderer(run: ArchiveRun) -> Callable[[int], np.ndarray] | None:
     if draw is not None:
         return lambda row: draw(run.weights(row))
     try:
-        draw_course = getattr(run.generator(), "draw_course", None) if run.has_environments() else None
+        draw_level = getattr(run.generator(), "draw_level", None) if run.has_environments() else None
     except PoetError:
         return None
-    return None if draw_course is None else lambda row: draw_course(run.genome(row))
+    return None if draw_level is None else lambda row: draw_level(run.genome(row))
 
 
 def _panel_title(run: ArchiveRun, row: int, width: int) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 METRICS = {"coverage": "{:.1%}", "qd_score": "", "best": "{:.4g}", "mean": "{:.4g}"}
 ALWAYS_COUNTED = ("added", "improved")
-COUNTED = (*ALWAYS_COUNTED, "not_finite", "outside", "clipped")  # the others only if they occurred
+COUNTED = (*ALWAYS_COUNTED, "not_finite", "out_of_bounds", "clipped")  # the others only if they occurred
 MAX_LISTED = 12  # children and ancestors
 
 
@@ -92,7 +92,7 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
         *([f"  environment {environment}"] if environment else []),
         *([f"  objectives  {', '.join(f'{value:.6g}' for value in objectives)}"] if objectives is not None else []),
         f"  cell        {elites.columns['cell'][row]}",
-        f"  id          {_format_id(elites.id(row))} (iteration:number), emitter: {emitter}",
+        f"  id          {_format_id(elites.id(row))} (generation:number in it), emitter: {emitter}",
         f"  parents     {', '.join(_format_id(parent) for parent in elites.parents(row)) or 'none'}",
         f"  children    {', '.join(map(str, children[:MAX_LISTED])) or 'none'}{more}",
         f"  ancestors   {len(known)} in snapshots" + (f": {', '.join(ancestors)}" if ancestors else ""),

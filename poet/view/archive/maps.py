@@ -203,7 +203,7 @@ def _draw_image(axes: Axes, picture: np.ndarray, x: list[float], y: list[float],
 def _draw_polygons(axes: Axes, elites: Elites, colouring: Colouring) -> None:
     from matplotlib.collections import PolyCollection
 
-    rows = cells.best_rows(elites.spec, elites.columns)
+    rows = cells.best_rows(elites.columns)
     polygons = cells.cell_polygons(elites.spec, np.asarray(elites.columns["cell"])[rows])
     edges = "white" if num_cells(elites.spec) <= MAX_OUTLINED else "face"
     options = colour_options(colouring)

@@ -28,7 +28,7 @@ class Ancestor(NamedTuple):
     """An elite or one of its ancestors.
 
     Attributes:
-      id: the iteration in which it was made, and its number in that iteration.
+      id: the generation in which it was made, and its number in it.
       depth: generations back; 0 for the elite itself.
       found: iteration of the newest snapshot that has it, and its row there; None if no snapshot has it.
     """
@@ -154,7 +154,7 @@ class ArchiveRun(AgentRun):
         scored_id = (self.archive().meta.get("problem") or {}).get("id") if self.snapshots() else domain.id
         return domain if hasattr(domain, "num_params") and scored_id == domain.id else None
 
-    def champion(self) -> int:
+    def default_agent(self) -> int:
         """The fittest elite. Raises `RunError` while there is none."""
         return self.archive().best()
 

@@ -12,7 +12,7 @@ from poet.view.tables import Row, Table, rows_of, texts
 
 # Metrics that count something: integers in each row, 0 where a row does not report them.
 COUNTS = (
-    "iteration", "env_steps", "evaluations", "added", "improved", "rejected_by_fitness", "not_finite", "outside",
+    "iteration", "env_steps", "evaluations", "added", "improved", "rejected", "not_finite", "out_of_bounds",
     "clipped",
 )  # fmt: skip
 

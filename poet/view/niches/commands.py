@@ -15,7 +15,7 @@ def inspect(run: Path, *, niche: int | None = None, last: int = 20, kind: str | 
         run: Run folder, or its name in runs/.
         niche: Show only this niche: its numbers, ancestors, children and events.
         last: How many events to list; 0 for none.
-        kind: List only events of this kind: admission, transfer, retirement, milestone, trial, ...
+        kind: List only events of this kind: admission, transfer, retirement, milestone, child, ...
         tree: Show the family tree.
     """
     from poet.view.niches.inspect import print_niche, print_niches
@@ -96,7 +96,7 @@ def evaluate(
     opened = open_run(run)
     result = evaluate(
         opened,
-        opened.champion() if agent is None else agent,
+        opened.default_agent() if agent is None else agent,
         on,
         snapshot=snapshot,
         environment_run=None if environment_run is None else require_agents(open_run(environment_run)),
@@ -123,4 +123,4 @@ def export(
         out: Folder to write; by default export/niche_ID in the run's folder.
     """
     opened = open_run(run)
-    commands.export_agent(opened, opened.champion() if agent is None else agent, snapshot, out)
+    commands.export_agent(opened, opened.default_agent() if agent is None else agent, snapshot, out)

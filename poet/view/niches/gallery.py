@@ -95,17 +95,17 @@ def _panel_title(table: dict[str, np.ndarray], row: int) -> str:
 
 
 def draw_environments(run: NicheRun, ids: Sequence[int]) -> list[np.ndarray | None]:
-    """Each environment as u8[H, W, 3] by `draw_course(genome)` of its generator.
+    """Each environment as u8[H, W, 3] by `draw_level(genome)` of its generator.
 
     None for all of them if the generator is not installed or does not draw.
     """
     genomes: dict[int, Any] = {row["niche"]: row.get("genome") for row in run.events("admission")}
     try:
         generator = run.generator()
-        draw_course = getattr(generator, "draw_course", None)
-        if draw_course is None:
+        draw_level = getattr(generator, "draw_level", None)
+        if draw_level is None:
             return [None] * len(ids)
-        return [np.asarray(draw_course(read_genome(generator, genomes[niche]))) for niche in ids]
+        return [np.asarray(draw_level(read_genome(generator, genomes[niche]))) for niche in ids]
     except PoetError:
         return [None] * len(ids)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from poet.view.tables import Row
 
 # Events that are listed only when their kind is asked for: there are too many of them.
-FREQUENT = {"iteration", "trial", "transfers"}
+FREQUENT = {"iteration", "child", "transfers"}
 
 
 def niche_table(run: NicheRun, width: int = 160) -> Table:
@@ -110,13 +110,13 @@ def describe_event(row: Row) -> str:
             return f"niche {get('niche')} is {get('kind')}, fitness {fitness}"
         case "broken":
             return f"niche {get('niche')}: {get('count')} values of {get('what')} are not finite"
-        case "trial":
-            return f"mutant {get('trial')} of niche {get('parent')}: {get('verdict')}, fitness {fitness}"
+        case "child":
+            return f"child {get('child')} of niche {get('parent')}: {get('verdict')}, fitness {fitness}"
         case "rejection":
-            return f"mutant {get('trial')} rejected after its best agent was found: {get('verdict')}, fitness {fitness}"
+            return f"child {get('child')} rejected after its best agent was found: {get('verdict')}, fitness {fitness}"
         case "reproduction":
             parents = ", ".join(map(str, get("eligible") or ())) or "none"
-            return f"eligible parents {parents}: {get('passed')} mutants passed, {get('admitted')} admitted"
+            return f"eligible parents {parents}: {get('passed')} children passed, {get('admitted')} admitted"
         case "transfers":
             return (
                 f"{get('accepted')} of {get('attempts')} transfers accepted, {get('proposals')} trained proposals tried"

@@ -53,7 +53,7 @@ class Niche:
 
 
 class NicheRun(AgentRun):
-    """A run with niches. Its tables are `progress`, `iterations`, `niches`, `transfers` and `trials`."""
+    """A run with niches. Its tables are `progress`, `iterations`, `niches`, `transfers` and `children`."""
 
     id: ClassVar[str] = "niches"
     tables: ClassVar = TABLES
@@ -70,7 +70,7 @@ class NicheRun(AgentRun):
         """A niche with its genome and agents. Raises `RunError` if the run never admitted it."""
         return Niche(id, *read.read_niche(self.path, id), self)
 
-    def champion(self) -> int:
+    def default_agent(self) -> int:
         """The latest niche that was solved; if none was, the niche with the best fitness.
 
         Raises `RunError` while the run has none.

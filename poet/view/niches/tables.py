@@ -1,7 +1,7 @@
 """The journal of a run with niches as columns. Functions are pure; rows keep the order of the journal.
 
 A search with this view reports lists `niches` (ids) and `fitness` of equal length in each iteration, and the events
-"admission", "retirement", "milestone", "transfer" and "trial" with the fields that are read here.
+"admission", "retirement", "milestone", "transfer" and "child" with the fields that are read here.
 
 Missing integers (no parent, not retired, not solved) are -1, missing or broken numbers are NaN.
 """
@@ -105,11 +105,11 @@ def transfers(rows: list[Row]) -> Table:
     }
 
 
-def trials(rows: list[Row]) -> Table:
-    """One row per mutant that was tried at a reproduction, with the verdict on it."""
-    found = rows_of(rows, "trial")
+def children(rows: list[Row]) -> Table:
+    """One row per child that was made at a reproduction, with the verdict on it."""
+    found = rows_of(rows, "child")
     return {
-        **{name: integers(row.get(name) for row in found) for name in ("iteration", "trial", "parent")},
+        **{name: integers(row.get(name) for row in found) for name in ("iteration", "child", "parent")},
         "verdict": texts(row.get("verdict") for row in found),
         **{name: floats(row.get(name) for row in found) for name in ("fitness", "novelty")},
     }
@@ -120,5 +120,5 @@ TABLES: dict[str, Callable[[list[Row]], Table]] = {
     "iterations": iterations,
     "niches": niches,
     "transfers": transfers,
-    "trials": trials,
+    "children": children,
 }

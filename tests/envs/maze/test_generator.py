@@ -32,7 +32,7 @@ def test_a_search_starts_at_the_hard_maze_or_in_an_open_room() -> None:
     assert not HARD.walls[7:].any()
     assert GENERATOR.describe(HARD) == "7 walls (total length 2.89), path to the goal 2.23 (straight line 0.57)"
     np.testing.assert_allclose(GENERATOR.features(HARD)[:2], [7, 2.23], atol=0.01)
-    empty = generators.make("maze", start="open")
+    empty = generators.make("maze", first_maze="open")
     assert not empty.simplest().walls.any()
     assert empty.describe(empty.simplest()) == "no walls, path to the goal 0.59 (straight line 0.57)"
     np.testing.assert_array_equal(empty.simplest().start, START)

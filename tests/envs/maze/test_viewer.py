@@ -28,7 +28,7 @@ def worlds(frames: int = 12) -> World:
 
 
 def test_walls_goal_and_robot_are_drawn_in_place() -> None:
-    picture = GENERATOR.draw_course(HARD)
+    picture = GENERATOR.draw_level(HARD)
     assert picture.shape == (600, 600, 3)
     assert picture.dtype == np.uint8
     np.testing.assert_allclose(centre(has_colour(picture, viewer.GOAL)), HARD.goal, atol=0.004)
@@ -37,7 +37,7 @@ def test_walls_goal_and_robot_are_drawn_in_place() -> None:
         for part in (0.2, 0.5, 0.8):
             x, y = a + part * (c - a), b + part * (d - b)
             assert has_colour(picture, viewer.WALL)[int((1 - y) * 600), int(x * 600)], (x, y)
-    open_room = GENERATOR.draw_course(make_maze())
+    open_room = GENERATOR.draw_level(make_maze())
     assert has_colour(picture, viewer.WALL).sum() > has_colour(open_room, viewer.WALL).sum() + 5000
 
 

@@ -23,7 +23,7 @@ def test_walker_passes() -> None:
 
 @pytest.mark.slow
 def test_walker_passes_with_every_option() -> None:
-    check_generator(generators.make("walker", stairs=True, max_stair_steps=9, terrain="fresh", mutate="one"))
+    check_generator(generators.make("walker", stairs=True, max_stair_steps=9, terrain="fresh", mutation="one"))
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from poet.errors import ConfigError
 
 PLAIN = generators.make("walker")
 STAIRS = generators.make("walker", stairs=True, max_stair_steps=3, terrain="fresh")
-ONE = generators.make("walker", mutate="one", stairs=True, max_stair_steps=9)
+ONE = generators.make("walker", mutation="one", stairs=True, max_stair_steps=9)
 
 
 def genome(roughness=0, pit=(0, 0), stump=(0, 0), stair=(0, 0), stair_steps=0, seed=0) -> ObstacleGenome:
@@ -235,7 +235,7 @@ def test_schema_has_the_fields_of_the_json() -> None:
         {"sweeps": 0},
         {"horizon": 0},
         {"terrain": "both"},
-        {"mutate": "some"},
+        {"mutation": "some"},
         {"max_pit": 0.4},
         {"max_stair_steps": 10},
         {"max_roughness": float("nan")},

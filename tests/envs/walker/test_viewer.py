@@ -59,7 +59,7 @@ def test_frames_lie_within_the_terrain() -> None:
     [({}, False), ({"roughness": 5.0}, False), ({"pit": [1.2, 2.0]}, True), ({"stump": [0.4, 0.8]}, True)],
 )
 def test_obstacles_are_drawn(options: dict, stone: bool) -> None:
-    picture = WALKER.draw_course(WALKER.from_json({**BASE, **options}))
+    picture = WALKER.draw_level(WALKER.from_json({**BASE, **options}))
     assert picture.shape[1:] == (1600, 3)
     assert 90 < picture.shape[0] < 300
     assert (share(picture, viewer.STONE) > 1e-3) == stone
@@ -69,7 +69,7 @@ def test_obstacles_are_drawn(options: dict, stone: bool) -> None:
 
 def test_pits_are_drawn_as_wide_as_described() -> None:
     genome = WALKER.from_json({**BASE, "pit": [4.0, 4.0]})
-    picture = WALKER.draw_course(genome)
+    picture = WALKER.draw_level(genome)
     row = picture[-round(1600 / 92.87 * 1.2)]  # above the pits' floors, below the ground
     sky = np.abs(row.astype(int) - viewer.SKY).max(-1) <= 2
     edges = np.flatnonzero(np.diff(np.concatenate([[0], sky.astype(int), [0]])))

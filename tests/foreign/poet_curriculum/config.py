@@ -78,13 +78,15 @@ class CurriculumConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class CurriculumRun(poet.RunConfig):
+class CurriculumRunConfig(poet.RunConfig):
     """One agent, one environment at a time; what it solves is kept in an archive."""
 
     id: ClassVar[str] = "curriculum"
     view: ClassVar[str] = "curriculum"
 
-    generator: poet.GeneratorConfig = dataclasses.field(default_factory=lambda: MazeConfig(start="open", horizon=30))
+    generator: poet.GeneratorConfig = dataclasses.field(
+        default_factory=lambda: MazeConfig(first_maze="open", horizon=30)
+    )
     policy: poet.PolicyConfig = dataclasses.field(default_factory=LinearConfig)
     learner: poet.LearnerConfig = dataclasses.field(default_factory=RandomSearchConfig)
     archive: poet.ArchiveConfig = dataclasses.field(default_factory=LogGridConfig)
@@ -107,6 +109,9 @@ class CurriculumRun(poet.RunConfig):
         return curriculum(self.search, generator, policy, learner, executor, archive)
 
 
-TINY = CurriculumRun(
-    iterations=8, checkpoint_every=2, search=CurriculumConfig(solved=-10.0), executor=poet.LocalExecutorConfig(lanes=8)
+TINY = CurriculumRunConfig(
+    iterations=8,
+    checkpoint_every=2,
+    search=CurriculumConfig(solved_score=-10.0),
+    executor=poet.LocalExecutorConfig(lanes=8),
 )

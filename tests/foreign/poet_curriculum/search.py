@@ -71,7 +71,7 @@ def curriculum(
                 jax.tree.map(lambda leaf: np.asarray(leaf)[None], {"genome": genome, "params": params}),
                 jnp.array([score], jnp.float32),
                 features(genome)[None],
-                iteration=iteration,
+                generation=iteration,
             )
             kept = add(kept, batch)[0]
             meta = {"born": iteration, "fitness": score, "genome": generator.to_json(genome)}

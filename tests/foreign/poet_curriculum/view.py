@@ -53,7 +53,7 @@ class CurriculumView(AgentRun):
         """The record of a stage."""
         return read_artifact(self.path, "stages", which)
 
-    def champion(self) -> int:
+    def default_agent(self) -> int:
         """The last stage. Raises `RunError` while there is none."""
         found = list_artifacts(self.path, "stages")
         if not found:

@@ -29,7 +29,7 @@ GRID = GridConfig(shape=(12, 12))
 THRESHOLDS = GridConfig(shape=(12, 12), learning_rate=0.1, threshold_min=0.0)
 ISO_LINE = IsoLineConfig(iso_sigma=0.3)
 CONFIG = MapElitesConfig(batch=32, generations=5, initial=64, emitters=(ISO_LINE,))
-FATES = ("added", "improved", "rejected_by_fitness", "not_finite", "outside")
+FATES = ("added", "improved", "rejected", "not_finite", "out_of_bounds")
 
 
 def run(search, iterations: int = 3):
@@ -105,8 +105,8 @@ SLOW = [
         },
     ),
     (GRID, {"emitters": (ESEmitterConfig(sigma=1.0),) * 4}),
-    (THRESHOLDS, {"emitters": (ESEmitterConfig(sigma=1.0, climb="gain", restart="collapsed"),) * 4}),
-    (GRID, {"emitters": (ESEmitterConfig("Open_ES", climb="fitness", patience=10),) * 2}),
+    (THRESHOLDS, {"emitters": (ESEmitterConfig(sigma=1.0, ranking="improvement", restart="collapsed"),) * 4}),
+    (GRID, {"emitters": (ESEmitterConfig("Open_ES", ranking="fitness", max_generations=10),) * 2}),
     (GRID, {"emitters": (GaussianConfig(sigma=0.5),)}),
     (GRID, {"emitters": (ISO_LINE, ISO_LINE, GaussianConfig(sigma=0.5), ESEmitterConfig(sigma=0.5))}),
 ]
@@ -132,7 +132,7 @@ def test_unequal_emitters_of_one_id_have_different_names() -> None:
     config = dataclasses.replace(CONFIG, emitters=emitters)
     functions = generation(config, GRID.make(BOUNDS), SPHERE.sample, SPHERE.num_params)
     _, offspring = jax.jit(lambda key: functions.emit(key, functions.init(key)))(jax.random.key(0))
-    assert functions.names == ("gaussian", "gaussian_2", "iso_line")
+    assert functions.names == ("gaussian", "gaussian_2", "iso-line")
     assert np.bincount(offspring.emitter).tolist() == [16, 8, 8]
 
 
@@ -150,10 +150,10 @@ def partly_broken() -> ScoringFn:
     return plain._replace(evaluate=evaluate)
 
 
-EMITTERS = {"iso_line": ISO_LINE, "es": ESEmitterConfig()}
+EMITTERS = {"iso-line": ISO_LINE, "es": ESEmitterConfig()}
 
 
-@pytest.mark.parametrize("emitter", [pytest.param("iso_line", marks=pytest.mark.slow), "es"])
+@pytest.mark.parametrize("emitter", [pytest.param("iso-line", marks=pytest.mark.slow), "es"])
 def test_failed_evaluations_are_counted_and_not_stored(emitter: str) -> None:
     config = dataclasses.replace(CONFIG, emitters=(EMITTERS[emitter],))
     _, rows, record = run(map_elites(config, GRID.make(BOUNDS), partly_broken()))
@@ -162,7 +162,7 @@ def test_failed_evaluations_are_counted_and_not_stored(emitter: str) -> None:
     assert np.isfinite(record.arrays["params"]).all()
 
 
-@pytest.mark.parametrize("emitter", ["iso_line", pytest.param("es", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("emitter", ["iso-line", pytest.param("es", marks=pytest.mark.slow)])
 def test_without_a_valid_score_the_archive_stays_empty(emitter: str) -> None:
     scoring = problem_scoring(SPHERE)
     nothing = scoring._replace(evaluate=lambda key, params: Scores(jnp.full(32, jnp.nan), jnp.zeros((32, 2)), 32))
@@ -233,9 +233,9 @@ def test_impossible_options_of_emitters() -> None:
         (GaussianConfig, {"sigma": -1.0}),
         (PolynomialConfig, {"rate": 0.0}),
         (CrossoverConfig, {"rate": 1.5}),
-        (ESEmitterConfig, {"climb": "up"}),
+        (ESEmitterConfig, {"ranking": "up"}),
         (ESEmitterConfig, {"restart": "never"}),
-        (ESEmitterConfig, {"patience": -1}),
+        (ESEmitterConfig, {"max_generations": -1}),
     ]:
         with pytest.raises(ConfigError, match=f"emitter {config.id}: {next(iter(options))}"):
             config(**options)
@@ -246,7 +246,7 @@ def test_impossible_options_of_emitters() -> None:
     [
         {"batch": 0},
         {"batch": 33, "emitters": (IsoLineConfig(), GaussianConfig())},
-        {"emitters": ("iso_line",)},
+        {"emitters": ("iso-line",)},
         {"emitters": ()},
         {"emitters": (PolynomialConfig(),)},
         {"bounds": (1.0, 1.0)},
@@ -295,7 +295,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_scoring_is_refused_at_once(name: str) -> None:
     scoring, message = BROKEN[name]
-    archive = GRID if scoring.num_objectives == 1 else ParetoConfig(shape=(12, 12), front=4, num_objectives=2)
+    archive = GRID if scoring.num_objectives == 1 else ParetoConfig(shape=(12, 12), front_size=4, num_objectives=2)
     with pytest.raises(ContractError, match=message):
         map_elites(CONFIG, archive.make(BOUNDS), scoring)
 

@@ -26,7 +26,7 @@ def test_emitters_whose_solutions_are_stored_act_more() -> None:
     config = MapElitesConfig(batch=16, emitters=emitters, active=2)
     archive = GridConfig(shape=(12, 12)).make(SPHERE.descriptor_bounds)
     functions = generation(config, archive, SPHERE.sample, SPHERE.num_params)
-    assert functions.names == ("es", "gaussian", "iso_line")
+    assert functions.names == ("es", "gaussian", "iso-line")
     emit, add_and_update = jax.jit(functions.emit), jax.jit(functions.add_and_update)
     evaluate = jax.jit(jax.vmap(SPHERE.evaluate))
     island, evaluations, seen = functions.init(jax.random.key(0)), np.zeros(3, int), []

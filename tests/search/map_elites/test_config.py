@@ -20,7 +20,7 @@ from poet.search.map_elites.config import (
     GaussianConfig,
     IsoLineConfig,
     MapElitesConfig,
-    MapElitesRun,
+    MapElitesRunConfig,
     emitters,
 )
 from poet.search.map_elites.presets import ARM, TINY, WALKER
@@ -32,24 +32,29 @@ SMALL = MapElitesConfig(batch=8, generations=1, initial=8)
 
 
 @pytest.mark.parametrize("config", [TINY, ARM, WALKER])
-def test_presets_survive_json(config: MapElitesRun) -> None:
+def test_presets_survive_json(config: MapElitesRunConfig) -> None:
     data = json.loads(json.dumps(config.to_dict()))
     assert RunConfig.from_dict(data) == config
     assert data["id"] == "map-elites"
 
 
 def test_emitters_survive_json_with_their_options() -> None:
-    listed = (IsoLineConfig(line_sigma=0.5), GaussianConfig(), ESEmitterConfig(climb="gain"), GaussianConfig(sigma=1.0))
-    config = MapElitesRun(archive=CVTConfig(num_cells=50), search=MapElitesConfig(emitters=listed))
+    listed = (
+        IsoLineConfig(line_sigma=0.5),
+        GaussianConfig(),
+        ESEmitterConfig(ranking="improvement"),
+        GaussianConfig(sigma=1.0),
+    )
+    config = MapElitesRunConfig(archive=CVTConfig(num_cells=50), search=MapElitesConfig(emitters=listed))
     data = json.loads(json.dumps(config.to_dict()))
-    assert [emitter["id"] for emitter in data["search"]["emitters"]] == ["iso_line", "gaussian", "es", "gaussian"]
+    assert [emitter["id"] for emitter in data["search"]["emitters"]] == ["iso-line", "gaussian", "es", "gaussian"]
     assert RunConfig.from_dict(data) == config
     with pytest.raises(ConfigError, match="unknown emitter 'isoline'.*iso_line"):
         RunConfig.from_dict({**data, "search": {"emitters": [{"id": "isoline"}]}})
 
 
 def test_all_emitters_are_registered() -> None:
-    assert set(emitters.ids()) >= {"iso_line", "gaussian", "polynomial", "crossover", "es"}
+    assert set(emitters.ids()) >= {"iso-line", "gaussian", "polynomial", "crossover", "es"}
     assert not [row for row in emitters.status() if row.problem]
 
 
@@ -63,7 +68,7 @@ def test_describe() -> None:
 
 
 def test_a_problem_is_the_identity_of_its_search() -> None:
-    search = MapElitesRun(problem=ArmConfig(num_joints=3), search=SMALL, qd_offset=-7.0).make(RunContext())
+    search = MapElitesRunConfig(problem=ArmConfig(num_joints=3), search=SMALL, qd_offset=-7.0).make(RunContext())
     assert search.identity == {"problem": {"id": "arm-v1"}}
     assert search.headline == ("coverage", "qd_score", "best")
     _, infos = run_search(search, 1)
@@ -74,7 +79,7 @@ def test_a_problem_is_the_identity_of_its_search() -> None:
     assert record.meta["problem"] == {"id": "arm-v1"}
 
 
-PUSH = MapElitesRun(
+PUSH = MapElitesRunConfig(
     problem=PushConfig(),
     policy=MLPConfig(hidden=(2,)),
     archive=GridConfig(shape=(4, 4)),
@@ -103,7 +108,7 @@ def test_the_executor_of_the_context_replaces_that_of_the_config() -> None:
 
 def test_an_environment_without_a_descriptor_is_refused() -> None:
     with pytest.raises(ContractError, match="has no descriptor"):
-        MapElitesRun(problem=PushConfig(described=False)).make(RunContext())
+        MapElitesRunConfig(problem=PushConfig(described=False)).make(RunContext())
 
 
 def test_a_custom_scoring_needs_an_archive() -> None:
@@ -111,7 +116,7 @@ def test_a_custom_scoring_needs_an_archive() -> None:
         return Scores(-jnp.square(params).sum(axis=1), params[:, :1], params.shape[0])
 
     scoring = ScoringFn(evaluate, lambda key: jax.random.normal(key, (3,)), 3)
-    config = MapElitesRun(search=SMALL)
+    config = MapElitesRunConfig(search=SMALL)
     with pytest.raises(ContractError, match="needs an archive"):
         config.make(RunContext(), scoring=scoring)
     search = config.make(RunContext(), scoring=scoring, archive=GridConfig(shape=(5,)).make([(-1.0, 1.0)]))

@@ -10,12 +10,12 @@ from poet.errors import ConfigError, ShapeError
 from poet.search.base import RunContext
 from poet.search.map_elites.algorithm import map_elites
 from poet.search.map_elites.ask_tell import AskTell
-from poet.search.map_elites.config import ESEmitterConfig, IsoLineConfig, MapElitesConfig, MapElitesRun
+from poet.search.map_elites.config import ESEmitterConfig, IsoLineConfig, MapElitesConfig, MapElitesRunConfig
 from poet.search.map_elites.scoring import problem_scoring
 from tests.search.helpers import run_search
 
 PROBLEM = RastriginMultiConfig(num_params=4).make()
-PARETO = ParetoConfig(shape=(4, 4), front=4)
+PARETO = ParetoConfig(shape=(4, 4), front_size=4)
 CONFIG = MapElitesConfig(batch=32, generations=5, initial=64, emitters=(IsoLineConfig(iso_sigma=0.3),), reevaluate=1)
 
 
@@ -30,10 +30,10 @@ def test_fronts_fill_and_metrics_are_of_sums() -> None:
     np.testing.assert_allclose(again.fitness, table["objectives"], rtol=1e-5)
     assert rows[-1]["best"] == table["fitness"].max() <= PROBLEM.fitness_bounds[1]
     assert rows[0]["qd_score"] < rows[-1]["qd_score"] == pytest.approx(rows[-1]["corrected_qd_score"], rel=1e-5)
-    fates = ("added", "improved", "rejected_by_fitness", "not_finite", "outside")
+    fates = ("added", "improved", "rejected", "not_finite", "out_of_bounds")
     assert sum(row[name] for row in rows for name in fates) == int(state.evaluations)
     for name in ("added", "improved"):
-        assert rows[-1]["emitters"]["iso_line"][name] == rows[-1][name]
+        assert rows[-1]["emitters"]["iso-line"][name] == rows[-1][name]
 
 
 def test_archives_of_other_objectives_are_refused_at_once() -> None:
@@ -46,12 +46,12 @@ def test_archives_of_other_objectives_are_refused_at_once() -> None:
     with pytest.raises(ConfigError, match=r", 1; archive 'pareto' is for 2: choose archive 'grid'"):
         map_elites(CONFIG, PARETO.make(bounds), problem_scoring(SphereConfig(num_params=4).make()))
     with pytest.raises(ConfigError, match=r"archive 'grid' is for 1: choose archive 'pareto'"):
-        MapElitesRun(problem=RastriginMultiConfig()).make(RunContext())
+        MapElitesRunConfig(problem=RastriginMultiConfig()).make(RunContext())
 
 
 @pytest.mark.slow
 def test_ask_and_tell_of_two_objectives() -> None:
-    config = MapElitesConfig(batch=8, emitters=(ESEmitterConfig("Open_ES", climb="fitness"),))
+    config = MapElitesConfig(batch=8, emitters=(ESEmitterConfig("Open_ES", ranking="fitness"),))
     search = AskTell(config, PARETO.make(PROBLEM.descriptor_bounds), np.ones((1, 4)))
     asked = search.ask()
     with pytest.raises(ShapeError, match=r"fitness numbers of shape \(8, 2\)"):

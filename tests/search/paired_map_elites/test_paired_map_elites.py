@@ -15,18 +15,18 @@ from poet.executors.config import LocalExecutorConfig
 from poet.learners.config import ESConfig
 from poet.search.base import RunContext
 from poet.search.config import RunConfig
-from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRun
+from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRunConfig
 from poet.search.paired_map_elites.presets import WALKER
 from tests.envs.toy import Corridor, CorridorConfig
 from tests.search.helpers import assert_equal_trees, run_search
 
-RUN = PairedMapElitesRun(
+RUN = PairedMapElitesRunConfig(
     generator=CorridorConfig(),
     policy=MLPConfig(hidden=(8,)),
     learner=ESConfig(population=16, learning_rate=0.1, sigma=0.2),
     archive=GridConfig(shape=(7, 6)),
     search=PairedMapElitesConfig(
-        solved=90.0, training_score=20.0, children=6, variants=4, neighbours=2, trainees=2, patience=8
+        solved_score=90.0, training_score=20.0, children=6, variants=4, neighbours=2, trainees=2, max_training_steps=8
     ),
 )
 
@@ -52,7 +52,7 @@ def test_an_archive_of_solved_corridors_grows(finished) -> None:
     assert rows[-1]["coverage"] > 0.2
     assert all(np.isfinite(row["trainee_best"]) for row in rows if row["trainee_best"] is not None)
     assert rows[0]["trainee_best"] is not None, "the first trainee learns from the start"
-    assert (table["fitness"] >= RUN.search.solved).all()
+    assert (table["fitness"] >= RUN.search.solved_score).all()
     assert sum(row["added"] for row in rows) == len(table["fitness"]) == round(rows[-1]["coverage"] * 42)
     made = [row["emitters"] for row in rows]
     assert sum(each["trainee"]["added"] for each in made) > 0
@@ -133,8 +133,8 @@ def test_impossible_options(options: dict) -> None:
         PairedMapElitesConfig(**options)
 
 
-@pytest.mark.parametrize("config", [WALKER, RUN, PairedMapElitesRun()])
-def test_configs_survive_json(config: PairedMapElitesRun) -> None:
+@pytest.mark.parametrize("config", [WALKER, RUN, PairedMapElitesRunConfig()])
+def test_configs_survive_json(config: PairedMapElitesRunConfig) -> None:
     assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 

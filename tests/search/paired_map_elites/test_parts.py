@@ -72,7 +72,7 @@ def test_the_better_pair_of_a_cell_is_kept() -> None:
     assert {name: count for name, count in context.counts.items() if count} == {
         "added": 1,
         "improved": 1,
-        "rejected_by_fitness": 1,
+        "rejected": 1,
     }
     assert context.counts_by_source["variant"] == {"added": 1, "improved": 1}
     assert [(event["fitness"], event["new"], event["id"]) for event in context.events] == [
@@ -169,7 +169,7 @@ def test_a_score_without_the_goal_solves_nothing() -> None:
 
 
 def test_an_unsolved_environment_is_given_up_once_there_are_elites() -> None:
-    context = make_context(patience=3)
+    context = make_context(max_training_steps=3)
     for _ in range(4):
         train(context)
     assert context.state.trainees.age[0] == 4, "without elites, training continues"

@@ -40,20 +40,25 @@ def test_a_run_starts_with_the_simplest_environment_and_scores_the_agent_before_
 def test_children_must_meet_the_minimal_criterion_and_parents_the_threshold() -> None:
     rules = dict(reproduce_every=2, transfer_every=NEVER, num_children=20, mc_lower=75.0, mc_upper=85.0)
     _, infos = run(ladder(easy, reproduce_threshold=500.0, **rules), 5)
-    assert not events_of(infos, "trial")
+    assert not events_of(infos, "child")
     assert [r["eligible"] for r in events_of(infos, "reproduction")] == [[], []]
 
     _, infos = run(ladder(easy, reproduce_threshold=0.0, **rules), 3)
-    trials = events_of(infos, "trial")
-    assert len(trials) == 20
-    for trial in trials:
-        score = 102 - 10 * trial["genome"]["level"]
+    children = events_of(infos, "child")
+    assert len(children) == 20
+    for child in children:
+        score = 102 - 10 * child["genome"]["level"]
         wanted = "too_hard" if score < 75 else "too_easy" if score > 85 else "passed"
-        assert trial["verdict"] in (wanted, "duplicate")
-    assert {t["verdict"] for t in trials} == {"too_hard", "too_easy", "passed", "duplicate"}
-    assert sum(t["verdict"] == "passed" for t in trials) == 1, "a second child of this level is a duplicate"
-    (child,) = events_of(infos, "admission")[1:]
-    assert (child["parent"], child["genome"]["level"], child["agent_from"], child["via"]) == (0, 2, 0, "proposal")
+        assert child["verdict"] in (wanted, "duplicate")
+    assert {t["verdict"] for t in children} == {"too_hard", "too_easy", "passed", "duplicate"}
+    assert sum(t["verdict"] == "passed" for t in children) == 1, "a second child of this level is a duplicate"
+    (admitted,) = events_of(infos, "admission")[1:]
+    assert (admitted["parent"], admitted["genome"]["level"], admitted["agent_from"], admitted["via"]) == (
+        0,
+        2,
+        0,
+        "proposal",
+    )
     assert child["fitness"] == 83.0
 
 
@@ -61,7 +66,7 @@ def test_the_best_agent_for_a_child_must_meet_the_criterion_too() -> None:
     # One learner step lifts the child's agent over the upper bound that its parent's agent met.
     rules = dict(reproduce_every=1, transfer_every=NEVER, reproduce_threshold=0.0, mc_lower=50.0, mc_upper=155.0)
     _, infos = run(ladder(easy, progress=60.0, **rules), 2)
-    assert events_of(infos, "trial")
+    assert events_of(infos, "child")
     assert {r["verdict"] for r in events_of(infos, "rejection")} == {"too_easy"}
     assert len(events_of(infos, "admission")) == 1
 
@@ -69,7 +74,7 @@ def test_the_best_agent_for_a_child_must_meet_the_criterion_too() -> None:
 def test_the_most_novel_is_admitted_first() -> None:
     rules = dict(reproduce_every=1, transfer_every=NEVER, reproduce_threshold=0.0, mc_lower=0.0, num_children=12)
     _, infos = run(ladder(easy, **rules), 2)
-    novelties = {t["genome"]["level"]: t["novelty"] for t in events_of(infos, "trial") if t["verdict"] == "passed"}
+    novelties = {t["genome"]["level"]: t["novelty"] for t in events_of(infos, "child") if t["verdict"] == "passed"}
     assert novelties == {1: 1.0, 2: 2.0, 3: 3.0}
     assert events_of(infos, "admission")[1]["genome"]["level"] == 3
 
@@ -107,8 +112,8 @@ def test_the_history_grows_beyond_its_first_capacity() -> None:
     assert len(state.history.parent) == 128
     born = state.history.born[:count]
     assert (np.diff(born) >= 0).all()
-    assert {t["verdict"] for t in events_of(infos, "trial")} >= {"invalid"}
-    assert all(t["reason"] == "too high" for t in events_of(infos, "trial") if t["verdict"] == "invalid")
+    assert {t["verdict"] for t in events_of(infos, "child")} >= {"invalid"}
+    assert all(t["reason"] == "too high" for t in events_of(infos, "child") if t["verdict"] == "invalid")
 
 
 def test_novelty_is_the_mean_distance_to_the_nearest() -> None:
@@ -212,7 +217,7 @@ def test_children_with_nan_scores_are_not_admitted() -> None:
         return 100.0 if level == 0 else float("nan")
 
     _, infos = run(ladder(cliff, reproduce_every=1, reproduce_threshold=0.0), 3)
-    assert {t["verdict"] for t in events_of(infos, "trial")} <= {"nan", "duplicate"}
+    assert {t["verdict"] for t in events_of(infos, "child")} <= {"not_finite", "duplicate"}
     assert len(events_of(infos, "admission")) == 1
 
 
@@ -335,7 +340,7 @@ def test_solved_niches_are_counted_for_good() -> None:
         return 232 - 2 * abs(weight - 2)
 
     _, infos = run(ladder(hill, reproduce_every=NEVER), 6)
-    assert [info.metrics["solved"] for info in infos] == [0, 1, 1, 1, 1, 1]
+    assert [info.metrics["num_solved"] for info in infos] == [0, 1, 1, 1, 1, 1]
     assert [info.metrics["best_fitness"] for info in infos] == [228.0, 230.0, 232.0, 230.0, 228.0, 226.0]
 
 

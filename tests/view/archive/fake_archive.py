@@ -16,7 +16,7 @@ from poet.checksum import digest, dump_checksummed
 from poet.runs.journal import encode
 from tests.view.run_folder import write_run
 
-EMITTERS = ("iso_line", "es")
+EMITTERS = ("iso-line", "es")
 ARM = {"id": "arm", "num_joints": 3}
 
 
@@ -25,7 +25,7 @@ def spec_of(id: str, dimensions: int = 2, cells: int = 12, **options: Any) -> di
     own = {
         "grid": {"shape": [cells] * dimensions, "thresholds": None},
         "cvt": {"num_cells": cells**2, "seed": 0, "thresholds": None},
-        "unstructured": {"capacity": cells**2, "threshold": 0.05},
+        "unstructured": {"capacity": cells**2, "min_distance": 0.05},
     }[id] | options
     count = math.prod(own["shape"]) if id == "grid" else own["num_cells" if id == "cvt" else "capacity"]
     geometry = {"grid": "grid", "cvt": "centroids", "unstructured": "points"}[id]
@@ -155,7 +155,7 @@ def fake_archive(
             row = {"event": "iteration", "iteration": t, "env_steps": evaluations, "evaluations": evaluations}
             row |= {"coverage": now.coverage, "qd_score": now.qd_score, "best": now.best, "mean": now.mean}
             row |= {name: sum(each[name] for each in reports.values()) for name in ("added", "improved")}
-            row |= {"not_finite": 1, "outside": 0, "clipped": 2, "emitters": reports, "wall": {"seconds": 0.5}}
+            row |= {"not_finite": 1, "out_of_bounds": 0, "clipped": 2, "emitters": reports, "wall": {"seconds": 0.5}}
             journal.write(encode(row))
             if t + 1 in snapshots:
                 facts = {**meta, "iteration": t + 1, "evaluations": evaluations}

@@ -49,7 +49,7 @@ def test_the_map_shows_each_elite_in_its_place(archive):
 
 def test_of_several_elites_in_a_cell_the_fittest_is_shown():
     columns = {"cell": np.array([2, 0, 2, 2]), "fitness": np.array([1.0, 5.0, 3.0, 2.0])}
-    assert cells.best_rows({}, columns).tolist() == [1, 2]
+    assert cells.best_rows(columns).tolist() == [1, 2]
 
 
 def test_cells_of_a_cvt_fill_the_bounds():
@@ -107,8 +107,8 @@ def test_titles_of_slices_are_ranges():
 
 def test_an_emitter_has_the_same_colour_in_all_figures():
     alone, with_initial = (
-        maps.colours_by_name(["iso_line", "es"]),
-        maps.colours_by_name([maps.INITIAL, "iso_line", "es"]),
+        maps.colours_by_name(["iso-line", "es"]),
+        maps.colours_by_name([maps.INITIAL, "iso-line", "es"]),
     )
     assert alone == with_initial
     assert len(set(alone.values())) == 3

@@ -36,7 +36,7 @@ def test_the_snapshot_agrees_with_the_journal(archive):
     assert table["evaluations"].tolist() == [40 * (t + 1) for t in range(12)]
     emitters = run.table("emitters")
     assert emitters["added"].sum() == table["added"].sum() == len(run.archive())
-    assert set(emitters["emitter"]) == {"iso_line", "es"} == set(run.emitters())
+    assert set(emitters["emitter"]) == {"iso-line", "es"} == set(run.emitters())
 
 
 def test_frames_and_parquet(archive, tmp_path):
@@ -128,7 +128,7 @@ def test_elites_that_are_environments_have_pictures_and_videos(paired, tmp_path)
     assert run.has_environments()
     assert "gallery" in run.plots()
     assert run.problem() is None
-    row = run.champion()
+    row = run.default_agent()
     assert float(run.genome(row).height) == run.archive().columns["genome.height"][row]
     assert run.caption(row).environment.startswith("hills")
     assert run.can_render()
@@ -143,7 +143,7 @@ def test_without_its_generator_an_archive_gives_weights_tables_and_figures(paire
     edit_json(paired / "run.json", identity={"interface": interface})
     edit_json(paired / "config.json", generator={"id": "not_here"})
     run = open_run(paired)
-    row = run.champion()
+    row = run.default_agent()
     assert run.agent(row).shape == (21,)
     assert run.caption(row) == (run.archive().coordinates(row), "")
     assert elite_lines(run, row)[0].startswith(f"elite {row}")

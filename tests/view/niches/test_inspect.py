@@ -46,7 +46,7 @@ def test_events_by_number_niche_and_kind(folder):
     assert event_lines(run, 0) == []
     assert all("transfers accepted" in line for line in event_lines(run, 99, kind="transfers"))
     assert event_lines(run, 99, niche=0)[0].split(maxsplit=1)[1].startswith("niche 0 starts")
-    assert len(event_lines(run, 999, kind="trial")) == len(run.table("trials")["trial"])
+    assert len(event_lines(run, 999, kind="child")) == len(run.table("children")["child"])
 
 
 def test_every_event_is_a_sentence(folder):

@@ -44,9 +44,9 @@ def test_niches_follow_admissions_retirements_and_milestones(folder):
     assert table["received"].sum() == len(run.table("transfers")["target"]) > 0
 
 
-def test_trials_transfers_and_progress(folder):
+def test_children_transfers_and_progress(folder):
     run = open_run(folder)
-    assert set(run.table("trials")["verdict"]) == {"passed", "duplicate", "too_hard"}
+    assert set(run.table("children")["verdict"]) == {"passed", "duplicate", "too_hard"}
     moves = run.table("transfers")
     assert (moves["fitness"] > moves["incumbent"]).all()
     steps = run.table("progress")["env_steps"]
@@ -110,10 +110,10 @@ def test_a_run_without_events(empty_folder):
     run = open_run(empty_folder)
     assert "just started" in repr(run)
     assert run.iteration == 0
-    for kind in ("progress", "iterations", "niches", "transfers", "trials"):
+    for kind in ("progress", "iterations", "niches", "transfers", "children"):
         assert all(len(column) == 0 for column in run.table(kind).values())
     with pytest.raises(RunError, match="no niche yet"):
-        run.champion()
+        run.default_agent()
 
 
 def test_broken_numbers_become_nan(tmp_path):
@@ -131,11 +131,11 @@ def test_repr_reports_the_state_of_the_run(folder):
         assert part in text
 
 
-def test_champion_is_the_latest_solved_environment(folder):
+def test_the_default_agent_is_that_of_the_latest_solved_environment(folder):
     run = open_run(folder)
     niches = run.table("niches")
     solved = niches["niche"][niches["solved"] >= 0]
-    assert run.champion() == (solved.max() if len(solved) else niches["niche"][niches["best"].argmax()])
+    assert run.default_agent() == (solved.max() if len(solved) else niches["niche"][niches["best"].argmax()])
 
 
 def test_ages():
