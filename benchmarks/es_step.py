@@ -30,7 +30,7 @@ from poet.learners.es import es
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="number of random starts")
     parser.add_argument("--niches", type=int, nargs="+", default=[1, 8], help="numbers of niches that train at once")
     options = parser.parse_args()
     generator = WalkerConfig().make()

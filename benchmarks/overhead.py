@@ -19,6 +19,8 @@ def main() -> None:
     parser.add_argument("run", help="run folder")
     rows = read_journal(parser.parse_args().run)
     iterations = [row["wall"] | {"iteration": row["iteration"]} for row in rows if row.get("event") == "iteration"][1:]
+    if len(iterations) < 2 or "rollout_s" not in iterations[0]:
+        parser.error("expected a run of POET or of paired MAP-Elites with at least three iterations")
     saves = [row["wall"]["seconds"] for row in rows if row.get("wall", {}).get("event") == "checkpoint"]
     rollout = np.array([wall["rollout_s"] for wall in iterations])
     total = np.array([wall["seconds"] for wall in iterations])

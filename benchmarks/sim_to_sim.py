@@ -92,21 +92,21 @@ def in_box2d(policy: Policy, params: np.ndarray, episodes: int) -> tuple[np.ndar
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--generations", type=int, default=400)
-    parser.add_argument("--population", type=int, default=512)
-    parser.add_argument("--learning-rate", type=float, default=0.05)
+    parser.add_argument("--generations", type=int, default=400, help="learner steps; 0 only evaluates")
+    parser.add_argument("--population", type=int, default=512, help="candidates of a generation")
+    parser.add_argument("--learning-rate", type=float, default=0.05, help="of Adam")
     parser.add_argument(
         "--sweeps", type=int, nargs="+", default=[10], help="sweeps of the solver; generations alternate between them"
     )
-    parser.add_argument("--pose", type=float, default=0.05)
-    parser.add_argument("--kick", type=float, default=0.3)
-    parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument("--noise", type=float, default=0.02)
-    parser.add_argument("--horizon", type=int, default=1600)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pose", type=float, default=0.05, help="std of start angles, rad")
+    parser.add_argument("--kick", type=float, default=0.3, help="speed of kicks, m/s")
+    parser.add_argument("--dropout", type=float, default=0.1, help="share of contact flags set to 0")
+    parser.add_argument("--noise", type=float, default=0.02, help="std of noise on observations")
+    parser.add_argument("--horizon", type=int, default=1600, help="maximum steps of an episode")
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
     parser.add_argument("--every", type=int, default=40, help="generations between two evaluations")
     parser.add_argument("--start", help="initial weights (.npz of an earlier --out)")
-    parser.add_argument("--out", default="walker.npz")
+    parser.add_argument("--out", default="walker.npz", help="file for the best weights")
     options = parser.parse_args()
 
     disturbance = (options.pose, options.kick, options.dropout, options.noise)

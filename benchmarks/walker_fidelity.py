@@ -75,8 +75,8 @@ def markdown_row(name: str, errors: dict[int, Errors]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sweeps", type=int, nargs="+", default=[10])
-    parser.add_argument("--terrains", nargs="+", default=list(SETTINGS), choices=list(SETTINGS))
+    parser.add_argument("--sweeps", type=int, nargs="+", default=[10], help="of the contact solver; a table for each")
+    parser.add_argument("--terrains", nargs="+", default=list(SETTINGS), choices=list(SETTINGS), help="rows")
     options = parser.parse_args()
     for sweeps in options.sweeps:
         oracle = Oracle(Walker(sweeps=sweeps))

@@ -106,9 +106,9 @@ def returns_in_box2d(seeds: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ours", type=int, default=512, help="episodes")
-    parser.add_argument("--box2d", type=int, default=100, help="episodes")
-    parser.add_argument("--sweeps", type=int, nargs="+", default=[10])
+    parser.add_argument("--ours", type=int, default=512, help="number of episodes in our simulation")
+    parser.add_argument("--box2d", type=int, default=100, help="number of episodes in Box2D")
+    parser.add_argument("--sweeps", type=int, nargs="+", default=[10], help="of the contact solver; a row for each")
     options = parser.parse_args()
     results = {f"ours, {n} sweeps": returns_in_ours(Walker(sweeps=n), np.arange(options.ours)) for n in options.sweeps}
     results["Box2D"] = returns_in_box2d(np.arange(options.box2d))

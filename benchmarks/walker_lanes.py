@@ -53,10 +53,10 @@ def measure(lanes: int, per_lane: int, from_prior: bool, chunk: int, repeats: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lanes", type=int, nargs="+", default=[128])
+    parser.add_argument("--lanes", type=int, nargs="+", default=[128], help="a row for each number")
     parser.add_argument("--per-lane", type=int, default=4, help="queued episodes for each lane")
     parser.add_argument("--chunk", type=int, default=32, help="steps between refills")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median counts")
     parser.add_argument("--hard", action="store_true", help="genomes sampled from the prior instead of flat ground")
     options = parser.parse_args()
     device = jax.devices()[0]

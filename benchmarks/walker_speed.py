@@ -110,12 +110,12 @@ def envpool(hardcore: bool, seconds: float, sigma: float) -> Callable[[], float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lanes", type=int, default=128)
+    parser.add_argument("--lanes", type=int, default=128, help="episodes side by side")
     parser.add_argument("--queue", type=int, default=2048, help="episodes of one turn")
     parser.add_argument("--chunk", type=int, default=32, help="steps between refills")
-    parser.add_argument("--sweeps", type=int, default=10)
+    parser.add_argument("--sweeps", type=int, default=10, help="of the contact solver")
     parser.add_argument("--sigma", type=float, default=0.1, help="of the random weights")
-    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--turns", type=int, default=7, help="of which the minimum, median and maximum are shown")
     parser.add_argument("--seconds", type=float, default=2.0, help="CPU time of each turn of gymnasium and envpool")
     options = parser.parse_args()
     busy: list[float] = []

@@ -46,10 +46,17 @@ def speed_up(by_library: dict[str, list[Record]], speed: Callable[[Record], floa
     return f"{median(ratios):.1f}" if ratios else "-"
 
 
-def library_cells(by_library: dict[str, list[Record]], text: Callable[[list[Record]], str]) -> list[str]:
+def measured(records: list[Record]) -> list[str]:
+    """The libraries that have records, in the order of the tables."""
+    return [name for name in LIBRARIES if any(record["library"] == name for record in records)]
+
+
+def library_cells(
+    names: list[str], by_library: dict[str, list[Record]], text: Callable[[list[Record]], str]
+) -> list[str]:
     """A cell for each library: the text of its records, the first error, or "-" where there is no record."""
     cells = []
-    for name in LIBRARIES:
+    for name in names:
         records = by_library.get(name, [])
         good = without_errors(records)
         cells.append(text(good) if good else records[0]["error"] if records else "-")
@@ -68,12 +75,14 @@ def loop(records: list[Record]) -> str:
     def text(good: list[Record]) -> str:
         return f"{format_rate(median(map(wall, good)))} ({format_rate(median(map(cpu, good)))})"
 
-    rows, warm_ups = [], {}
+    names, rows, warm_ups = measured(records), [], {}
     for point, by_library in group_by_point(records).items():
-        rows.append([point, *library_cells(by_library, text), speed_up(by_library, wall), speed_up(by_library, cpu)])
+        rows.append(
+            [point, *library_cells(names, by_library, text), speed_up(by_library, wall), speed_up(by_library, cpu)]
+        )
         for name, found in by_library.items():
             warm_ups.setdefault(name, []).extend(r["warm_up"] for r in without_errors(found) if r["turn"] == 0)
-    columns = ["evaluations/s (per CPU-second)", *LIBRARIES, "speed-up", "speed-up per CPU-second"]
+    columns = ["evaluations/s (per CPU-second)", *names, "speed-up", "speed-up per CPU-second"]
     warm_up = "; ".join(f"{name} {median(s):.1f} s, at most {max(s):.1f} s" for name, s in warm_ups.items() if s)
     return f"{markdown(columns, rows)}\n\nTime to compile and run the first batches, not counted above: {warm_up}."
 
@@ -88,11 +97,12 @@ def insert(records: list[Record]) -> str:
         growth = median(r["memory_growth"] for r in good) / 2**20
         return f"{format_rate(median(map(speed, good)))} ({growth:.0f})"
 
+    names = measured(records)
     rows = [
-        [point, *library_cells(by_library, text), speed_up(by_library, speed)]
+        [point, *library_cells(names, by_library, text), speed_up(by_library, speed)]
         for point, by_library in group_by_point(records).items()
     ]
-    return markdown(["entries/s (MiB)", *LIBRARIES, "speed-up"], rows)
+    return markdown(["entries/s (MiB)", *names, "speed-up"], rows)
 
 
 def seconds(records: list[Record]) -> str:
@@ -106,11 +116,12 @@ def seconds(records: list[Record]) -> str:
         error = f" ({median(r['quantisation_error'] for r in good):.4f})" if has_error else ""
         return f"{median(r['wall'] for r in good):.2f}{error}"
 
+    names = measured(records)
     rows = [
-        [point, *library_cells(by_library, text), speed_up(by_library, speed)]
+        [point, *library_cells(names, by_library, text), speed_up(by_library, speed)]
         for point, by_library in group_by_point(records).items()
     ]
-    return markdown(["seconds", *LIBRARIES, "speed-up"], rows)
+    return markdown(["seconds", *names, "speed-up"], rows)
 
 
 def quality(records: list[Record]) -> str:
@@ -120,8 +131,9 @@ def quality(records: list[Record]) -> str:
         coverages, scores = [r["coverage"] for r in good], [r["qd_score"] / 1e3 for r in good]
         return f"{min(coverages):.3f}-{max(coverages):.3f}, {min(scores):.1f}-{max(scores):.1f} k"
 
-    rows = [[point, *library_cells(by_library, text)] for point, by_library in group_by_point(records).items()]
-    return markdown(["coverage, QD score", *LIBRARIES], rows)
+    names = measured(records)
+    rows = [[point, *library_cells(names, by_library, text)] for point, by_library in group_by_point(records).items()]
+    return markdown(["coverage, QD score", *names], rows)
 
 
 def describe_load(records: list[Record]) -> str:

@@ -138,9 +138,7 @@ def _record_devices(path: Path, run: dict[str, Any], reporter: Reporter) -> None
     write_json(path / RUN, run)
     chosen = getattr(jax.config, "jax_num_cpu_devices", -1) > 0
     few = devices[0].platform == "cpu" and len(devices) < num_cores() and not chosen
-    hint = (
-        f"; {num_cores()} cores are there: use them all by starting the run before jax computes anything" if few else ""
-    )
+    hint = f"; to use all {num_cores()} cores, start the run before jax computes anything" if few else ""
     reporter.message(f"on {len(devices)} x {devices[0].platform} ({kind}){hint}")
     if len(run["sessions"]) < 2:
         return

@@ -159,7 +159,7 @@ def test_a_run_that_was_killed_three_times_equals_an_uninterrupted_one(uninterru
 def test_a_stopped_run_is_resumed(uninterrupted: tuple[RunConfig, Path]) -> None:
     config, path = uninterrupted
     stopped = path.with_name("stopped")
-    assert "once more to leave at once" in interrupt(start(config, stopped), stopped, 2, signal.SIGINT)
+    assert "again to stop without saving" in interrupt(start(config, stopped), stopped, 2, signal.SIGINT)
     finish(start(config, stopped))
     assert diff_runs(stopped, path) == []
 

@@ -44,7 +44,7 @@ def test_a_run_has_every_core_unless_jax_has_computed_before(tmp_path: Path, fir
     output = subprocess.run(command, capture_output=True, text=True, env=clean, check=True).stdout
     cores = output.split("cores ")[1].split()[0]
     assert f"on {1 if late else cores} x cpu" in output
-    assert (f"{cores} if jax had not computed before the run started" in output) == (late and cores != "1")
+    assert (f"to use all {cores} cores" in output) == (late and cores != "1")
 
 
 @pytest.fixture

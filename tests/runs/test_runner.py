@@ -171,7 +171,7 @@ def test_after_a_signal_the_iteration_is_finished_and_saved(tmp_path: Path, numb
     assert not outcome.finished
     assert outcome.iteration == 5
     assert steps(tmp_path / "a" / CHECKPOINTS)[0] == 5
-    assert "once more to leave at once" in text.getvalue()
+    assert "again to stop without saving" in text.getvalue()
     assert events(tmp_path / "a")[-1] == "stop"
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
     toy_run(tmp_path / "a", LONG)
