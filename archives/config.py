@@ -100,12 +100,17 @@ class CVTConfig(ArchiveConfig):
 
     num_cells: int = 10_000  # number of cells
     seed: int = 0  # random seed of the centroids
+    samples: int = 100_000  # uniform samples whose k-means are the centroids; the more, the more even the cells
     out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
     learning_rate: float | None = None  # of the acceptance thresholds of CMA-MAE; None for no thresholds
     threshold_min: float = 0.0  # initial value of the acceptance thresholds
 
     def __post_init__(self) -> None:
         _check_positive(self, "num_cells")
+        if self.samples < self.num_cells:
+            raise ConfigError(
+                f"archive.samples expects at least as many as archive.num_cells {self.num_cells}, got {self.samples}"
+            )
 
     def spec(self, bounds: Bounds) -> dict[str, Any]:
         """The spec of the archive; its centroids follow from the seed."""
@@ -114,6 +119,7 @@ class CVTConfig(ArchiveConfig):
             "num_cells": self.num_cells,
             "bounds": _pairs(bounds),
             "seed": self.seed,
+            "samples": self.samples,
             "out_of_bounds": self.out_of_bounds,
             "thresholds": _thresholds(self.learning_rate, self.threshold_min),
             "layout": layout(self.num_cells, "centroids"),

@@ -262,6 +262,18 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert (f"poet {name} RUN --help" in output.replace("\n", " ")) == (":" not in cli.COMMANDS[name].function)
 
 
+def test_a_view_command_finds_its_run_behind_options(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("run", "tiny", "--iterations", "1")
+    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    capsys.readouterr()
+    for arguments in (("runs/tiny", "--last", "3"), ("--last", "3", "runs/tiny"), ("--last", "3", "tiny")):
+        assert command("inspect", *arguments) == 0, capsys.readouterr().err
+    assert command("inspect", "--last", "3", "nothing") == 2
+    assert "is no run" in capsys.readouterr().err
+
+
 def test_every_option_of_a_preset_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert command("run", "paper", "--help") == 0
     output = capsys.readouterr().out

@@ -21,6 +21,11 @@ class GadgetConfig(PluginConfig):
         raise ContractError(f"{type(self).__name__} must define make(self) -> str")
 
 
+@dataclasses.dataclass(frozen=True)
+class WalkerGadgetConfig(GadgetConfig):
+    id: ClassVar[str] = "walker"
+
+
 @pytest.fixture
 def gadgets() -> Registry:
     """A registry of its own for each test, whose entry points are in the group `poet.gadgets`."""
@@ -236,9 +241,32 @@ def test_registering_something_else_is_refused(gadgets: Registry) -> None:
     class Nameless(GadgetConfig):
         pass
 
-    with pytest.raises(ContractError, match="Nameless.* must set `id`"):
+    with pytest.raises(ContractError, match="Nameless.* has no id, .* set `id` in the class"):
         register(Nameless)
     assert gadgets.ids() == []
+
+
+def test_a_class_without_the_decorator_is_refused(gadgets: Registry) -> None:
+    class Forgotten(GadgetConfig):
+        id: ClassVar[str] = "forgotten"
+        size: int = 3  # no option: only the decorator makes it one
+
+    with pytest.raises(
+        ContractError, match=r"expected a class with the decorator @dataclasses.dataclass\(frozen=True\)"
+    ):
+        register(Forgotten)
+
+
+def test_the_id_of_an_installed_entry_is_refused_for_another_class(gadgets: Registry, site: Site) -> None:
+    site.install_gadget("nice-gadgets", "caves")
+
+    @dataclasses.dataclass(frozen=True)
+    class Other(GadgetConfig):
+        id: ClassVar[str] = "caves"
+
+    with pytest.raises(ContractError, match="gadget 'caves' is installed by nice-gadgets 1.0: choose another id"):
+        register(Other)
+    assert register(gadgets.get("caves")) is gadgets.get("caves"), "the same class may be registered"
 
 
 def test_config_without_make_says_so() -> None:
@@ -270,6 +298,16 @@ def test_presets_are_instances(site: Site) -> None:
         with pytest.raises(ConfigError, match="expected an instance of GadgetConfig"):
             presets.get(id)
     assert [bool(row.problem) for row in presets.status()] == [True, False, True]
+
+
+def test_a_script_registers_presets_under_ids_of_their_own() -> None:
+    presets = Registry("recipe", GadgetConfig, instances=True)
+    first, second = GadgetConfig(), WalkerGadgetConfig()
+    presets.register(first, "first")
+    presets.register(second, id="second")
+    assert (presets.get("first"), presets.get("second"), presets.ids()) == (first, second, ["first", "second"])
+    with pytest.raises(ContractError, match="has no id, the name by which a recipe is found: pass id="):
+        presets.register(first)
 
 
 def test_listing_and_configuring_import_no_jax() -> None:

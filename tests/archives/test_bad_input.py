@@ -256,6 +256,7 @@ def test_a_spec_without_bounds_raises() -> None:
         (GridConfig, {"shape": (0, 3)}, "archive.shape"),
         (ParetoConfig, {"shape": ()}, "archive.shape"),
         (CVTConfig, {"num_cells": 0}, "archive.num_cells"),
+        (CVTConfig, {"num_cells": 9, "samples": 8}, "archive.samples expects at least as many as archive.num_cells 9"),
         (UnstructuredConfig, {"capacity": 0}, "archive.capacity"),
         (ParetoConfig, {"front_size": 0}, "archive.front_size"),
         (ParetoConfig, {"num_objectives": 0}, "archive.num_objectives"),

@@ -106,6 +106,13 @@ def test_a_merge_into_narrower_bounds_counts_elites_outside() -> None:
     assert int(info.counts.out_of_bounds) == outside.sum() > 0
 
 
+def test_payloads_of_another_dtype_are_refused() -> None:
+    elites = filled("grid", 0)
+    other = elites._replace(payload={**elites.payload, "n": elites.payload["n"].astype(np.float32)})
+    with pytest.raises(ShapeError, match="same structure, shapes and dtypes .* float32, int32"):
+        merge(archive("grid"), elites, other)
+
+
 def test_a_table_becomes_an_archive_again() -> None:
     elites = filled("grid", 0)
     columns = table.columns(archive("grid").spec, elites)

@@ -36,7 +36,7 @@ def test_each_config_has_its_own_options_only() -> None:
     options = {id: {field.name for field in dataclasses.fields(config)} for id, config in OURS.items()}
     assert options == {
         "grid": {"shape", "out_of_bounds", "learning_rate", "threshold_min"},
-        "cvt": {"num_cells", "seed", "out_of_bounds", "learning_rate", "threshold_min"},
+        "cvt": {"num_cells", "seed", "samples", "out_of_bounds", "learning_rate", "threshold_min"},
         "unstructured": {"capacity", "min_distance", "out_of_bounds"},
         "pareto": {"shape", "front_size", "num_objectives", "out_of_bounds"},
     }

@@ -15,6 +15,7 @@ from poet.registry import register
 from poet.runs.launch import build_search
 from poet.search.base import RunContext, Search
 from poet.search.config import RunConfig, presets, searches
+from poet.search.map_elites.config import EmitterConfig, IsoLineConfig, MapElitesConfig, MapElitesRunConfig
 from poet.search.poet.config import PoetRunConfig
 from tests.runs.toy import ToyConfig, walk
 
@@ -153,3 +154,26 @@ def test_a_plugin_decides_which_of_its_options_may_differ() -> None:
     adjustable = adjustable_fields(HikeRunConfig(executor=ClusterConfig()))
     assert {"executor.workers", "executor.devices"} <= adjustable
     assert "executor.block" not in adjustable
+
+
+@dataclasses.dataclass(frozen=True)
+class NoisyConfig(EmitterConfig):
+    """An emitter with an option that may change."""
+
+    id: ClassVar[str] = "noisy"
+    adjustable: ClassVar[frozenset[str]] = frozenset({"verbose"})
+
+    verbose: bool = False
+    sigma: float = 0.1
+
+
+def test_options_of_repeated_parts_may_differ_too() -> None:
+    def config(**options: Any) -> MapElitesRunConfig:
+        return MapElitesRunConfig(search=MapElitesConfig(emitters=(IsoLineConfig(), NoisyConfig(**options))))
+
+    allowed = adjustable_fields(config())
+    assert "search.emitters.1.verbose" in allowed
+    before = config().to_dict()
+    assert differences(before, config(verbose=True).to_dict(), allowed) == []
+    changed = differences(before, config(verbose=True, sigma=0.5).to_dict(), allowed)
+    assert changed == ["search.emitters.1.sigma: 0.1 -> 0.5"]

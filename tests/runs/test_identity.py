@@ -105,7 +105,7 @@ def test_a_folder_whose_creation_was_killed_is_created_again(tmp_path: Path) -> 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder that even root cannot write")
 def test_the_error_for_a_folder_that_cannot_be_written_gives_advice() -> None:
-    with pytest.raises(RunError, match="permissions or choose another --root"), claim(Path("/sys/run"), TOY):
+    with pytest.raises(RunError, match="permissions or choose another folder"), claim(Path("/sys/run"), TOY):
         pass
 
 
@@ -126,6 +126,14 @@ def test_a_changed_identity_is_refused_with_a_diff(tmp_path: Path) -> None:
     ):
         pass
     assert json.loads((tmp_path / CONFIG).read_text()) == TOY.to_dict()
+
+
+def test_a_refusal_says_what_can_be_done(tmp_path: Path) -> None:
+    begin(tmp_path, TOY)
+    with pytest.raises(RunError) as error, claim(tmp_path, ToyConfig(seed=1)):
+        pass
+    assert f"resume the run as it is: poet run {tmp_path}" in str(error.value)
+    assert f"--from {tmp_path}" in str(error.value)
 
 
 def test_another_search_is_refused_with_a_diff(tmp_path: Path) -> None:
@@ -180,7 +188,7 @@ def test_a_run_with_objects_from_python_is_not_advised_to_fork(tmp_path: Path) -
     given = {"generator": {"id": "corridor"}}
     with claim(tmp_path, TOY, given) as run:
         record_identity(tmp_path, run, {"generator": {"id": "corridor", "version": 1}})
-        with pytest.raises(RunError, match=r"1 -> 2\nGive the objects that it was started with"):
+        with pytest.raises(RunError, match=r"1 -> 2\nEither give the objects that it was started with"):
             record_identity(tmp_path, run, {"generator": {"id": "corridor", "version": 2}})
 
 
@@ -224,7 +232,8 @@ def test_another_version_of_a_plugin_is_refused_with_a_diff(tmp_path: Path, pack
     assert read_run(tmp_path / "a")["plugins"]["learner"] == plugin
     config = install_learner(packages, "identity-one", "1.1", "identity-one")
     before = (tmp_path / "a" / RUN).read_bytes()
-    with pytest.raises(RunError, match=r"plugins\.learner\.version: 1\.0 -> 1\.1"), claim(tmp_path / "a", config):
+    refused = r"(?s)plugins\.learner\.version: 1\.0 -> 1\.1\nEither install the versions .* fork it .*--from"
+    with pytest.raises(RunError, match=refused), claim(tmp_path / "a", config):
         pass
     assert (tmp_path / "a" / RUN).read_bytes() == before
     begin(tmp_path / "b", config)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from poet.errors import RunError
+from poet.errors import ConfigError, RunError
 from poet.executors.config import LocalExecutorConfig
 from poet.runs import launch
 from poet.runs.launch import build_search
 from poet.runs.layout import read_run
 from poet.runs.read import read_journal
 from poet.search.base import RunContext, Search
+from poet.search.config import presets
 from tests.runs.toy import ToyConfig, walk
 
 SCRIPT = """
@@ -86,6 +87,16 @@ def test_a_search_that_is_driven_by_hand_keeps_nothing(contexts: list[RunContext
     (context,) = contexts
     assert context.executor == LocalExecutorConfig()
     assert (context.folder, context.transcripts, context.blobs) == (None, None, None)
+
+
+def test_an_argument_that_the_search_does_not_take_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown argument for a run of 'poet': 'iterations'. .* start"):
+        build_search(presets.get("tiny"), iterations=5)
+    with pytest.raises(
+        ConfigError, match="unknown argument for a run of 'map-elites': 'scorings'. Did you mean 'scoring'"
+    ):
+        launch.run(presets.get("map-elites-tiny"), tmp_path / "a", scorings=None)
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("crash", [False, True])

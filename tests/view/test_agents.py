@@ -133,6 +133,12 @@ def test_genomes_of_another_generator_are_refused(copy, renames):
         open_run(copy).genome(0)
 
 
+def test_a_custom_scoring_has_no_agents(copy):
+    edit_json(copy / "run.json", overrides={"scoring": {}})
+    with pytest.raises(ConfigError, match="solutions of a user-defined scoring"):
+        open_run(copy).generator()
+
+
 def test_a_custom_generator_is_asked_for(copy):
     edit_json(copy / "run.json", overrides={"generator": {"id": "hills", "version": 1}})
     run = open_run(copy)
