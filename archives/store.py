@@ -27,14 +27,14 @@ class Store(NamedTuple):
       payload: [R, ...].
       fitness: f32[R].
       emitter: i32[R].
-      tag: id, parents and the bits of the descriptor in one row, so that one scatter writes them all.
+      tag: T = 6 + D words: id, parents and the bits of the descriptor, in one row so that one scatter writes them all.
       occupied: one bit per row, so that sampling does not read every row.
     """
 
     payload: PyTree
     fitness: Float[Array, "R"]
     emitter: Int[Array, "R"]
-    tag: UInt32[Array, "R 6+D"]
+    tag: UInt32[Array, "R T"]
     occupied: UInt32[Array, "W"]
 
 

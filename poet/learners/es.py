@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import evosax.algorithms as evosax
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float
 
@@ -26,11 +27,11 @@ STRATEGIES = evosax.distribution_based_algorithms | evosax.population_based_algo
 
 
 class ESState(NamedTuple):
-    """What an agent carries from one step to the next."""
+    """What an agent carries from one step to the next; executors hand it over with NumPy leaves."""
 
     strategy: PyTree
-    sigma: Float[Array, ""]
-    learning_rate: Float[Array, ""]
+    sigma: Float[Array, ""] | Float[np.ndarray, ""]
+    learning_rate: Float[Array, ""] | Float[np.ndarray, ""]
 
 
 def es(config: ESConfig, num_params: int) -> Learner:

@@ -226,8 +226,8 @@ def test_fitness_of_another_shape_raises() -> None:
     ("options", "message"),
     [
         ({"num_objectives": 0}, "num_objectives expects at least 1"),
-        ({"front_size": 2}, "front expects at least 3"),
-        ({"front_size": 3, "num_objectives": 3}, "front expects at least 4"),
+        ({"front_size": 2}, "front_size expects at least 3"),
+        ({"front_size": 3, "num_objectives": 3}, "front_size expects at least 4"),
         ({"shape": [2, 2]}, "shape"),
         ({"shape": [2**28], "front_size": 8}, "rows, more than"),
         ({"bounds": [(0, 0)]}, "low below its high"),

@@ -18,6 +18,8 @@ def is_named_tuple(value: Any) -> bool:
 def check_carried(tree: Any) -> int:
     """Raise unless every field of every NamedTuple in a tree has the declared type, with one size for each axis letter
     within a tuple. Returns how many fields were checked.
+
+    Fields are followed as far as their types name NamedTuples: what is declared as a pytree may be stacked.
     """
     if not is_named_tuple(tree):
         children = jax.tree.leaves(tree, is_leaf=lambda node: node is not tree and is_named_tuple(node))
@@ -29,4 +31,11 @@ def check_carried(tree: Any) -> int:
                 die_if_unbearable(getattr(tree, name), hints[name], conf=CONF)
             except Exception as error:
                 raise TypeError(f"{type(tree).__name__}.{name}: {error}") from None
-    return len(tree._fields) + sum(check_carried(field) for field in tree)
+    return len(tree._fields) + sum(
+        check_carried(getattr(tree, name)) for name in tree._fields if names_named_tuple(hints[name])
+    )
+
+
+def names_named_tuple(hint: Any) -> bool:
+    """Whether a type is a NamedTuple, or is made of one, as `tuple[Pair, ...]`."""
+    return hasattr(hint, "_fields") or any(map(names_named_tuple, typing.get_args(hint)))

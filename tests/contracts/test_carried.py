@@ -1,6 +1,6 @@
 """The helper itself: it must be able to fail."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,11 +15,24 @@ class Pair(NamedTuple):
     place: Int[Array, "B D"]
 
 
+class Outer(NamedTuple):
+    pairs: tuple[Pair, ...]
+    stacked: Any
+
+
 def test_declared_types_pass() -> None:
     good = Pair(jnp.zeros(3), jnp.zeros((3, 2), int))
     assert check_carried(good) == 2
     assert check_carried({"a": [good, good], "b": jnp.zeros(2)}) == 4
     assert check_carried(jnp.zeros(3)) == 0
+
+
+def test_fields_are_followed_as_far_as_they_are_declared() -> None:
+    good = Pair(jnp.zeros(3), jnp.zeros((3, 2), int))
+    stacked = Pair(jnp.zeros((5, 3)), jnp.zeros((5, 3, 2), int))
+    assert check_carried(Outer((good, good), stacked)) == 2 + 4
+    with pytest.raises(TypeError, match=r"Pair\."):
+        check_carried(Outer((good, stacked), good))
 
 
 @pytest.mark.parametrize(

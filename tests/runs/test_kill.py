@@ -82,7 +82,7 @@ def test_a_second_writer_is_refused_and_a_second_signal_ends_the_process_at_once
         with pytest.raises(RunError, match=f"is being written by process {process.pid}"):
             toy_run(path, CONFIG)
         process.send_signal(signal.SIGTERM)
-        while "once more" not in process.stdout.readline():
+        while "press Ctrl-C again" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == -signal.SIGINT  # which a shell reports as 130

@@ -64,7 +64,7 @@ def test_summary_counts_episodes_that_are_not_finite_separately():
     fitness = np.array([100.0, 300.0, np.nan, 200.0], np.float32)
     solved = np.array([False, True, False, False])
     summary = Evaluation("a", "b", fitness, np.array([1, 2, 3, 4]), solved).summary()
-    assert (summary["mean"], summary["not_finite"], summary["solved"], summary["episodes"]) == (200.0, 1, 0.25, 4)
+    assert (summary["mean"], summary["not_finite"], summary["share_solved"], summary["episodes"]) == (200.0, 1, 0.25, 4)
     assert summary["quantiles"]["50%"] == 200.0
     assert summary["quantiles"]["100%"] == 300.0
     np.testing.assert_allclose(summary["std"], np.std([100, 200, 300]))
@@ -72,11 +72,11 @@ def test_summary_counts_episodes_that_are_not_finite_separately():
 
 def test_solved_needs_the_goal_and_the_score(folder):
     run = open_run(folder)
-    run.options["search"]["solved"] = -1e9
+    run.options["search"]["solved_score"] = -1e9
     result = evaluate(run, 0, episodes=2)
     reached = result.length < 50  # the cart's only end before the horizon is its goal
     np.testing.assert_array_equal(result.solved, reached)
-    run.options["search"]["solved"] = 1e9
+    run.options["search"]["solved_score"] = 1e9
     assert not evaluate(run, 0, episodes=2).solved.any()
 
 

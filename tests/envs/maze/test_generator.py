@@ -128,9 +128,9 @@ def test_bad_json_is_refused(change: dict, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"start": "easy"}, 'start expects "hard" or "open"'),
+        ({"first_maze": "easy"}, 'first_maze expects "hard" or "open"'),
         ({"max_walls": 6}, "max_walls expects at least 7"),
-        ({"max_walls": 0, "start": "open"}, "max_walls expects at least 1"),
+        ({"max_walls": 0, "first_maze": "open"}, "max_walls expects at least 1"),
         ({"horizon": 0}, "horizon expects at least 1"),
         ({"speed": 0.0}, "speed expects more than 0"),
         ({"speed": 11.0}, "speed expects more than 0 and at most 10"),

@@ -52,28 +52,28 @@ class LogGridConfig(poet.ArchiveConfig):
 
     id: ClassVar[str] = "log-grid"
 
-    cells: int = 4  # along each coordinate
+    cells_per_axis: int = 4  # along each coordinate
     out_of_bounds: Literal["clip", "reject"] = "clip"  # for descriptors outside the bounds
 
     def spec(self, bounds: Any) -> dict[str, Any]:
         """What `from_spec` needs."""
         from poet_curriculum.archive import log_grid
 
-        return dict(log_grid(self.cells, bounds, self.out_of_bounds).spec)
+        return dict(log_grid(self.cells_per_axis, bounds, self.out_of_bounds).spec)
 
     @classmethod
     def from_spec(cls, spec: Any) -> Archive:
         """The archive of a spec."""
         from poet_curriculum.archive import log_grid
 
-        return log_grid(spec["cells"], spec["bounds"], spec["out_of_bounds"])
+        return log_grid(spec["cells_per_axis"], spec["bounds"], spec["out_of_bounds"])
 
 
 @dataclasses.dataclass(frozen=True)
 class CurriculumConfig:
     """The rules of the search."""
 
-    solved: float = 0.0  # mean return at which the environment is replaced by a mutant of itself
+    solved_score: float = 0.0  # mean return at which the environment is replaced by a mutation of it
     num_episodes: int = 2  # episodes for each score
 
 

@@ -1,4 +1,4 @@
-"""Curriculum: train in one environment until it is solved, keep it, go to a mutant of it."""
+"""Curriculum: train in one environment until it is solved, keep it, go to a mutation of it."""
 
 import time
 from typing import Any, NamedTuple
@@ -65,7 +65,7 @@ def curriculum(
         events: list[dict[str, Any]] = []
         artifacts = {}
         genome, stage, kept = state.genome, int(state.stage), state.archive
-        if np.isfinite(score) and score >= config.solved:
+        if np.isfinite(score) and score >= config.solved_score:
             params = np.asarray(learner.params(state.learner))
             batch = entries(
                 jax.tree.map(lambda leaf: np.asarray(leaf)[None], {"genome": genome, "params": params}),

@@ -70,7 +70,7 @@ def test_saved_in_the_middle_it_resumes_with_the_same_bits(tmp_path: Path) -> No
 OTHERS = {
     "batch: 20 -> 16": {"batch": 16},
     "emitters.0.iso_sigma: 0.2 -> 5.0": {"emitters": (IsoLineConfig(iso_sigma=5.0),)},
-    "emitters.0.id: iso_line -> gaussian": {"emitters": (GaussianConfig(),)},
+    "emitters.0.id: iso-line -> gaussian": {"emitters": (GaussianConfig(),)},
     "seed: 0 -> 7": {"seed": 7},
     r"initial_solutions: \[1, 3\].* -> \[1, 4\]": {"initial": np.zeros((1, 4))},
     r"initial_solutions: \[1, 3\].* -> \[1, 3\]": {"initial": np.ones((1, 3))},

@@ -49,7 +49,7 @@ def test_emitters_survive_json_with_their_options() -> None:
     data = json.loads(json.dumps(config.to_dict()))
     assert [emitter["id"] for emitter in data["search"]["emitters"]] == ["iso-line", "gaussian", "es", "gaussian"]
     assert RunConfig.from_dict(data) == config
-    with pytest.raises(ConfigError, match="unknown emitter 'isoline'.*iso_line"):
+    with pytest.raises(ConfigError, match="unknown emitter 'isoline'.*iso-line"):
         RunConfig.from_dict({**data, "search": {"emitters": [{"id": "isoline"}]}})
 
 
@@ -64,7 +64,7 @@ def test_configs_import_no_jax() -> None:
 
 
 def test_describe() -> None:
-    assert TINY.describe() == "arm, iso_line in batches of 64, grid archive"
+    assert TINY.describe() == "arm, iso-line in batches of 64, grid archive"
 
 
 def test_a_problem_is_the_identity_of_its_search() -> None:

@@ -27,7 +27,7 @@ def test_factories_have_examples() -> None:
             "ask_tell.AskTell",
             "bandit.bandit",
             "config.EmitterConfig",
-            "config.MapElitesRunConfig",
+            "config.MapElitesRunConfig.make",
             "es_emitter.es_emitter",
             "generation.generation",
             "scoring.episode_scoring",

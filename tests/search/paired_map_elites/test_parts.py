@@ -26,7 +26,7 @@ from poet.search.paired_map_elites.train import start_training, train
 from poet.search.paired_map_elites.transfer import transfer
 from tests.search.poet.fakes import POLICY, Ladder, counting_learner, fake_executor
 
-RULES = {"solved": 10.0, "training_score": 5.0, "children": 4, "variants": 2, "neighbours": 2, "trainees": 2}
+RULES = {"solved_score": 10.0, "training_score": 5.0, "children": 4, "variants": 2, "neighbours": 2, "trainees": 2}
 
 
 def weight_minus_level(weight: float, level: int) -> float:
