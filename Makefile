@@ -6,9 +6,9 @@ STAMP := .venv/.synced
 
 # jaxtyping's hook with beartype. Not over tests of bad input, where it would answer before our own errors.
 CHECKER := poet,shape_checker.checker
-TYPED := tests/contracts/test_policies.py tests/contracts/test_learners.py tests/contracts/test_carried.py tests/search/poet/test_poet.py -k 'not impossible'
+TYPED := tests/contracts tests/archives/test_contract.py tests/search/poet/test_poet.py -k 'not impossible'
 
-.PHONY: run test test-slow typed lint types notebooks lock cuda bench bench-qd clean help
+.PHONY: run test test-ci test-slow typed lint types notebooks lock cuda bench-qd clean help
 
 run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; called again, it resumes
 	@.venv/bin/poet run laptop --name laptop
@@ -16,8 +16,11 @@ run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; c
 test: $(STAMP)  ## the default tests, under five minutes
 	@$(PY) -m pytest -n auto --dist worksteal
 
-test-slow: $(STAMP)  ## the long ones too: kills at random moments, physics against Box2D
-	@$(PY) -m pytest -n auto --dist worksteal -m "slow or not slow"
+test-ci: $(STAMP)  ## what CI runs besides them: examples, more options, pages
+	@$(PY) -m pytest -n auto --dist worksteal -m "ci and not slow"
+
+test-slow: $(STAMP)  ## all tests: kills at random moments, physics against Box2D
+	@$(PY) -m pytest -n auto --dist worksteal -m ""
 
 typed: $(STAMP)  ## contract tables and decision tests once more, with every shape and dtype annotation checked
 	@$(PY) -m pytest -n auto --dist worksteal --jaxtyping-packages='$(CHECKER)' $(TYPED)

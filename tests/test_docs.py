@@ -74,7 +74,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Pages outside docs/extending run whole presets, which takes minutes.
 PARAMETERS = [
-    pytest.param(page, marks=() if page.parent.name == "extending" else pytest.mark.slow) for page in RUNNABLE
+    pytest.param(page, marks=pytest.mark.ci if page.parent.name == "extending" else pytest.mark.slow)
+    for page in RUNNABLE
 ]
 
 

@@ -116,6 +116,7 @@ class DescribedDrift(Drift):
         return jnp.stack([world, level["wind"]])
 
 
+@pytest.mark.ci
 def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
     params, episodes, index, num, _ = args = arguments()
     plain, plain_steps = run_and_count(*args)

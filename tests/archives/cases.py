@@ -8,11 +8,12 @@ its `ArchiveConfig`. The archive must
 - accept descriptors of two coordinates within `BOUNDS`,
 - store the four corners of the bounds in different places, and have room for six of the random entries in `batch`.
 
-Tests of archives that are not named in `NAMES` are marked as slow, since each archive compiles its own programs. To run
-those of one archive: `pytest tests/archives -m "slow or not slow" -k NAME`.
+Tests of archives that are not in the default of `NAMES` are marked as slow or for CI, since each archive compiles its
+own programs. To run those of one archive: `pytest tests/archives -m "" -k NAME`.
 """
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -43,12 +44,15 @@ CONFIGS: dict[str, ArchiveConfig] = {
 }
 
 
-def names(*default: str) -> list:
-    """All rows of the table; those not in `default` are marked as slow."""
-    return [name if name in default else pytest.param(name, marks=pytest.mark.slow) for name in CONFIGS]
+def names(*default: str, ci: Sequence[str] = ()) -> list:
+    """All rows of the table; those in `ci` are for CI, and those in neither list are marked as slow."""
+    marks = {
+        name: [] if name in default else [pytest.mark.ci] if name in ci else [pytest.mark.slow] for name in CONFIGS
+    }
+    return [pytest.param(name, marks=marks[name]) for name in CONFIGS]
 
 
-NAMES = names("grid", "grid-thresholds", "cvt", "unstructured", "pareto")
+NAMES = names("grid", "cvt", "unstructured", ci=("grid-thresholds", "pareto"))
 EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
 
 

@@ -5,8 +5,11 @@ import importlib
 import inspect
 import pkgutil
 
+import pytest
+
 import poet.archives
 
+pytestmark = pytest.mark.ci
 MODULES = [
     importlib.import_module(info.name) for info in pkgutil.iter_modules(poet.archives.__path__, "poet.archives.")
 ]

@@ -104,6 +104,7 @@ def spaced(threshold: float) -> Archive:
     return compiled(unstructured(12, BOUNDS, min_distance=threshold))
 
 
+@pytest.mark.ci
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), threshold=st.sampled_from([0.0, 1.0]))
 def test_elites_keep_a_minimum_distance_which_never_decreases_once_full(seed: int, threshold: float) -> None:
@@ -191,6 +192,7 @@ def test_novelty_is_the_mean_distance_to_the_nearest_elites() -> None:
     np.testing.assert_allclose(measure(state, descriptors, 9), [3.0, np.sqrt(18) / 2], rtol=1e-6)
 
 
+@pytest.mark.ci
 def test_memory_is_far_below_batch_times_capacity() -> None:
     made = unstructured(3000, BOUNDS, min_distance=0.01)
     batch = jax.eval_shape(lambda: entries(jnp.zeros((2000, 1)), jnp.zeros(2000), jnp.zeros((2000, 2))))

@@ -42,6 +42,16 @@ def emitter_cases() -> list[EmitterConfig]:
     ]
 
 
+def emitter_parameters() -> list:
+    """The cases; those of one kind of code run by default, the others in CI."""
+    default = ("iso-line", "Open_ES")
+    return [
+        pytest.param(config, id=name, marks=[] if name in default else [pytest.mark.ci])
+        for config in emitter_cases()
+        for name in [getattr(config, "strategy", config.id)]
+    ]
+
+
 class Run(NamedTuple):
     """Three generations of an emitter.
 
@@ -93,7 +103,7 @@ def run(config: EmitterConfig) -> Run:
     return Run(emitter, states, archives, offspring, traces)
 
 
-@pytest.fixture(scope="module", params=emitter_cases(), ids=lambda config: config.id)
+@pytest.fixture(scope="module", params=emitter_parameters())
 def done(request: pytest.FixtureRequest) -> Run:
     return run(request.param)
 

@@ -8,6 +8,7 @@ import pytest
 
 import poet.envs
 
+pytestmark = pytest.mark.ci
 MODULES = sorted(info.name for info in pkgutil.walk_packages(poet.envs.__path__, "poet.envs."))
 WITH_EXAMPLES = {
     "poet.envs.arm.arm",

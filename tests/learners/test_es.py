@@ -11,9 +11,9 @@ from poet.learners.es import STRATEGIES, es
 
 G = 30
 NEEDS_MORE = {"RandomSearch", "SV_CMA_ES", "SV_Open_ES"}  # than a population size
-QUICK = {"Open_ES", "CMA_ES", "SNES", "SimpleGA"}
+IN_CI = {"CMA_ES", "SNES", "SimpleGA"}
 ALL = [
-    pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
+    pytest.param(name, marks=[] if name == "Open_ES" else pytest.mark.ci if name in IN_CI else pytest.mark.slow)
     for name in sorted(STRATEGIES.keys() - NEEDS_MORE)
 ]
 
@@ -88,7 +88,7 @@ def test_any_strategy_steps_without_being_traced_again_and_keeps_its_shapes(name
     assert np.isfinite(learner.params(state)).all(), "a NaN fitness must not reach the weights"
 
 
-@pytest.mark.parametrize("name", sorted(QUICK))
+@pytest.mark.parametrize("name", ["Open_ES", *(pytest.param(name, marks=pytest.mark.ci) for name in sorted(IN_CI))])
 def test_learners_improve(name: str) -> None:
     learner = es(ESConfig(strategy=name, population=32, learning_rate=0.05), 8)
     state = learner.init(jax.random.key(0), jnp.ones(8))

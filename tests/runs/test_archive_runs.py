@@ -122,6 +122,7 @@ def assert_equal_runs(path: Path, other: Path) -> None:
             assert column.tobytes() == second.arrays[name].tobytes(), name
 
 
+@pytest.mark.ci
 def test_a_run_that_was_killed_twice_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     killed, uninterrupted = tmp_path / "killed", tmp_path / "uninterrupted"
     for iteration in (3, 13):

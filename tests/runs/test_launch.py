@@ -34,7 +34,7 @@ launch.run(MapElitesRunConfig(search=small, archive=GridConfig(shape=(4, 4)), it
     ("first", "late"),
     [
         pytest.param("", False, marks=pytest.mark.slow),
-        ("import jax", False),
+        pytest.param("import jax", False, marks=pytest.mark.ci),
         ("import jax; jax.numpy.zeros(3)", True),
     ],
 )

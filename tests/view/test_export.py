@@ -31,6 +31,7 @@ def observations(size, num=200):
     return np.random.default_rng(0).normal(0, 2, (num, size)).astype(np.float32)
 
 
+@pytest.mark.ci
 def test_walker_acts_alike_in_numpy(walker_folder, tmp_path):
     run = open_run(walker_folder)
     act = standalone.load(export(run, 0, tmp_path / "out") / "weights.npz")

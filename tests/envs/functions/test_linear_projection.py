@@ -29,7 +29,7 @@ def reference(name: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", ["sphere", "rastrigin"])
-@pytest.mark.parametrize("size", [2, 20, 100])
+@pytest.mark.parametrize("size", [20, *(pytest.param(size, marks=pytest.mark.ci) for size in (2, 100))])
 def test_equals_the_formulas(name: str, size: int) -> None:
     problem = problems.make(name, num_params=size)
     x = np.random.default_rng(size).normal(scale=5.0, size=(500, size)).astype(np.float32)
@@ -58,6 +58,7 @@ def test_values_outside_the_limits_are_folded_back() -> None:
     np.testing.assert_allclose(sums, [0.5 - 0.1, 5.12 + 5.12 / 5.13], rtol=1e-6)
 
 
+@pytest.mark.ci
 def test_only_rastrigin_has_local_optima() -> None:
     across = 2.048 + jnp.linspace(-1.5, 1.5, 301)[:, None] * jnp.ones(10)
 

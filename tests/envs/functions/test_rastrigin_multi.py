@@ -24,6 +24,7 @@ def test_objectives_equal_the_formula() -> None:
     np.testing.assert_array_equal(descriptor, x[:, :2])
 
 
+@pytest.mark.ci
 def test_optima_of_each_objective_and_of_the_sum() -> None:
     problem = problems.make("rastrigin-multi")
     assert (problem.num_params, problem.num_objectives) == (100, 2)

@@ -63,6 +63,7 @@ def test_a_robot_at_a_wall_can_turn() -> None:
     assert float(steps.world.x[-1]) < 0.4
 
 
+@pytest.mark.ci
 def test_no_robot_passes_a_wall() -> None:
     """Robots move at random at ten times the speed; all positions and the lines between them are free."""
     rng = np.random.default_rng(0)
@@ -124,6 +125,7 @@ def test_only_the_hard_maze_blocks_the_straight_line_to_the_goal() -> None:
     assert float(free.reward[: end + 1].sum()) == pytest.approx(100 - effort, abs=0.01)
 
 
+@pytest.mark.ci
 def test_the_hard_maze_is_deceptive() -> None:
     """Right below the goal, the straight distance is small, but the path from there is longer than from the start."""
     paths = shortest_paths(HARD)

@@ -62,6 +62,7 @@ def test_success_is_that_of_the_walker(walked) -> None:  # type: ignore[no-untyp
     assert float(GAIT.environment.success(level, at_the_end)) == 1
 
 
+@pytest.mark.ci
 def test_episode_is_rendered_as_that_of_the_plain_walker(walked) -> None:  # type: ignore[no-untyped-def]
     _, _, steps = walked
     few = jax.tree.map(lambda leaf: leaf[::30], steps.world)

@@ -141,6 +141,7 @@ def test_repair_does_not_change_a_valid_genome() -> None:
     assert all((a == b).all() for a, b in zip(STAIRS.repair(good), good))
 
 
+@pytest.mark.ci
 def test_crossover_takes_each_kind_from_one_parent() -> None:
     a = genome(roughness=10, pit=(1, 2), stump=(1, 2), stair=(1, 2), stair_steps=1)
     b = genome(roughness=90, pit=(9, 12), stump=(9, 12), stair=(9, 12), stair_steps=3)
@@ -246,6 +247,7 @@ def test_impossible_options_are_refused(options: dict) -> None:
         WalkerConfig(**options)
 
 
+@pytest.mark.ci
 def test_seeds_are_zero_for_fresh_terrain() -> None:
     assert not STAIRS.deterministic
     assert PLAIN.deterministic

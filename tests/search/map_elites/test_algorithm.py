@@ -153,6 +153,7 @@ def partly_broken() -> ScoringFn:
 EMITTERS = {"iso-line": ISO_LINE, "es": ESEmitterConfig()}
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("emitter", [pytest.param("iso-line", marks=pytest.mark.slow), "es"])
 def test_failed_evaluations_are_counted_and_not_stored(emitter: str) -> None:
     config = dataclasses.replace(CONFIG, emitters=(EMITTERS[emitter],))
@@ -173,6 +174,7 @@ def test_without_a_valid_score_the_archive_stays_empty(emitter: str) -> None:
     assert len(record.arrays["fitness"]) == 0
 
 
+@pytest.mark.ci
 def test_an_evaluation_on_the_host_does_as_well() -> None:
     calls, closed = [], []
     scoring = problem_scoring(SPHERE)
@@ -201,6 +203,7 @@ def test_a_users_function_is_traced_twice_at_most() -> None:
     assert len(traces) == 2, "once for the solutions from the prior, once for the loop"
 
 
+@pytest.mark.ci
 def test_corrected_scores_remove_luck() -> None:
     scoring = problem_scoring(SPHERE)
 

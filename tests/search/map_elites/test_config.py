@@ -88,6 +88,7 @@ PUSH = MapElitesRunConfig(
 )
 
 
+@pytest.mark.ci
 def test_agents_of_a_generator() -> None:
     search = PUSH.make(RunContext())
     assert search.identity["generator"] == {"id": "push", "version": 2}

@@ -9,6 +9,7 @@ import pytest
 import poet.search.elites
 import poet.search.map_elites as package
 
+pytestmark = pytest.mark.ci
 MODULES = [module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
 
 

@@ -51,6 +51,7 @@ def test_uniforms_stay_inside() -> None:
     assert stats.kstest(shares, "uniform").pvalue > 1e-4
 
 
+@pytest.mark.ci
 def test_a_column_is_what_its_key_draws() -> None:
     column = np.asarray(noise.column(jax.random.key(3), 500))
     assert column.shape == (500, 1)

@@ -223,6 +223,7 @@ def test_children_are_solved_or_promising_or_dropped(weight: float, solved: int,
         assert offer.candidate.parents.tolist() == [[0, 0], [NO_PARENT, NO_PARENT]]
 
 
+@pytest.mark.ci
 def test_candidates_are_the_parent_its_variants_and_the_neighbours() -> None:
     calls: list = []
     context = make_context(calls=calls, children=1, variants=3, neighbours=2)

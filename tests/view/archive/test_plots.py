@@ -66,6 +66,7 @@ def test_cells_of_a_cvt_fill_the_bounds():
     assert area == pytest.approx(4.0)
 
 
+@pytest.mark.ci
 def test_cells_of_a_cvt_are_those_of_its_spec():
     import jax
     import jax.numpy as jnp

@@ -123,6 +123,7 @@ def paired(tmp_path):
     return fake_archive(tmp_path / "paired", iterations=4, snapshots=(4,), params=21, genomes=True, **PAIRED)
 
 
+@pytest.mark.ci
 def test_elites_that_are_environments_have_pictures_and_videos(paired, tmp_path):
     run = open_run(paired)
     assert run.has_environments()
