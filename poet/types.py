@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 Key: TypeAlias = PRNGKeyArray
 PyTree: TypeAlias = Any
@@ -16,7 +16,7 @@ Genome: TypeAlias = Any  # a pytree of arrays: the parameters of one environment
 Params: TypeAlias = Float[Array, "G"] | Float[np.ndarray, "G"]  # the weights of one agent, flat
 
 
-def derive_key(key: Key, *identity: int) -> Key:
+def derive_key(key: Key, *identity: int | Integer[Array, ""]) -> Key:
     """The key of whatever `identity` names: (phase, iteration, niche, source, episode), in that order.
 
     Keys come from what work is, never from when or where it is done, so that lost work can be done again.

@@ -145,7 +145,7 @@ def test_samples_are_elites_and_every_elite_can_be_sampled(made: Archive) -> Non
     assert_equal(drawn, made.sample(jax.random.key(1), state, 2000))
 
 
-@pytest.mark.parametrize("made", names("grid-thresholds"), indirect=True)
+@pytest.mark.parametrize("made", names(ci=("grid-thresholds",)), indirect=True)
 def test_vmap_scan_and_donation_change_nothing(made: Archive) -> None:
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *(batch(4, iteration=i, made=made) for i in range(3)))
     scanned, _ = jax.lax.scan(made.add, made.init(EXAMPLE), stacked)

@@ -102,6 +102,7 @@ def test_only_the_parts_that_are_needed_are_decoded(copy, tmp_path):
     assert run.weights(0).shape == (21,)
 
 
+@pytest.mark.ci
 def test_the_policy_is_made_by_its_config(copy):
     replace_part(copy, "policy", hidden=[7, 5])
     assert open_run(copy).policy().num_params == 3 * 7 + 7 + 7 * 5 + 5 + 5 * 1 + 1

@@ -15,6 +15,7 @@ def rastrigin(x: np.ndarray) -> np.ndarray:
     return 10 * x.shape[1] + (x**2 - 10 * np.cos(2 * np.pi * x)).sum(1)
 
 
+@pytest.mark.ci
 def test_objectives_equal_the_formula() -> None:
     problem = problems.make("rastrigin-multi", num_params=20)
     x = np.random.default_rng(0).uniform(-3, 5, (200, 20)).astype(np.float32)

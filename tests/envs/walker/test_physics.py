@@ -141,6 +141,7 @@ def test_stays_finite_and_bounded_on_all_terrains(kind: str, played) -> None:
     assert np.abs(worlds.spin).max() < 60
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("kind", KINDS)
 def test_legs_stay_out_of_the_ground(kind: str, played) -> None:
     level, first, _ = played[kind]

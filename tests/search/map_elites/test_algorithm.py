@@ -112,6 +112,7 @@ SLOW = [
 ]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("archive", "options"), [*MIXTURES, *(pytest.param(*each, marks=pytest.mark.slow) for each in SLOW)]
 )
@@ -127,6 +128,7 @@ def test_every_emitter_fills_the_archive(archive: GridConfig, options: dict) -> 
         assert np.abs(record.arrays["params"]).max() <= 5.12
 
 
+@pytest.mark.ci
 def test_unequal_emitters_of_one_id_have_different_names() -> None:
     emitters = (GaussianConfig(sigma=0.1), GaussianConfig(sigma=0.5), GaussianConfig(sigma=0.1), ISO_LINE)
     config = dataclasses.replace(CONFIG, emitters=emitters)

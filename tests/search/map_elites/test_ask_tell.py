@@ -31,6 +31,7 @@ def play(search: AskTell, rounds: int) -> None:
         search.tell(*laboratory(search.ask()))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "emitters", [(ISO_LINE,), pytest.param((ESEmitterConfig(sigma=0.5),) * 2, marks=pytest.mark.slow)]
 )

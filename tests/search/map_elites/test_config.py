@@ -107,11 +107,13 @@ def test_the_executor_of_the_context_replaces_that_of_the_config() -> None:
         PUSH.make(RunContext(executor=LocalExecutorConfig(devices=99)))
 
 
+@pytest.mark.ci
 def test_an_environment_without_a_descriptor_is_refused() -> None:
     with pytest.raises(ContractError, match="has no descriptor"):
         MapElitesRunConfig(problem=PushConfig(described=False)).make(RunContext())
 
 
+@pytest.mark.ci
 def test_a_custom_scoring_needs_an_archive() -> None:
     def evaluate(key, params):
         return Scores(-jnp.square(params).sum(axis=1), params[:, :1], params.shape[0])
