@@ -13,13 +13,17 @@ def installed(registry: Registry) -> list[Any]:
     return [registry.get(id)() for id in registry.ids() if registry.origin(id).package is not None]
 
 
-def parameters(configs: Sequence[Any]) -> list[Any]:
-    """For `pytest.fixture(params=...)`: of each id the first config runs by default, the others with the slow tests."""
+def parameters(configs: Sequence[Any], ci: Sequence[str] = ()) -> list[Any]:
+    """For `pytest.fixture(params=...)`: of each id the first config runs by default, the others with the slow tests.
+
+    Of the ids in `ci` the first one runs in CI only.
+    """
     ids = [config.id for config in configs]
-    return [
-        pytest.param(config, id=_name(config), marks=[pytest.mark.slow] if config.id in ids[:number] else [])
+    marks = [
+        pytest.mark.slow if config.id in ids[:number] else pytest.mark.ci if config.id in ci else ()
         for number, config in enumerate(configs)
     ]
+    return [pytest.param(config, id=_name(config), marks=mark) for config, mark in zip(configs, marks)]
 
 
 def _name(config: Any) -> str:

@@ -88,7 +88,7 @@ def copied(state: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.copy(), state)
 
 
-@pytest.fixture(scope="module", params=parameters(cases()))
+@pytest.fixture(scope="module", params=parameters(cases(), ci=(foreign.TINY.id,)))
 def case(request: pytest.FixtureRequest):
     search = build_search(request.param)
     state = search.init(jax.random.key(request.param.seed))

@@ -35,7 +35,7 @@ launch.run(MapElitesRunConfig(search=small, archive=GridConfig(shape=(4, 4)), it
     [
         pytest.param("", False, marks=pytest.mark.slow),
         pytest.param("import jax", False, marks=pytest.mark.ci),
-        ("import jax; jax.numpy.zeros(3)", True),
+        pytest.param("import jax; jax.numpy.zeros(3)", True, marks=pytest.mark.ci),
     ],
 )
 def test_a_run_has_every_core_unless_jax_has_computed_before(tmp_path: Path, first: str, late: bool) -> None:

@@ -135,6 +135,7 @@ def test_the_hard_maze_is_deceptive() -> None:
     assert float(paths.length[below]) > float(paths.start_length) > 2
 
 
+@pytest.mark.ci
 def test_the_robot_can_follow_the_shortest_path() -> None:
     steps = follow_path(MAZE, HARD, shortest_paths(HARD))
     assert steps[-1].terminated

@@ -32,6 +32,7 @@ def share(picture: np.ndarray, colour: tuple) -> float:
     return float((np.abs(picture.astype(int) - colour).max(-1) <= 2).mean())
 
 
+@pytest.mark.ci
 def test_every_frame_shows_the_robot_at_its_position() -> None:
     worlds = glide(HARD)
     frames = WALKER.render(HARD, worlds)

@@ -165,6 +165,7 @@ def test_failed_evaluations_are_counted_and_not_stored(emitter: str) -> None:
     assert np.isfinite(record.arrays["params"]).all()
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("emitter", ["iso-line", pytest.param("es", marks=pytest.mark.slow)])
 def test_without_a_valid_score_the_archive_stays_empty(emitter: str) -> None:
     scoring = problem_scoring(SPHERE)

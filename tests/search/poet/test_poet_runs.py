@@ -60,6 +60,7 @@ def test_agents_learn_and_harder_environments_are_admitted(one_device) -> None: 
     assert int(state.env_steps) == last["env_steps"] or last["env_steps"] < int(state.env_steps)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("devices", "queue"), [(2, 24), pytest.param(4, 128, marks=pytest.mark.slow)])
 def test_devices_and_queue_change_no_bit_of_history_and_state(one_device, devices: int, queue: int) -> None:  # type: ignore[no-untyped-def]
     state, infos = one_device

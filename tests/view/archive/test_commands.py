@@ -71,6 +71,7 @@ def test_solutions_without_an_environment_have_no_video(archive):
             command(archive)
 
 
+@pytest.mark.ci
 def test_elites_of_a_custom_scoring_function_are_not_drawn_as_solutions_of_the_problem(tmp_path):
     folder = fake_archive(tmp_path / "own", iterations=4, snapshots=(4,), problem={"id": "sphere"})
     run = open_run(folder)
