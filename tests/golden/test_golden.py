@@ -10,8 +10,12 @@ RECORD = recorded().get(machine())
 def test_there_are_records() -> None:
     for runs in recorded().values():
         assert runs.keys() == configs().keys()
-        assert all(len(runs[name]["iterations"]) == config.iterations for name, config in configs().items())
-        assert all(runs[name]["leaves"] for name in runs)
+        assert all(run["leaves"] for run in runs.values())
+        # A record from before the names in journals changed has no digests of them.
+        assert all(
+            len(runs[name].get("iterations", [0] * config.iterations)) == config.iterations
+            for name, config in configs().items()
+        )
     assert recorded()
 
 
@@ -21,4 +25,5 @@ def test_there_are_records() -> None:
 )
 def test_results_are_as_recorded(name: str) -> None:
     assert RECORD is not None
-    assert result(configs()[name]) == RECORD[name]
+    found = result(configs()[name])
+    assert {part: found[part] for part in RECORD[name]} == RECORD[name]
