@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 # Package or module -> those of ours that it may import; a name allows everything below it.
-BASE = ["poet.types", "poet.errors", "poet.registry", "poet.configs", "poet.checksum"]
+BASE = ["poet.types", "poet.errors", "poet.registry", "poet.configs", "poet.checksum", "poet.jax_settings"]
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
 ALLOWED = {
@@ -17,6 +17,7 @@ ALLOWED = {
     "poet.registry": BASE,
     "poet.configs": BASE,
     "poet.checksum": BASE,
+    "poet.jax_settings": BASE,
     "poet.envs": [*BASE, "poet.envs"],
     "poet.archives": [*BASE, "poet.archives"],
     "poet.agents": [*LAYER0, "poet.agents"],

@@ -23,9 +23,11 @@ from poet.envs.testing.common import (
     spec_of,
     trace,
 )
+from poet.jax_settings import pinned
 from poet.types import Genome, PyTree
 
 
+@pinned()
 def check_environment(environment: Environment, genomes: Sequence[Genome], deterministic: bool = False) -> None:
     """Check an environment on the levels of some genomes, with random actions until after its horizon.
 

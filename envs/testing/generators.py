@@ -24,6 +24,7 @@ from poet.envs.testing.common import (
 )
 from poet.envs.testing.environments import check_environment
 from poet.errors import ConfigError, ContractError
+from poet.jax_settings import pinned
 from poet.types import Genome, PyTree
 
 GROUP_SIZE = 64  # genomes in each of the three groups of `_make_genomes`
@@ -34,6 +35,7 @@ MEMBERS = (
 )
 
 
+@pinned()
 def check_generator(generator: Generator) -> None:
     """Check a generator, and its environment on the levels of genomes that it makes.
 

@@ -19,6 +19,7 @@ from poet.envs.testing.common import (
     same_bits,
     trace,
 )
+from poet.jax_settings import pinned
 
 MEMBERS = (
     *("id", "num_params", "descriptor_names", "descriptor_bounds", "fitness_bounds", "deterministic"),
@@ -26,6 +27,7 @@ MEMBERS = (
 )
 
 
+@pinned()
 def check_problem(problem: Problem) -> None:
     """Check a problem on solutions that it samples.
 

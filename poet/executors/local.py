@@ -20,6 +20,7 @@ from poet.envs.base import Environment
 from poet.errors import ConfigError, ContractError
 from poet.executors.base import Episode, Executor, TrainJob, TrainResult
 from poet.executors.config import LocalExecutorConfig
+from poet.jax_settings import pinned
 from poet.learners.base import Learner
 from poet.types import PyTree
 
@@ -105,6 +106,7 @@ class _QueueRunner:
         self._spent["rollout_s"] += time.perf_counter() - start
         return result
 
+    @pinned()  # it runs in a thread
     def _launch(self, device: Any, params: np.ndarray, episodes: Sequence[Episode], index: np.ndarray) -> Any:
         used, index = np.unique(index, return_inverse=True)
         genome = jax.tree.map(

@@ -42,6 +42,7 @@ def build_search(config: RunConfig, context: "RunContext | None" = None, **overr
     >>> search.headline
     ('coverage', 'qd_score', 'best')
     """
+    from poet.jax_settings import pinned
     from poet.search.base import RunContext
 
     make: Any = config.make  # each config declares its own overrides
@@ -49,7 +50,9 @@ def build_search(config: RunConfig, context: "RunContext | None" = None, **overr
     for name in overrides:
         if name not in known:
             raise unknown(f"argument for a run of {config.id!r}:", name, known)
-    return make(context or RunContext(config.executor), **overrides)
+    with pinned():
+        search = make(context or RunContext(config.executor), **overrides)
+    return search._replace(init=pinned()(search.init), step=pinned()(search.step))
 
 
 def run(
@@ -85,16 +88,17 @@ def run(
     with claim(path, config, described) as record:
         prepare(path.parent, config.executor.devices)
         # Only now, so that a folder which cannot be used is refused at once: jax alone takes a second to import.
+        from poet.jax_settings import overridden
         from poet.runs.journal import ProcessLog
         from poet.runs.progress import Reporter
         from poet.runs.runner import run_search
         from poet.search.base import RunContext
 
-        log = ProcessLog()
+        log, reporter = ProcessLog(), reporter or Reporter()
+        for name, (theirs, ours) in overridden().items():
+            reporter.message(f"note: {name} {theirs!r} has no effect here: every run uses {ours!r}")
         search = build_search(config, RunContext(config.executor, path, log.append), **overrides)
         with contextlib.ExitStack() as stack:
             stack.callback(search.close)
             record_identity(path, record, search.identity)
-            return run_search(
-                search, config, path, record, log=log, reporter=reporter or Reporter(), media=media, sinks=sinks
-            )
+            return run_search(search, config, path, record, log=log, reporter=reporter, media=media, sinks=sinks)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 
 from poet.errors import ContractError, PoetError, RunError
+from poet.jax_settings import other_settings, pinned
 from poet.runs import checkpoint
 from poet.runs.artifacts import remove_born_since, write_artifact
 from poet.runs.journal import Journal, ProcessLog
@@ -42,6 +43,7 @@ class RunOutcome(NamedTuple):
         return f"RunOutcome(iteration={self.iteration}, finished={self.finished}, state=...)"
 
 
+@pinned()
 def run_search(
     search: Search,
     config: RunConfig,
@@ -135,6 +137,7 @@ def _record_devices(path: Path, run: dict[str, Any], reporter: Reporter) -> None
     now = run["sessions"][-1]
     kind = processor() if devices[0].platform == "cpu" else devices[0].device_kind
     now["devices"] = {"platform": devices[0].platform, "kind": kind, "count": len(devices)}
+    now["settings"] = other_settings()
     write_json(path / RUN, run)
     chosen = getattr(jax.config, "jax_num_cpu_devices", -1) > 0
     few = devices[0].platform == "cpu" and len(devices) < num_cores() and not chosen
@@ -145,11 +148,14 @@ def _record_devices(path: Path, run: dict[str, Any], reporter: Reporter) -> None
     before = run["sessions"][-2]
     for what, old, new in (
         ("device", before.get("devices", {}).get("kind", kind), kind),
-        ("packages", before["packages"], now["packages"]),
         ("code", before["commit"], now["commit"]),
+        *((name, before["packages"].get(name), version) for name, version in now["packages"].items()),
+        *((name, before.get("settings", now["settings"]).get(name), value) for name, value in now["settings"].items()),
     ):
         if old != new:
-            reporter.message(f"warning: {what} changed since the last session; from here on bits may differ")
+            reporter.message(
+                f"warning: {what} changed since the last session, {old!r} -> {new!r}; from here on bits may differ"
+            )
 
 
 class _Writer:

@@ -13,6 +13,7 @@ import numpy as np
 
 from poet.agents.rollout import EpisodeResult, Episodes, rollout
 from poet.errors import ConfigError
+from poet.jax_settings import pinned
 
 if TYPE_CHECKING:
     from poet.agents.config import PolicyConfig
@@ -57,6 +58,7 @@ class Evaluation(NamedTuple):
         }
 
 
+@pinned()
 def evaluate(
     run: AgentRun,
     agent: int,

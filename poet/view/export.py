@@ -14,6 +14,7 @@ import numpy as np
 
 from poet.envs.base import Box, Discrete, Space
 from poet.errors import ConfigError
+from poet.jax_settings import pinned
 from poet.view import standalone
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ GYMNASIUM = {"walker-v1": "BipedalWalker-v3"}
 CHECKS = 16  # random observations for which the export is compared with the policy
 
 
+@pinned()
 def export(run: AgentRun, which: int, folder: str | os.PathLike[str], snapshot: str = "best") -> Path:
     """Write `weights.npz` and `policy.py` for the agent of a niche or an elite; returns the folder.
 

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from poet.agents.rollout import Trajectory, recorder
 from poet.errors import ConfigError
+from poet.jax_settings import pinned
 from poet.runs.layout import MEDIA
 from poet.view.style import write_file
 
@@ -33,6 +34,7 @@ MIN_FRAMES, MIN_WIDTH = 8, 320  # a video is not made smaller than this
 CAPTION_HEIGHT = 34  # pixels
 
 
+@pinned()
 def video(
     run: AgentRun,
     which: int | None = None,
@@ -54,6 +56,7 @@ def video(
     return target
 
 
+@pinned()
 def render_gif(
     run: AgentRun,
     which: int,

@@ -2,6 +2,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -242,15 +243,18 @@ def test_a_step_that_does_not_count_iterations_is_refused(tmp_path: Path) -> Non
         toy_run(tmp_path, SHORT, Search(search.init, lambda state: (state, search.step(state)[1])))
 
 
-@pytest.mark.parametrize("package", ["jax", OURS])
-def test_a_change_of_packages_is_reported(tmp_path: Path, package: str) -> None:
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [("packages", "jax"), ("packages", OURS), ("settings", "XLA_FLAGS"), ("settings", "jax_optimization_level")],
+)
+def test_a_change_of_what_decides_bits_is_reported(tmp_path: Path, group: str, name: str) -> None:
     toy_run(tmp_path, SHORT)
     run = json.loads((tmp_path / RUN).read_text())
-    run["sessions"][-1]["packages"][package] = "0.0.1"
+    run["sessions"][-1][group][name] = "0.0.1"
     (tmp_path / RUN).write_text(json.dumps(run))
     reporter, text = recorded()
     toy_run(tmp_path, LONG, reporter=reporter)
-    assert "warning: packages changed" in text.getvalue()
+    assert re.search(f"warning: {name} changed since the last session, '0.0.1' -> ", text.getvalue())
 
 
 def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from poet.archives.layout import check_objectives
 from poet.archives.stats import summary
 from poet.errors import ConfigError
 from poet.executors.local import local_devices
+from poet.jax_settings import pinned
 from poet.search.base import Info, Search
 from poet.search.elites import elites_record
 from poet.search.keys import MapElitesPhase
@@ -54,6 +55,7 @@ class RunIteration(Protocol):
         ...
 
 
+@pinned()
 def map_elites(
     config: MapElitesConfig, archive: Archive, scoring: ScoringFn, devices: int | None = None
 ) -> Search[MapElitesState]:
@@ -94,6 +96,7 @@ def map_elites(
     local = local_devices(devices)
     pool = ThreadPoolExecutor(min(len(local), config.islands), "island")
 
+    @pinned()
     def init(key: Key) -> MapElitesState:
         islands = tuple(
             programs.init_island(derive_key(key, MapElitesPhase.START, index)) for index in range(config.islands)
@@ -101,6 +104,7 @@ def map_elites(
         zero = np.array(0, np.int64)
         return MapElitesState(key, zero, zero, zero, islands)
 
+    @pinned()
     def step(state: MapElitesState) -> tuple[MapElitesState, Info]:
         start = time.perf_counter()
         iteration = int(state.iteration)
@@ -108,6 +112,7 @@ def map_elites(
         if iteration == 0:
             islands, counts, steps = _add_initial(config, scoring, programs, state)
 
+        @pinned()  # it runs in a thread
         def advance(index: int) -> tuple[Island, OffspringCounts, Any]:
             island, key = jax.device_put((islands[index], state.key), local[index % len(local)])
             return jax.block_until_ready(programs.run_iteration(key, island, iteration, index))

@@ -20,6 +20,7 @@ from poet.archives.table import columns
 from poet.checksum import digest
 from poet.configs import differences, to_dict
 from poet.errors import ConfigError, PoetError, ShapeError
+from poet.jax_settings import pinned
 from poet.search.keys import AskTellPhase
 from poet.search.map_elites.base import Offspring, initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
@@ -53,6 +54,7 @@ class AskTell:
     ['best', 'coverage', 'filled', 'mean', 'qd_score']
     """
 
+    @pinned()
     def __init__(
         self,
         config: MapElitesConfig,
@@ -81,6 +83,7 @@ class AskTell:
         self._iteration = 0
         self._pending: Offspring | None = None
 
+    @pinned()
     def ask(self) -> np.ndarray:
         """Solutions f32[B, G] to be evaluated; the same ones until `tell` is called."""
         offspring = self._pending
@@ -92,6 +95,7 @@ class AskTell:
         self._pending = offspring
         return np.array(offspring.params)
 
+    @pinned()
     def tell(self, fitness: Sequence[float] | np.ndarray, descriptor: Any) -> dict[str, np.ndarray]:
         """Add the evaluated solutions to the archive.
 
@@ -117,10 +121,12 @@ class AskTell:
         counts = {name: np.asarray(count) for name, count in info.counts._asdict().items()}
         return {"status": np.array(info.status), "improvement": np.array(info.improvement), **counts}
 
+    @pinned()
     def table(self) -> dict[str, np.ndarray]:
         """The elites as columns: see `poet.archives.table.columns`."""
         return columns(self.archive.spec, self._elites())
 
+    @pinned()
     def summary(self) -> dict[str, float]:
         """Filled cells, coverage, QD score, best and mean fitness."""
         quality = summary(self.archive.spec, self._elites(), self.qd_offset)
@@ -139,6 +145,7 @@ class AskTell:
             np.savez(file, *arrays, allow_pickle=False, settings=np.array(json.dumps(self._settings)))
         temporary.replace(path)
 
+    @pinned()
     def load(self, path: Path | str) -> None:
         """Resume from a file that `save` wrote in an `AskTell` with the same arguments.
 

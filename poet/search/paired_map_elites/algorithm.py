@@ -22,6 +22,7 @@ from poet.archives.stats import summary
 from poet.envs.base import Generator
 from poet.envs.interface import generator_identity
 from poet.executors.base import Executor
+from poet.jax_settings import pinned
 from poet.learners.base import Learner
 from poet.search.base import Info, Record, Search
 from poet.search.elites import elites_record
@@ -38,6 +39,7 @@ from poet.types import Key, derive_key
 HEADLINE = ("coverage", "qd_score", "trainee_best", "best")
 
 
+@pinned()
 def paired_map_elites(
     config: PairedMapElitesConfig,
     generator: Generator,
@@ -59,6 +61,7 @@ def paired_map_elites(
     """
     components = Components(config, generator, policy, learner, executor, archive)
 
+    @pinned()
     def init(key: Key) -> PairedMapElitesState:
         params = policy.init(derive_key(key, PairedPhase.START))
         first = components.init_learner(derive_key(key, PairedPhase.BEGIN_TRAINING), params)
@@ -66,6 +69,7 @@ def paired_map_elites(
         zero = np.array(0, np.int64)
         return PairedMapElitesState(key, zero, zero, zero, archive.init(components.payload), trainees, first)
 
+    @pinned()
     def step(state: PairedMapElitesState) -> tuple[PairedMapElitesState, Info]:
         began = time.perf_counter()
         context = StepContext(components, editable_copy(state))

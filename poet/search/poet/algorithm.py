@@ -17,6 +17,7 @@ from poet.envs.base import Generator
 from poet.envs.interface import generator_identity
 from poet.errors import ConfigError, ShapeError
 from poet.executors.base import Executor
+from poet.jax_settings import pinned
 from poet.learners.base import Learner
 from poet.search.base import Info, Search
 from poet.search.keys import PoetPhase
@@ -32,6 +33,7 @@ from poet.types import Genome, Key, Params, derive_key
 HEADLINE = ("active", "admitted", "num_solved", "best_fitness")
 
 
+@pinned()
 def poet(
     config: PoetConfig,
     generator: Generator,
@@ -64,6 +66,7 @@ def poet(
         if params is not None:
             check_params(policy, np.asarray(params), "the weights of a start")
 
+    @pinned()
     def init(key: Key) -> PoetState:
         example = components.init_learner(key, np.zeros(policy.num_params, np.float32))
         genome = jax.tree.map(np.asarray, start[0][0])
@@ -75,6 +78,7 @@ def poet(
             admit(context, jax.tree.map(np.asarray, genome), np.asarray(params))
         return context.state
 
+    @pinned()
     def step(state: PoetState) -> tuple[PoetState, Info]:
         began = time.perf_counter()
         context = StepContext(components, editable_copy(state))
