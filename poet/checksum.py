@@ -10,7 +10,12 @@ import numpy as np
 def digest(data: bytes | np.ndarray) -> str:
     """32 hexadecimal digits that depend on each bit; of an array, in C order, on its bytes alone."""
     buffer = data.reshape(-1).view(np.uint8).data if isinstance(data, np.ndarray) else data
-    return hashlib.blake2b(buffer, digest_size=16).hexdigest()
+    return running_digest(buffer).hexdigest()
+
+
+def running_digest(data: Any = b"") -> Any:
+    """The digest of bytes that come in parts, by `update` and `hexdigest`."""
+    return hashlib.blake2b(data, digest_size=16)
 
 
 def dump_checksummed(data: dict[str, Any]) -> bytes:

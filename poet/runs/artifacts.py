@@ -11,7 +11,7 @@ import numpy as np
 
 from poet.errors import RunError
 from poet.runs.journal import encode
-from poet.runs.layout import atomic_write, disk_errors, read_json
+from poet.runs.layout import atomic_write, disk_errors, read_json, refuse_links
 
 if TYPE_CHECKING:
     from poet.search.base import Record
@@ -23,6 +23,7 @@ def write_artifact(path: Path, record: "Record") -> None:
     The JSON comes last, so that a reader who finds it finds both.
     """
     with disk_errors(path):
+        refuse_links(path.parent)
         path.parent.mkdir(exist_ok=True)
     packed = io.BytesIO()
     np.savez(packed, allow_pickle=False, **{name: np.asarray(array) for name, array in record.arrays.items()})
@@ -31,13 +32,21 @@ def write_artifact(path: Path, record: "Record") -> None:
 
 
 def remove_born_since(folder: Path, iteration: int) -> None:
-    """Remove records born in an iteration or later: that work was lost and will be done again."""
+    """Remove records born in an iteration or later: that work was lost and will be done again.
+
+    Only pairs of files with a "born" are records; any others are left alone.
+    """
+    refuse_links(folder)
     for path in folder.glob("*.json"):
+        arrays = path.with_suffix(".npz")
+        if not arrays.is_file():
+            continue
         try:
-            born = read_json(path).get("born")
+            meta = read_json(path)
+            born = meta.get("born") if isinstance(meta, dict) else None
         except RunError:  # cut short by a power cut; it is written again with the work that is done again
             born = iteration
         if isinstance(born, int) and born >= iteration:
             with disk_errors(path):
                 path.unlink()
-                path.with_suffix(".npz").unlink(missing_ok=True)
+                arrays.unlink(missing_ok=True)

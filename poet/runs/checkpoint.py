@@ -2,12 +2,14 @@
 
     checkpoints/N/ state/ notes.json
 
-A checkpoint is the State and nothing else; its notes are the journal offset that it belongs to and a digest of each
-leaf and file, because Orbax reads a flipped bit as data and leaves unfinished tasks behind when a file is cut short.
+A checkpoint is the State and nothing else; its notes are the place in the journal that it belongs to and a digest of
+each leaf and file, because Orbax reads a flipped bit as data and leaves unfinished tasks behind when a file is cut
+short. It is judged by these digests alone: files that the notes do not name, as those of a file manager, are ignored.
 Orbax only writes the arrays: a folder becomes a checkpoint by being renamed once all of it is on disk.
 """
 
 import contextlib
+import itertools
 import logging
 import os
 import shutil
@@ -21,7 +23,8 @@ from orbax.checkpoint import v1
 
 from poet.checksum import digest, dump_checksummed, load_checksummed
 from poet.errors import ContractError, RunError
-from poet.runs.layout import disk_errors
+from poet.runs.journal import Mark
+from poet.runs.layout import refuse_links, sync_folder
 from poet.types import PyTree
 
 KEEP_LAST = 2
@@ -70,21 +73,31 @@ def steps(folder: Path) -> list[int]:
     return sorted((int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()), reverse=True)
 
 
-def save(folder: Path, state: PyTree, iteration: int, offset: int, keep_every: int = 1) -> None:
+def save(folder: Path, state: PyTree, iteration: int, mark: Mark, keep_every: int = 1) -> None:
     """Save a state; it is on disk when this returns. Keeps the last two and every `keep_every`-th iteration.
 
-    Raises `RunError` with all earlier ones intact.
+    A damaged checkpoint of the same iteration is renamed to `N.broken`. Raises `RunError` with all earlier ones intact.
     """
     draft = folder / f"{iteration}.tmp"
     try:
+        refuse_links(folder, draft)
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         with _quiet_orbax():
             v1.save(str(draft.resolve() / STATE), state)
-        notes = {"iteration": iteration, "journal": offset, "leaves": leaves(state), "files": _files(draft)}
+        files = sorted(path for path in draft.rglob("*") if path.is_file())
+        notes = {
+            "iteration": iteration,
+            "journal": list(mark),
+            "leaves": leaves(state),
+            "files": {path.relative_to(draft).as_posix(): digest(path.read_bytes()) for path in files},
+        }
         (draft / NOTES).write_bytes(dump_checksummed(notes))
         _sync(draft)
+        if (folder / str(iteration)).exists():  # a run resumes from its newest intact checkpoint: this one is damaged
+            os.rename(folder / str(iteration), _unused(folder / f"{iteration}.broken"))
         os.rename(draft, folder / str(iteration))
+        sync_folder(folder)
     except Exception as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise RunError(
@@ -115,9 +128,9 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text.strip().partition(chr(10))[0][:300]}"
 
 
-def _files(folder: Path) -> dict[str, str]:
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NOTES)
-    return {path.relative_to(folder).as_posix(): digest(path.read_bytes()) for path in found}
+def _unused(path: Path) -> Path:
+    names = itertools.chain([path], (path.with_name(f"{path.name}-{number}") for number in itertools.count(2)))
+    return next(each for each in names if not os.path.lexists(each))
 
 
 def _sync(folder: Path) -> None:
@@ -136,22 +149,23 @@ def notes(folder: Path, step: int) -> dict[str, Any]:
     """
     path = folder / str(step)
     try:
-        data, found = (path / NOTES).read_bytes(), _files(path)
+        noted = load_checksummed((path / NOTES).read_bytes())
     except OSError as error:
         raise ValueError(f"its {NOTES} cannot be read") from error
-    try:
-        noted = load_checksummed(data)
     except ValueError as error:
         raise ValueError(f"its {NOTES} {error}") from error
-    expected = noted["files"]
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
+    for name, expected in noted["files"].items():
+        try:
+            found = digest((path / name).read_bytes())
+        except OSError as error:
+            raise ValueError(f"{name} cannot be read") from error
+        if found != expected:
             raise ValueError(f"{name} is not what was written")
     return noted
 
 
-def load(folder: Path, step: int, example: PyTree) -> tuple[PyTree, int]:
-    """The state of a checkpoint, bit for bit as it was saved, and its journal offset.
+def load(folder: Path, step: int, example: PyTree) -> tuple[PyTree, Mark]:
+    """The state of a checkpoint, bit for bit as it was saved, and its place in the journal.
 
     `example` gives the structure; leading axes may have grown since (histories double). Raises `RunError` where it
     has another structure than the saved one, and `ValueError` where files are damaged.
@@ -176,36 +190,27 @@ def load(folder: Path, step: int, example: PyTree) -> tuple[PyTree, int]:
             f"checkpoint {step} was loaded with other values than were saved: "
             "use the package versions that run.json names"
         )
-    return loaded, noted["journal"]
+    return loaded, Mark(*noted["journal"])
 
 
-def newest(
-    folder: Path, example: PyTree, reaches: Callable[[int], bool], warn: Callable[[str], None]
-) -> tuple[PyTree, int] | None:
-    """The newest checkpoint that is intact and whose journal offset `reaches` holds; None if there is none.
+def newest(folder: Path, example: PyTree, warn: Callable[[str], None]) -> tuple[PyTree, Mark] | None:
+    """The newest checkpoint that is intact, and its place in the journal; None if there is none.
 
-    For the one writer of a run: what a kill left incomplete is removed, and broken checkpoints are renamed with a
-    warning. Raises `RunError` if all checkpoints are broken.
+    For the one writer of a run. What a kill left incomplete is removed; a damaged checkpoint stays where it is, with a
+    warning. Raises `RunError` if all checkpoints are damaged.
     """
     for draft in folder.glob("*.tmp"):
-        shutil.rmtree(draft, ignore_errors=True)
+        if draft.stem.isdigit() and not draft.is_symlink():
+            shutil.rmtree(draft, ignore_errors=True)
     found = steps(folder)
     for step in found:
         try:
-            state, offset = load(folder, step, example)
-            if reaches(offset):
-                return state, offset
-            reason = f"the journal does not reach its offset {offset}"
+            return load(folder, step, example)
         except ValueError as error:
-            reason = str(error)
-        warn(f"warning: checkpoint {step} is broken and was renamed: {reason}")
-        with disk_errors(folder):
-            broken = folder / f"{step}.broken"
-            shutil.rmtree(broken, ignore_errors=True)
-            os.rename(folder / str(step), broken)
+            warn(f"warning: checkpoint {step} is damaged and is not used: {error}")
     if found:
         raise RunError(
-            f"none of the checkpoints in {folder} can be read; they were renamed to N.broken. "
+            f"all checkpoints in {folder} are damaged; they stay where they are. "
             "Restore one from a backup, or start another run with --name"
         )
     return None

@@ -6,7 +6,7 @@ from typing import Any
 from poet.errors import RunError
 from poet.runs import checkpoint
 from poet.runs.layout import CHECKPOINTS, read_run
-from poet.runs.read import read_journal
+from poet.runs.read import describe_damage, read_journal, scan_journal
 
 MAX_LINES = 10
 
@@ -19,6 +19,8 @@ def diff_runs(a: Path | str, b: Path | str) -> list[str]:
     a, b = Path(a), Path(b)
     for path in (a, b):
         read_run(path)
+        if damaged := scan_journal(path)[1]:
+            raise RunError(f"{describe_damage(path, damaged)}: runs with a damaged journal cannot be compared")
     return _history(a, b) + _state(a, b)
 
 

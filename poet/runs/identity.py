@@ -1,6 +1,7 @@
 """Who may write a run folder, and with which settings: a run is resumed as what it was started as. Knows no jax."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import Any
 from poet import registry
 from poet.configs import adjustable_fields, differences
 from poet.errors import RunError
-from poet.runs.layout import CONFIG, FORMAT, LOCK, RUN, disk_errors, is_run, read_json, read_run, write_json
+from poet.runs.layout import CONFIG, DRAFT, FORMAT, LOCK, RUN, disk_errors, is_run, read_json, read_run, write_json
 from poet.runs.lock import lock
 from poet.runs.overrides import OverrideSpec, require_same_overrides
 from poet.runs.provenance import OURS, plugins, session
@@ -44,9 +45,9 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
     created = not path.exists()
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
+    ours = path.stat()
     with lock(path):
-        own = {LOCK, CONFIG, RUN, f".{CONFIG}.tmp", f".{RUN}.tmp"}
-        others = sorted({entry.name for entry in path.iterdir()} - own)
+        others = sorted(entry.name for entry in path.iterdir() if not _is_of_creation(entry.name))
         existed = is_run(path)
         if existed:
             run = read_run(path)
@@ -75,12 +76,20 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
         try:
             yield run
         except BaseException:
-            if not existed and {entry.name for entry in path.iterdir()} <= own:  # refused: leave nothing behind
-                for name in own:
-                    (path / name).unlink(missing_ok=True)
+            there = path.is_dir() and os.path.samestat(path.stat(), ours)
+            entries = list(path.iterdir()) if there else []
+            # Refused: leave nothing behind.
+            if there and not existed and all(_is_of_creation(entry.name) for entry in entries):
+                for entry in entries:
+                    entry.unlink()
                 if created:
                     path.rmdir()
             raise
+
+
+def _is_of_creation(name: str) -> bool:
+    """Whether a file is one of those that the creation of a run writes."""
+    return name in (LOCK, CONFIG, RUN) or (name.startswith((f".{CONFIG}.", f".{RUN}.")) and name.endswith(DRAFT))
 
 
 def new_run(name: str) -> dict[str, Any]:

@@ -11,10 +11,12 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from poet.checksum import running_digest
+from poet.errors import RunError
 from poet.runs.layout import disk_errors
 
 
@@ -58,34 +60,73 @@ def decode(line: bytes) -> dict[str, Any] | None:
     return row if isinstance(row, dict) and line.endswith(b"\n") else None
 
 
+class Mark(NamedTuple):
+    """A place in a journal: what a checkpoint belongs to.
+
+    Attributes:
+      offset: bytes before it.
+      digest: of these bytes.
+    """
+
+    offset: int
+    digest: str
+
+
 class Journal:
     """The writing end. A kill of the process loses no appended row; a power cut loses none before the last `sync`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with disk_errors(path):
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+            self._digest = self._digest_of(self.offset)
 
     @property
     def offset(self) -> int:
-        """Bytes so far; each checkpoint stores the offset that it belongs to."""
+        """Bytes so far."""
         return os.fstat(self._handle).st_size
+
+    @property
+    def mark(self) -> Mark:
+        """The end of the journal."""
+        return Mark(self.offset, self._digest.hexdigest())
+
+    def require_in_place(self) -> None:
+        """Raise `RunError` where the file at this path is not the one that is being written any more."""
+        try:
+            in_place = os.path.samestat(os.stat(self._path, follow_symlinks=False), os.fstat(self._handle))
+        except OSError:
+            in_place = False
+        if not in_place:
+            raise RunError(
+                f"{self._path.parent} was moved, deleted or replaced while this process was writing it: it stops, and "
+                "changes nothing there. Where the folder was moved, the run can be resumed in its new place"
+            )
 
     def append(self, rows: Iterable[dict[str, Any]]) -> None:
         """Add rows. Raises `RunError` where the disk is full."""
         data = memoryview(b"".join(encode(row) for row in rows))
+        self._digest.update(data)
         with disk_errors(self._path):
             while data:
                 data = data[os.write(self._handle, data) :]
 
-    def reaches(self, offset: int) -> bool:
-        """Whether the journal has complete rows up to an offset."""
-        return offset == 0 or (offset <= self.offset and os.pread(self._handle, 1, offset - 1) == b"\n")
+    def holds(self, mark: Mark) -> bool:
+        """Whether the journal begins with the bytes before a mark."""
+        return mark.offset <= self.offset and self._digest_of(mark.offset).hexdigest() == mark.digest
 
     def trim(self, offset: int) -> None:
         """Remove what comes after an offset, including a last line that was cut short."""
         with disk_errors(self._path):
             os.ftruncate(self._handle, offset)
+            self._digest = self._digest_of(offset)
+
+    def _digest_of(self, offset: int) -> Any:
+        found, done = running_digest(), 0
+        while done < offset and (part := os.pread(self._handle, min(offset - done, 1 << 20), done)):
+            found.update(part)
+            done += len(part)
+        return found
 
     def sync(self) -> None:
         """Return when every row is on disk."""

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from poet.errors import RunError
 FORMAT = 2  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
 CHECKPOINTS, NICHES, ELITES, MEDIA = "checkpoints", "niches", "elites", "media"
+DRAFT = ".draft"  # the end of the names of files that are being written
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -49,17 +51,37 @@ def disk_error(path: Path, error: OSError) -> RunError:
 
 def atomic_write(path: Path, data: bytes) -> None:
     """Write a file so that a reader, and a disk after a crash, have the old or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.tmp")
     with disk_errors(path):
+        refuse_links(path.parent)
+        # The name cannot be guessed, and the file is created here: nobody can have put a link in its place.
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=DRAFT, dir=path.parent)
         try:
-            with open(temporary, "wb") as file:
+            with open(handle, "wb") as file:
+                os.fchmod(handle, 0o644)
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+                os.fsync(handle)
+            os.replace(name, path)
+            sync_folder(path.parent)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            Path(name).unlink(missing_ok=True)
             raise
+
+
+def refuse_links(*paths: Path) -> None:
+    """Raise `RunError` where a folder that would be written or deleted in is a link: it leads out of the run."""
+    for path in paths:
+        if path.is_symlink():
+            raise RunError(f"{path} is a link, and nothing is written or deleted through links: put a folder there")
+
+
+def sync_folder(path: Path) -> None:
+    """Return when new and renamed entries of a folder are on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -20,7 +20,7 @@ def lock(path: Path) -> Iterator[None]:
     The system releases the lock when its process ends, however it ends, so there is no stale lock.
     """
     with disk_errors(path / LOCK):
-        handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         if not _acquire(handle, path):
             raise RunError(
@@ -66,7 +66,9 @@ def is_alive(path: Path) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return False
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError:  # a file system without locks: no run is written there
+        return False
     finally:
         os.close(handle)

@@ -1,6 +1,10 @@
 """Read a run folder while it is written or years later: needs no jax, no Orbax, no training code."""
 
+import errno
 import itertools
+import os
+import warnings
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,21 +27,37 @@ RESTORE = ": restore it from a backup, or look at another snapshot"
 def read_journal(path: Path | str) -> list[Row]:
     """Rows of a run's journal in order. An incomplete last line, which a kill leaves, is skipped.
 
-    Raises `RunError` for a run without journal, or an incomplete line before the last.
+    A line that cannot be read is left out, with a warning. Raises `RunError` for a run without journal.
     """
+    rows, damaged = scan_journal(path)
+    if damaged:
+        warnings.warn(describe_damage(path, damaged), stacklevel=2)
+    return rows
+
+
+def scan_journal(path: Path | str) -> tuple[list[Row], list[int]]:
+    """The rows of a journal, and the numbers of the lines before the last that cannot be read."""
     file = Path(path) / JOURNAL
     try:
+        if not file.is_file():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         lines = file.read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise RunError(f"{file} cannot be read: {error.strerror}") from error
-    rows = []
+    rows, damaged = [], []
     for number, line in enumerate(lines, start=1):
         row = decode(line)
         if row is not None:
             rows.append(row)
         elif number < len(lines):
-            raise RunError(f"{file}, line {number} is not a JSON object: it was edited, or the disk is damaged")
-    return rows
+            damaged.append(number)
+    return rows, damaged
+
+
+def describe_damage(path: Path | str, lines: list[int]) -> str:
+    """Which lines of a journal cannot be read, in words."""
+    shown = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
+    return f"{Path(path) / JOURNAL}: line {shown} cannot be read and is left out"
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
@@ -47,7 +67,8 @@ def read_config(path: Path | str) -> dict[str, Any]:
 
 def list_artifacts(path: Path | str, folder: str) -> list[int]:
     """Numbers of the records in a folder of a run, in order."""
-    return sorted(int(file.stem) for file in (Path(path) / folder).glob("*.json") if file.stem.isdigit())
+    files = (Path(path) / folder).glob("*.json")
+    return sorted(int(file.stem) for file in files if file.stem.isdigit() and file.with_suffix(".npz").is_file())
 
 
 def read_artifact(path: Path | str, folder: str, number: int) -> Record:
@@ -62,7 +83,7 @@ def read_artifact(path: Path | str, folder: str, number: int) -> Record:
     try:
         with np.load(file.with_name(f"{number}.npz"), allow_pickle=False) as arrays:
             return Record(read_json(file.with_name(f"{number}.json")), {name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(f"{file}.npz cannot be read: {error}") from error
 
 

@@ -19,7 +19,7 @@ from poet.runs.journal import Journal, ProcessLog
 from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
 from poet.runs.provenance import num_cores, processor
-from poet.runs.read import read_journal
+from poet.runs.read import scan_journal
 from poet.runs.snapshots import keep_snapshots, write_snapshot
 from poet.search.base import Info, Record, Search
 from poet.search.config import RunConfig
@@ -63,6 +63,7 @@ def run_search(
     run["headline"] = list(search.headline)
     _record_devices(path, run, reporter)
     with contextlib.ExitStack() as stack:
+        empty = not (path / JOURNAL).is_file() or not (path / JOURNAL).stat().st_size
         journal = Journal(path / JOURNAL)
         stack.callback(journal.close)
         stack.callback(reporter.close)
@@ -70,10 +71,16 @@ def run_search(
 
         state = search.init(jax.random.key(config.seed))
         checkpoint.check_state(state)
-        saved = checkpoint.newest(path / CHECKPOINTS, state, journal.reaches, reporter.message)
+        saved = checkpoint.newest(path / CHECKPOINTS, state, reporter.message)
         if saved is None:
-            _require_no_lost_checkpoints(path)
-        state, offset = saved or (state, 0)
+            _require_no_lost_history(path, run, empty)
+        elif not journal.holds(saved[1]):
+            raise RunError(
+                f"{path / JOURNAL} is not the journal that checkpoint {int(saved[0].iteration)} belongs to: it was "
+                "cut, edited or replaced. The checkpoint is intact, and nothing was changed. Put the journal back; or "
+                f"continue with the rows that can be read: poet doctor {path} --repair"
+            )
+        state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
         if _done(state, config):
             reporter.message(f"{path} is finished at iteration {iteration}; a larger --iterations resumes it")
@@ -117,13 +124,20 @@ def run_search(
         return RunOutcome(state, iteration, finished)
 
 
-def _require_no_lost_checkpoints(path: Path) -> None:
+def _require_no_lost_history(path: Path, run: Mapping[str, Any], empty: bool) -> None:
     """Raise `RunError` if checkpoints were saved and are gone: a new start would delete the rest of the history."""
-    if any(row.get("wall", {}).get("event") == "checkpoint" for row in read_journal(path)):
-        raise RunError(
-            f"{path / CHECKPOINTS} has no checkpoint to resume from, but {path / JOURNAL} lists some: "
-            "put one back, or start another run with --name"
-        )
+    rows, damaged = scan_journal(path)
+    records = [folder for folder in (*run["artifacts"], *run["snapshots"]) if any((path / folder).glob("[0-9]*"))]
+    if damaged or any(row.get("wall", {}).get("event") == "checkpoint" for row in rows):
+        trace = f"{path / JOURNAL} tells of a run"
+    elif empty and records:
+        trace = f"{path / records[0]} holds records of a run"
+    else:
+        return
+    raise RunError(
+        f"{path / CHECKPOINTS} has no checkpoint to resume from, but {trace}: "
+        "put a checkpoint back, or start another run with --name"
+    )
 
 
 def _done(state: PyTree, config: RunConfig) -> bool:
@@ -217,12 +231,13 @@ class _Writer:
         if iteration == self._saved:
             return
         began = time.monotonic()
+        self._journal.require_in_place()
         self._write_artifacts()
         self._register("snapshots", self._snapshots)
         for folder, make in self._snapshots.items():
             write_snapshot(self._path / folder, iteration, make())
         self._journal.sync()
-        checkpoint.save(self._path / CHECKPOINTS, state, iteration, self._journal.offset, self._keep_every)
+        checkpoint.save(self._path / CHECKPOINTS, state, iteration, self._journal.mark, self._keep_every)
         self._keep_snapshots()
         self._saved, self._saved_at = iteration, time.monotonic()
         self._log.append("checkpoint", {"iteration": iteration, "seconds": round(self._saved_at - began, 6)})

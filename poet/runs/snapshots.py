@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.checksum import digest, dump_checksummed
-from poet.runs.layout import disk_errors
+from poet.runs.layout import disk_errors, refuse_links, sync_folder
 
 if TYPE_CHECKING:
     from poet.search.base import Record
@@ -42,6 +42,7 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
         for name, column in columns.items()
     }
     with disk_errors(final):
+        refuse_links(folder, draft, final)
         try:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
@@ -50,6 +51,7 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
             _write(draft / ARCHIVE, dump_checksummed({"meta": record.meta, "columns": headers}))
             _remove(final)
             os.rename(draft, final)
+            sync_folder(folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
@@ -57,13 +59,16 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
 
 def keep_snapshots(folder: Path, iterations: Collection[int]) -> None:
     """Remove all snapshots except those of some iterations, and incomplete ones that a kill left."""
+    refuse_links(folder)
     if folder.is_dir():
         for entry in folder.iterdir():
-            if not (entry.name.isdigit() and int(entry.name) in iterations):
+            number = entry.name.removesuffix(".tmp")
+            if number.isdigit() and (number != entry.name or int(number) not in iterations):
                 _remove(entry)
 
 
 def _remove(path: Path) -> None:
+    refuse_links(path)
     (path / ARCHIVE).unlink(missing_ok=True)  # first, so that no reader takes an incomplete one for complete
     shutil.rmtree(path, ignore_errors=True)
 

@@ -35,6 +35,7 @@ class Run:
       meta: run.json.
       options: config.json, every option of the run.
       warning: why the run is not shown by the view that its search names; empty if it is.
+      damage: which lines of the journal cannot be read; empty if all can.
     """
 
     id: ClassVar[str] = "journal"
@@ -55,7 +56,8 @@ class Run:
 
     def refresh(self) -> Run:
         """Read what was written since; returns the run itself."""
-        self._rows = read.read_journal(self.path) if (self.path / JOURNAL).exists() else []
+        self._rows, damaged = read.scan_journal(self.path) if (self.path / JOURNAL).exists() else ([], [])
+        self.damage = read.describe_damage(self.path, damaged) if damaged else ""
         self._tables = {}
         return self
 
@@ -126,7 +128,7 @@ class Run:
         )
 
     def __repr__(self) -> str:
-        return f"Run({self.summary()})" + (f"\nwarning: {self.warning}" if self.warning else "")
+        return f"Run({self.summary()})" + "".join(f"\nwarning: {text}" for text in (self.warning, self.damage) if text)
 
 
 views: Registry[type[Run]] = Registry("view", Run)

@@ -17,7 +17,7 @@ from poet.registry import registries
 from poet.runs import checkpoint
 from poet.runs.artifacts import write_artifact
 from poet.runs.checkpoint import check_state
-from poet.runs.journal import encode
+from poet.runs.journal import Mark, encode
 from poet.runs.launch import build_search
 from poet.runs.snapshots import write_snapshot
 from poet.search.base import Info, Record, Search
@@ -149,7 +149,7 @@ def test_a_step_does_not_write_into_the_given_state(case: Case) -> None:
 
 
 def test_a_search_that_is_made_again_continues_from_a_saved_state(case: Case, tmp_path: Path) -> None:
-    checkpoint.save(tmp_path, case.states[2], 2, offset=0)
+    checkpoint.save(tmp_path, case.states[2], 2, Mark(0, ""))
     search = build_search(RunConfig.from_dict(json.loads(json.dumps(case.config.to_dict()))))
     example = search.init(jax.random.key(case.config.seed))
     assert_equal_trees(example, case.states[0])

@@ -56,9 +56,13 @@ def test_records_of_lost_iterations_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / NICHES
     for niche, born in enumerate((0, 4, 5, 6)):
         write_artifact(folder / str(niche), niche_record(niche, born))
-    (folder / "9.json").write_text('{"born": ')
+    write_artifact(folder / "9", niche_record(9, 4))
+    (folder / "9.json").write_text('{"born": ')  # cut short
+    for name, content in (("settings.json", '{"born": 9}'), ("list.json", "[]"), ("list.npz", "")):
+        (folder / name).write_text(content)
     remove_born_since(folder, 5)
-    assert {path.name for path in folder.iterdir()} == {"0.json", "0.npz", "1.json", "1.npz"}
+    kept = {"0.json", "0.npz", "1.json", "1.npz"}
+    assert {path.name for path in folder.iterdir()} == kept | {"settings.json", "list.json", "list.npz"}
     assert json.loads((folder / "1.json").read_text())["born"] == 4
 
 

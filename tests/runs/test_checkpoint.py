@@ -13,6 +13,7 @@ import pytest
 from poet.errors import ContractError, RunError
 from poet.runs import checkpoint
 from poet.runs.checkpoint import check_state, leaves, load, newest, save, steps
+from poet.runs.journal import Mark
 
 
 class Part(NamedTuple):
@@ -40,15 +41,15 @@ def assert_same(a: Any, b: Any) -> None:
     assert jax.tree.structure(a) == jax.tree.structure(b)
 
 
-def reaches_any_offset(offset: int) -> bool:
-    return True
+def mark(offset: int) -> Mark:
+    return Mark(offset, f"digest of {offset}")
 
 
 def test_every_kind_of_leaf_is_loaded_bit_for_bit(tmp_path: Path) -> None:
     state = make_state(3)
-    save(tmp_path, state, 7, 123)
+    save(tmp_path, state, 7, mark(123))
     loaded, offset = load(tmp_path, 7, make_state(0))
-    assert offset == 123
+    assert offset == mark(123)
     assert_same(loaded, state)
     assert type(loaded["part"]) is Part
     assert type(loaded["part"].count) is np.ndarray
@@ -59,7 +60,7 @@ def test_every_kind_of_leaf_is_loaded_bit_for_bit(tmp_path: Path) -> None:
 
 def test_a_loaded_state_can_be_used_on_any_device(tmp_path: Path) -> None:
     state = make_state()
-    save(tmp_path, state, 1, 0)
+    save(tmp_path, state, 1, mark(0))
     loaded, _ = load(tmp_path, 1, state)
     other = jax.device_put(jnp.ones((5, 7)), jax.devices()[-1])
     assert (loaded["part"].mean + other).devices() == other.devices()
@@ -72,7 +73,7 @@ def test_a_history_that_grew_is_loaded_at_its_size(tmp_path: Path) -> None:
         "keys": jax.random.split(jax.random.key(1), 4),
     }
     example = {"history": np.zeros((2, 2)), "mean": jnp.ones((3, 2)), "keys": jax.random.split(jax.random.key(0), 2)}
-    save(tmp_path, state, 1, 0)
+    save(tmp_path, state, 1, mark(0))
     assert_same(load(tmp_path, 1, example)[0], state)
 
 
@@ -86,9 +87,9 @@ def test_a_history_that_grew_is_loaded_at_its_size(tmp_path: Path) -> None:
     ],
 )
 def test_another_structure_is_reported_and_nothing_is_renamed(tmp_path: Path, change: dict, message: str) -> None:
-    save(tmp_path, make_state(), 1, 0)
+    save(tmp_path, make_state(), 1, mark(0))
     with pytest.raises(RunError, match=message):
-        newest(tmp_path, {**make_state(), **change}, reaches_any_offset, pytest.fail)
+        newest(tmp_path, {**make_state(), **change}, pytest.fail)
     assert steps(tmp_path) == [1]
 
 
@@ -118,7 +119,7 @@ def test_leaves_that_can_be_saved_pass() -> None:
 
 def test_the_last_two_and_every_third_are_kept(tmp_path: Path) -> None:
     for step in range(1, 9):
-        save(tmp_path, {"x": np.array(step)}, step, step, keep_every=3)
+        save(tmp_path, {"x": np.array(step)}, step, mark(step), keep_every=3)
     assert steps(tmp_path) == [8, 7, 6, 3]
 
 
@@ -142,48 +143,61 @@ def test_damage_to_any_file_is_found_and_the_checkpoint_before_is_loaded(tmp_pat
     states = [{"x": np.random.default_rng(n).normal(size=1000), "key": jax.random.key(n)} for n in (1, 2)]
     intact, folder = tmp_path / "intact", tmp_path / "checkpoints"
     for step, state in enumerate(states, start=1):
-        save(intact, state, step, 10 * step)
+        save(intact, state, step, mark(10 * step))
     for file in files_of(intact / "2"):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(intact, folder)
         damage(how, folder / file.relative_to(intact))
         messages: list[str] = []
-        found = newest(folder, states[0], reaches_any_offset, messages.append)
+        found = newest(folder, states[0], messages.append)
         assert found is not None
         assert_same(found[0], states[0])
-        assert found[1] == 10
+        assert found[1] == mark(10)
         assert len(messages) == 1
-        assert "checkpoint 2 is broken and was renamed" in messages[0]
-        assert files_of(folder / "2.broken")
-    save(folder, states[1], 2, 20)
+        assert "checkpoint 2 is damaged and is not used" in messages[0]
+        assert steps(folder) == [2, 1], "it stays where it is"
+    save(folder, states[1], 2, mark(20))
     assert steps(folder) == [2, 1]
+    assert (folder / "2.broken").is_dir(), "the damaged one makes room for the new one"
+    save(folder, states[1], 2, mark(20))
+    assert (folder / "2.broken-2").is_dir()
 
 
-def test_if_all_are_broken_an_error_is_raised_and_nothing_deleted(tmp_path: Path) -> None:
-    save(tmp_path, make_state(), 1, 0)
-    (tmp_path / "1" / "state" / "manifest.ocdbt").write_bytes(b"")
-    with pytest.raises(RunError, match="none of the checkpoints"):
-        newest(tmp_path, make_state(), reaches_any_offset, lambda text: None)
-    assert files_of(tmp_path / "1.broken")
+def test_if_all_are_damaged_an_error_is_raised_and_nothing_changed(tmp_path: Path) -> None:
+    save(tmp_path, make_state(), 1, mark(0))
+    damage("cut", files_of(tmp_path / "1" / "state")[0])
+    with pytest.raises(RunError, match="all checkpoints in .* are damaged"):
+        newest(tmp_path, make_state(), lambda text: None)
+    assert steps(tmp_path) == [1]
 
 
-def test_a_checkpoint_ahead_of_the_journal_is_not_loaded(tmp_path: Path) -> None:
-    save(tmp_path, make_state(1), 1, 10)
-    save(tmp_path, make_state(2), 2, 20)
-    messages: list[str] = []
-    found = newest(tmp_path, make_state(), lambda offset: offset <= 15, messages.append)
+@pytest.mark.parametrize("name", [".DS_Store", "state/.nfs0001", "state/desktop.ini", "notes (conflicted copy).json"])
+def test_files_of_others_do_not_damage_a_checkpoint(tmp_path: Path, name: str) -> None:
+    save(tmp_path, make_state(1), 1, mark(10))
+    (tmp_path / "1" / name).write_bytes(b"other")
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "mine.tmp").mkdir()
+    found = newest(tmp_path, make_state(), pytest.fail)
     assert found is not None
-    assert found[1] == 10
-    assert "journal does not reach its offset 20" in messages[0]
+    assert_same(found[0], make_state(1))
+    assert (tmp_path / "mine.tmp").is_dir()
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "checkpoints").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="is a link, and nothing is written or deleted through links"):
+        save(tmp_path / "checkpoints", make_state(), 1, mark(0))
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_what_a_kill_left_incomplete_is_removed_when_the_run_is_resumed(tmp_path: Path) -> None:
-    save(tmp_path, make_state(), 1, 0)
+    save(tmp_path, make_state(), 1, mark(0))
     os.rename(tmp_path / "1", tmp_path / "2.tmp")
-    save(tmp_path, make_state(), 1, 0)
+    save(tmp_path, make_state(), 1, mark(0))
     assert steps(tmp_path) == [1]
     assert (tmp_path / "2.tmp").exists()
-    assert newest(tmp_path, make_state(), reaches_any_offset, pytest.fail) is not None
+    assert newest(tmp_path, make_state(), pytest.fail) is not None
     assert not (tmp_path / "2.tmp").exists()
 
 
@@ -191,27 +205,27 @@ def test_a_full_disk_keeps_what_was_saved_and_leaves_no_incomplete_files(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     small, large = {"x": np.zeros(4)}, {"x": np.random.default_rng(0).normal(size=100_000)}
-    save(tmp_path, small, 1, 10)
+    save(tmp_path, small, 1, mark(10))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
         with pytest.raises(RunError, match=r"checkpoint 2 .* no space left.*intact"):
-            save(tmp_path, large, 2, 20)
+            save(tmp_path, large, 2, mark(20))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not caplog.records  # the error is enough
     assert [entry.name for entry in tmp_path.iterdir()] == ["1"]
-    found = newest(tmp_path, small, reaches_any_offset, pytest.fail)
+    found = newest(tmp_path, small, pytest.fail)
     assert found is not None
     assert_same(found[0], small)
-    save(tmp_path, large, 2, 20)
+    save(tmp_path, large, 2, mark(20))
     assert steps(tmp_path) == [2, 1]
 
 
 def test_a_change_of_the_notes_is_found(tmp_path: Path) -> None:
-    save(tmp_path, make_state(), 1, 10)
+    save(tmp_path, make_state(), 1, mark(10))
     file = tmp_path / "1" / checkpoint.NOTES
     noted = json.loads(file.read_text())
-    file.write_text(json.dumps({**noted, "journal": 11}))
+    file.write_text(json.dumps({**noted, "journal": [11, "x"]}))
     with pytest.raises(ValueError, match="not what was written"):
         checkpoint.notes(tmp_path, 1)

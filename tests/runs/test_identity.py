@@ -14,7 +14,7 @@ from poet.learners.config import ESConfig, LearnerConfig
 from poet.registry import register
 from poet.runs import launch, layout
 from poet.runs.identity import claim, load_config, record_identity
-from poet.runs.layout import CONFIG, JOURNAL, LOCK, RUN, read_run
+from poet.runs.layout import CONFIG, DRAFT, JOURNAL, LOCK, RUN, read_run
 from poet.runs.provenance import OURS
 from tests.packages import Packages
 from tests.runs.toy import ToyConfig, walk
@@ -97,7 +97,7 @@ def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_whose_creation_was_killed_is_created_again(tmp_path: Path) -> None:
-    for name in (LOCK, CONFIG, f".{CONFIG}.tmp"):
+    for name in (LOCK, CONFIG, f".{CONFIG}.x1y2{DRAFT}"):
         (tmp_path / name).touch()
     with claim(tmp_path, TOY):
         assert read_run(tmp_path)["sessions"]

@@ -2,6 +2,7 @@ import datetime
 import json
 import os
 import resource
+import shutil
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -63,19 +64,56 @@ def test_an_incomplete_last_line_is_skipped_and_removed(tmp_path: Path, journal:
     assert read_journal(tmp_path) == [{"event": "a"}, {"event": "c"}]
 
 
-def test_an_incomplete_line_in_the_middle_is_an_error_with_its_number(tmp_path: Path) -> None:
-    (tmp_path / JOURNAL).write_bytes(b'{"event":"a"}\n{"eve\n{"event":"c"}\n')
-    with pytest.raises(RunError, match="line 2"):
-        read_journal(tmp_path)
+def test_a_line_that_cannot_be_read_is_left_out_with_its_number(tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_bytes(b'{"event":"a"}\n{"eve\n{"event":"c"}\n[1]\n{"event":"d"}\n')
+    with pytest.warns(UserWarning, match="line 2, 4 cannot be read and is left out"):
+        assert [row["event"] for row in read_journal(tmp_path)] == ["a", "c", "d"]
 
 
-def test_an_offset_is_reached_only_at_the_end_of_a_row(journal: Journal) -> None:
+@pytest.mark.parametrize("change", ["cut", "flipped", "line ends", "duplicated", "gone"])
+def test_a_journal_that_was_changed_does_not_hold_its_mark(tmp_path: Path, journal: Journal, change: str) -> None:
+    journal.append([{"event": "a"}, {"event": "b"}])
+    mark = journal.mark
+    journal.append([{"event": "c"}])
+    journal.close()
+    file = tmp_path / JOURNAL
+    assert Journal(file).holds(mark)
+    data = file.read_bytes()
+    changed = {
+        "cut": data[: mark.offset - 1],
+        "flipped": data.replace(b'"a"', b'"x"'),
+        "line ends": data.replace(b"\n", b"\r\n"),
+        "duplicated": data[:14] + data,
+        "gone": b"",
+    }
+    file.write_bytes(changed[change])
+    assert not Journal(file).holds(mark)
+
+
+def test_a_mark_is_the_same_after_the_journal_is_opened_again(tmp_path: Path, journal: Journal) -> None:
     journal.append([{"event": "a"}])
-    end = journal.offset
-    assert journal.reaches(0)
-    assert journal.reaches(end)
-    assert not journal.reaches(end - 1)
-    assert not journal.reaches(end + 1)
+    first = journal.mark
+    journal.append([{"event": "b"}])
+    again = Journal(tmp_path / JOURNAL)
+    assert again.mark == journal.mark
+    again.trim(first.offset)
+    assert again.mark == first
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
+def test_a_writer_notices_that_its_folder_is_gone(tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    journal = Journal(folder / JOURNAL)
+    journal.require_in_place()
+    os.rename(folder, tmp_path / "away")
+    if how == "replaced":
+        folder.mkdir()
+        Journal(folder / JOURNAL)
+    if how == "deleted":
+        shutil.rmtree(tmp_path / "away")
+    with pytest.raises(RunError, match="was moved, deleted or replaced"):
+        journal.require_in_place()
 
 
 def test_a_full_disk_is_an_error(journal: Journal) -> None:

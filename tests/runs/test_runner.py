@@ -116,31 +116,93 @@ def test_with_a_broken_checkpoint_a_run_is_resumed_from_the_one_before(tmp_path:
     (tmp_path / "a" / CHECKPOINTS / "6" / "notes.json").write_bytes(b"")
     reporter, text = recorded()
     toy_run(tmp_path / "a", LONG, reporter=reporter)
-    assert "checkpoint 6 is broken" in text.getvalue()
+    assert "checkpoint 6 is damaged and is not used" in text.getvalue()
     assert "resuming from iteration 4" in text.getvalue()
     toy_run(tmp_path / "b", LONG)
     assert diff_runs(tmp_path / "a", tmp_path / "b") == []
 
 
-@pytest.mark.parametrize("broken", [True, False])
-def test_a_run_that_lost_its_checkpoints_is_not_started_again(tmp_path: Path, broken: bool) -> None:
+def test_a_run_whose_checkpoints_are_all_damaged_is_not_started_again(tmp_path: Path) -> None:
     toy_run(tmp_path, SHORT)
     before = (tmp_path / JOURNAL).read_bytes()
     for step in steps(tmp_path / CHECKPOINTS):
-        if broken:
-            (tmp_path / CHECKPOINTS / str(step) / "notes.json").write_bytes(b"")
-        else:
-            shutil.move(tmp_path / CHECKPOINTS / str(step), tmp_path / f"{step}.moved")
-    if broken:
-        with pytest.raises(RunError, match="none of the checkpoints"):
-            toy_run(tmp_path, LONG)
+        (tmp_path / CHECKPOINTS / str(step) / "notes.json").write_bytes(b"")
     for _ in range(2):  # the same command again
-        with pytest.raises(RunError, match="no checkpoint to resume from, but .* lists some: put one back"):
+        with pytest.raises(RunError, match="all checkpoints in .* are damaged; they stay where they are"):
             toy_run(tmp_path, LONG)
     assert (tmp_path / JOURNAL).read_bytes() == before
-    if not broken:
-        shutil.move(tmp_path / "4.moved", tmp_path / CHECKPOINTS / "4")
-        assert toy_run(tmp_path, LONG).iteration == 11
+
+
+@pytest.mark.parametrize("journal", ["whole", "damaged", "empty", "gone"])
+def test_a_run_that_lost_its_checkpoints_is_not_started_again(tmp_path: Path, journal: str) -> None:
+    toy_run(tmp_path, SHORT)
+    shutil.move(tmp_path / CHECKPOINTS, tmp_path / "moved")
+    file = tmp_path / JOURNAL
+    whole = file.read_bytes()
+    changed = {"whole": whole, "damaged": b"not JSON\n" + whole, "empty": b""}
+    file.unlink() if journal == "gone" else file.write_bytes(changed[journal])
+    records = list_niches(tmp_path)
+    for _ in range(2):  # the same command again
+        with pytest.raises(RunError, match="has no checkpoint to resume from, but .*: put a checkpoint back"):
+            toy_run(tmp_path, LONG)
+    assert list_niches(tmp_path) == records
+    shutil.move(tmp_path / "moved", tmp_path / CHECKPOINTS)
+    file.write_bytes(whole)
+    assert toy_run(tmp_path, LONG).iteration == 11
+
+
+@pytest.mark.parametrize("change", ["cut", "flipped", "line ends", "garbage", "duplicated", "empty", "gone"])
+def test_a_damaged_journal_costs_no_checkpoint(tmp_path: Path, change: str) -> None:
+    toy_run(tmp_path / "a", SHORT)
+    file = tmp_path / "a" / JOURNAL
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    changed = {
+        "cut": whole[:middle],
+        "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        "line ends": whole.replace(b"\n", b"\r\n"),
+        "garbage": b"garbage\n" + whole,
+        "duplicated": whole.splitlines(keepends=True)[0] + whole,
+        "empty": b"",
+    }
+    file.unlink() if change == "gone" else file.write_bytes(changed[change])
+    before = {path.name for path in (tmp_path / "a" / CHECKPOINTS).iterdir()}
+    for _ in range(2):
+        with pytest.raises(RunError, match="is not the journal that checkpoint 6 belongs to.* doctor .* --repair"):
+            toy_run(tmp_path / "a", LONG)
+    assert {path.name for path in (tmp_path / "a" / CHECKPOINTS).iterdir()} == before
+    file.write_bytes(whole)
+    toy_run(tmp_path / "a", LONG)
+    toy_run(tmp_path / "b", LONG)
+    assert diff_runs(tmp_path / "a", tmp_path / "b") == []
+
+
+@pytest.mark.parametrize("how", ["moved", "replaced"])
+def test_a_run_whose_folder_is_gone_stops_and_changes_nothing_there(tmp_path: Path, how: str) -> None:
+    def vanish() -> None:
+        os.rename(tmp_path / "a", tmp_path / "moved")
+        if how == "replaced":
+            toy_run(tmp_path / "a", SHORT)
+
+    with pytest.raises(RunError, match="was moved, deleted or replaced"):
+        toy_run(tmp_path / "a", LONG, crash_after(LONG, 5, vanish))
+    if how == "replaced":
+        toy_run(tmp_path / "b", SHORT)
+        assert diff_runs(tmp_path / "a", tmp_path / "b") == []
+    else:
+        assert not (tmp_path / "a").exists()
+    assert toy_run(tmp_path / "moved", LONG).iteration == 11
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".DS_Store", "checkpoints/.DS_Store", "niches/.DS_Store", "niches/mine.json", "elites/.DS_Store", "elites/a b"],
+)
+def test_files_of_others_are_left_alone(tmp_path: Path, name: str) -> None:
+    toy_run(tmp_path, SHORT)
+    (tmp_path / name).write_text('{"born": 99}')
+    assert toy_run(tmp_path, LONG).iteration == 11
+    assert (tmp_path / name).read_text() == '{"born": 99}'
 
 
 def test_a_full_disk_stops_the_run_and_the_same_command_resumes_it(
@@ -318,6 +380,7 @@ def test_records_of_lost_iterations_are_removed(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         toy_run(tmp_path, LONG, crash_after(LONG, 3, explode))
     (tmp_path / NICHES / "77.json").write_text('{"id": 77, "born": 5}')
+    shutil.copy(tmp_path / NICHES / "0.npz", tmp_path / NICHES / "77.npz")
     toy_run(tmp_path, LONG)
     assert list_niches(tmp_path) == list(range(11))
 
