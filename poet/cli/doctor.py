@@ -8,15 +8,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import tyro
+
 from poet.cli.main import ROOT
+from poet.cli.runs import find_run
+from poet.errors import ConfigError
+
+MAX_WHOLE = 20  # parts that are listed one by one
 
 
-def doctor(root: Path = ROOT) -> int:
-    """Whether this machine is ready: Python, packages, devices, compilation cache, disk; exit code 1 if not.
+def doctor(run: tyro.conf.Positional[Path | None] = None, *, repair: bool = False, root: Path = ROOT) -> int:
+    """Whether this machine is ready, or what of a run is whole and what is damaged; exit code 1 if something is not.
 
     Args:
+        run: Run folder or name; by default the machine is examined: Python, packages, devices, cache, disk.
+        repair: Make the run one that can be resumed, from what is whole; nothing is deleted.
         root: Folder of all runs.
     """
+    if run is not None:
+        return examine_run(find_run(run, root), repair)
+    if repair:
+        raise ConfigError("--repair expects a run: poet doctor RUN --repair")
     from poet.runs import provenance
     from poet.runs.launch import prepare
     from poet.runs.read import quantity
@@ -52,3 +64,22 @@ def doctor(root: Path = ROOT) -> int:
     entries = list(cache.glob("*-cache")) if root.is_dir() else []
     report("compilation cache", f"{len(entries)} entries, {quantity(sum(e.stat().st_size for e in entries))}B")
     return 1 if trouble else 0
+
+
+def examine_run(path: Path, repair: bool) -> int:
+    """Print what of a run is whole and what is not; exit code 1 if something is damaged."""
+    from poet.runs import repair as repairs
+
+    if repair:
+        for action in repairs.repair(path) or ["there is nothing to repair"]:
+            print(action)
+    findings = repairs.examine(path)
+    damaged = [finding for finding in findings if finding.advice]
+    for part, state, advice in findings:
+        if advice:
+            print(f"DAMAGED  {part}: {state}\n         {advice}")
+        elif len(findings) - len(damaged) <= MAX_WHOLE:
+            print(f"ok       {part}: {state}")
+    if len(findings) - len(damaged) > MAX_WHOLE:
+        print(f"ok       {len(findings) - len(damaged)} other parts")
+    return 1 if damaged else 0

@@ -42,7 +42,7 @@ COMMANDS = {
     "export": Command("an agent as weights and one NumPy file that runs it without JAX", "export"),
     "diff": Command("do two runs have the same history and state? poet diff RUN RUN", "poet.cli.reading:diff"),
     "list": Command("presets, everything that can be chosen by an id, runs", "poet.cli.reading:list_"),
-    "doctor": Command("is this machine ready: Python, packages, devices, disk", "poet.cli.doctor:doctor"),
+    "doctor": Command("is this machine ready; with a run: what of it is whole, and a repair", "poet.cli.doctor:doctor"),
 }
 
 

@@ -9,7 +9,6 @@ Orbax only writes the arrays: a folder becomes a checkpoint by being renamed onc
 """
 
 import contextlib
-import itertools
 import logging
 import os
 import shutil
@@ -24,7 +23,7 @@ from orbax.checkpoint import v1
 from poet.checksum import digest, dump_checksummed, load_checksummed
 from poet.errors import ContractError, RunError
 from poet.runs.journal import Mark
-from poet.runs.layout import refuse_links, sync_folder
+from poet.runs.layout import refuse_links, sync_folder, unused_name
 from poet.types import PyTree
 
 KEEP_LAST = 2
@@ -95,7 +94,7 @@ def save(folder: Path, state: PyTree, iteration: int, mark: Mark, keep_every: in
         (draft / NOTES).write_bytes(dump_checksummed(notes))
         _sync(draft)
         if (folder / str(iteration)).exists():  # a run resumes from its newest intact checkpoint: this one is damaged
-            os.rename(folder / str(iteration), _unused(folder / f"{iteration}.broken"))
+            os.rename(folder / str(iteration), unused_name(folder / f"{iteration}.broken"))
         os.rename(draft, folder / str(iteration))
         sync_folder(folder)
     except Exception as error:
@@ -126,11 +125,6 @@ def _reason(error: Exception) -> str:
     if any(sign in text for sign in ("No space left", "File too large", "quota exceeded", "RESOURCE_EXHAUSTED")):
         return "no space left on the disk, free some"
     return f"{type(error).__name__}: {text.strip().partition(chr(10))[0][:300]}"
-
-
-def _unused(path: Path) -> Path:
-    names = itertools.chain([path], (path.with_name(f"{path.name}-{number}") for number in itertools.count(2)))
-    return next(each for each in names if not os.path.lexists(each))
 
 
 def _sync(folder: Path) -> None:

@@ -5,6 +5,7 @@ runs/NAME/ run.json config.json journal.jsonl checkpoints/N/ niches/ID.npz|json 
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import tempfile
@@ -73,6 +74,12 @@ def refuse_links(*paths: Path) -> None:
     for path in paths:
         if path.is_symlink():
             raise RunError(f"{path} is a link, and nothing is written or deleted through links: put a folder there")
+
+
+def unused_name(path: Path) -> Path:
+    """The path itself, or with "-2", "-3", ... the first one at which there is nothing yet."""
+    names = itertools.chain([path], (path.with_name(f"{path.name}-{number}") for number in itertools.count(2)))
+    return next(each for each in names if not os.path.lexists(each))
 
 
 def sync_folder(path: Path) -> None:

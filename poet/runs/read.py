@@ -97,18 +97,35 @@ def read_niche(path: Path | str, niche: int) -> Record:
     return read_artifact(path, NICHES, niche)
 
 
+def list_snapshots(path: Path | str, folder: str) -> list[int]:
+    """Iterations that have a snapshot in a folder of a run, in order."""
+    found = (file.parent.name for file in (Path(path) / folder).glob(f"*/{ARCHIVE}"))
+    return sorted(int(name) for name in found if name.isdigit())
+
+
+def read_snapshot(path: Path | str, folder: str, iteration: int) -> Record:
+    """A snapshot of a run, with columns that are mapped into memory.
+
+    A column is read, and compared with its digest, when it is first used. Raises `RunError` where files are damaged;
+    for the values of a column, when it is first used.
+    """
+    place = Path(path) / folder / str(iteration)
+    try:
+        header = load_checksummed((place / ARCHIVE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{place / ARCHIVE} {error}{RESTORE}") from error
+    return Record(header["meta"], _Columns(place, header["columns"]))
+
+
 def list_elites(path: Path | str) -> list[int]:
     """Iterations that have a snapshot of the archive, in order."""
-    found = (file.parent.name for file in (Path(path) / ELITES).glob(f"*/{ARCHIVE}"))
-    return sorted(int(name) for name in found if name.isdigit())
+    return list_snapshots(path, ELITES)
 
 
 def read_elites(path: Path | str, iteration: int | None = None) -> Record:
     """The archive of a run as it was after so many iterations, by default its newest snapshot.
 
-    `arrays` are columns over the M elites. They are mapped into memory: a column is read, and compared with its digest,
-    when it is first used. Raises `RunError` where there is no such snapshot, or its files are damaged; for the values
-    of a column, when it is first used.
+    `arrays` are columns over the M elites; see `read_snapshot`. Raises `RunError` where there is no such snapshot.
     """
     known = list_elites(path)
     if not known:
@@ -116,12 +133,7 @@ def read_elites(path: Path | str, iteration: int | None = None) -> Record:
     iteration = known[-1] if iteration is None else iteration
     if iteration not in known:
         raise RunError(f"{path} has no snapshot of iteration {iteration}: it has {', '.join(map(str, known))}")
-    folder = Path(path) / ELITES / str(iteration)
-    try:
-        header = load_checksummed((folder / ARCHIVE).read_bytes())
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / ARCHIVE} {error}{RESTORE}") from error
-    return Record(header["meta"], _Columns(folder, header["columns"]))
+    return read_snapshot(path, ELITES, iteration)
 
 
 class _Columns(Mapping[str, np.ndarray]):

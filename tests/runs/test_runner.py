@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from poet.errors import ContractError, RunError
-from poet.runs import runner
+from poet.runs import checkpoint, runner
 from poet.runs.checkpoint import steps
 from poet.runs.diff import diff_runs
 from poet.runs.fork import fork
@@ -21,6 +21,7 @@ from poet.runs.layout import CHECKPOINTS, CONFIG, JOURNAL, NICHES, RUN
 from poet.runs.progress import Reporter, duration
 from poet.runs.provenance import OURS
 from poet.runs.read import list_niches, quantity, read_journal, read_niche, read_status
+from poet.runs.repair import examine, repair
 from poet.search.base import Record, Search
 from tests.runs.toy import ToyConfig, toy_run, walk
 
@@ -151,21 +152,29 @@ def test_a_run_that_lost_its_checkpoints_is_not_started_again(tmp_path: Path, jo
     assert toy_run(tmp_path, LONG).iteration == 11
 
 
-@pytest.mark.parametrize("change", ["cut", "flipped", "line ends", "garbage", "duplicated", "empty", "gone"])
-def test_a_damaged_journal_costs_no_checkpoint(tmp_path: Path, change: str) -> None:
-    toy_run(tmp_path / "a", SHORT)
-    file = tmp_path / "a" / JOURNAL
+CHANGES = ["cut", "flipped", "line ends", "garbage", "duplicated", "empty", "gone"]
+
+
+def change_journal(file: Path, change: str) -> None:
     whole = file.read_bytes()
     middle = len(whole) // 2
     changed = {
         "cut": whole[:middle],
-        "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        "flipped": whole[:middle] + bytes([whole[middle] ^ 0x80]) + whole[middle + 1 :],
         "line ends": whole.replace(b"\n", b"\r\n"),
         "garbage": b"garbage\n" + whole,
         "duplicated": whole.splitlines(keepends=True)[0] + whole,
         "empty": b"",
     }
     file.unlink() if change == "gone" else file.write_bytes(changed[change])
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_damaged_journal_costs_no_checkpoint(tmp_path: Path, change: str) -> None:
+    toy_run(tmp_path / "a", SHORT)
+    file = tmp_path / "a" / JOURNAL
+    whole = file.read_bytes()
+    change_journal(file, change)
     before = {path.name for path in (tmp_path / "a" / CHECKPOINTS).iterdir()}
     for _ in range(2):
         with pytest.raises(RunError, match="is not the journal that checkpoint 6 belongs to.* doctor .* --repair"):
@@ -175,6 +184,48 @@ def test_a_damaged_journal_costs_no_checkpoint(tmp_path: Path, change: str) -> N
     toy_run(tmp_path / "a", LONG)
     toy_run(tmp_path / "b", LONG)
     assert diff_runs(tmp_path / "a", tmp_path / "b") == []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_after_a_repair_a_run_continues_from_its_newest_checkpoint(tmp_path: Path, change: str) -> None:
+    toy_run(tmp_path / "a", SHORT)
+    file = tmp_path / "a" / JOURNAL
+    change_journal(file, change)
+    damaged = file.read_bytes() if file.exists() else None
+    (finding,) = [finding for finding in examine(tmp_path / "a") if finding.advice]
+    assert finding.part == JOURNAL
+    assert "--repair" in finding.advice
+    (action,) = repair(tmp_path / "a")
+    assert f"wrote {JOURNAL} anew" in action
+    if damaged is not None:
+        assert (tmp_path / "a" / f"{JOURNAL}.damaged").read_bytes() == damaged
+    assert not [finding for finding in examine(tmp_path / "a") if finding.advice]
+    assert repair(tmp_path / "a") == []
+    assert toy_run(tmp_path / "a", LONG).iteration == 11
+    toy_run(tmp_path / "b", LONG)
+    states = [checkpoint.notes(tmp_path / name / CHECKPOINTS, 11)["leaves"] for name in "ab"]
+    assert states[0] == states[1]
+    if change in ("line ends", "garbage", "duplicated"):  # no row was lost
+        assert diff_runs(tmp_path / "a", tmp_path / "b") == []
+
+
+def test_a_repair_needs_an_intact_checkpoint_and_keeps_damaged_ones(tmp_path: Path) -> None:
+    toy_run(tmp_path, SHORT)
+    notes = [tmp_path / CHECKPOINTS / str(step) / "notes.json" for step in steps(tmp_path / CHECKPOINTS)]
+    notes[0].write_bytes(b"")
+    assert [finding.part for finding in examine(tmp_path) if finding.advice] == ["checkpoint 6"]
+    assert repair(tmp_path) == ["renamed the damaged checkpoint 6 to 6.broken"]
+    notes[1].write_bytes(b"")
+    with pytest.raises(RunError, match="has no intact checkpoint"):
+        repair(tmp_path)
+
+
+def test_damaged_records_are_named(tmp_path: Path) -> None:
+    toy_run(tmp_path, SHORT)
+    (tmp_path / NICHES / "2.npz").write_bytes(b"PK")
+    column = max((tmp_path / "elites" / "6").glob("*.npy"), key=lambda file: file.stat().st_size)
+    column.write_bytes(column.read_bytes()[:-1] + b"x")
+    assert {finding.part for finding in examine(tmp_path) if finding.advice} == {"niches/2", "elites/6"}
 
 
 @pytest.mark.parametrize("how", ["moved", "replaced"])

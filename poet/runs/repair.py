@@ -1,0 +1,189 @@
+"""What is whole in a run folder, what is not, and a repair that deletes nothing. Behind `poet doctor RUN`."""
+
+import datetime
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from poet.checksum import digest, dump_checksummed
+from poet.errors import RunError
+from poet.runs import checkpoint
+from poet.runs.journal import Mark, decode
+from poet.runs.layout import (
+    CHECKPOINTS,
+    CONFIG,
+    JOURNAL,
+    RUN,
+    atomic_write,
+    disk_errors,
+    read_run,
+    refuse_links,
+    unused_name,
+    write_json,
+)
+from poet.runs.lock import lock
+from poet.runs.read import (
+    describe_damage,
+    list_artifacts,
+    list_snapshots,
+    read_artifact,
+    read_config,
+    read_snapshot,
+    scan_journal,
+)
+
+
+class Finding(NamedTuple):
+    """One part of a run folder.
+
+    Attributes:
+      part: as "journal.jsonl", "checkpoint 6".
+      state: what was found, in words.
+      advice: what to do; empty if the part is whole.
+    """
+
+    part: str
+    state: str
+    advice: str = ""
+
+
+def examine(path: Path) -> list[Finding]:
+    """Every part of a run folder; reads all of it and changes nothing.
+
+    Raises `RunError` for a folder that is no run.
+    """
+    run = read_run(path)
+    intact = _intact(path)
+    steps = checkpoint.steps(path / CHECKPOINTS)
+    return [
+        Finding(RUN, "whole"),
+        _part(CONFIG, read_config, path),
+        *(_part(f"checkpoint {step}", checkpoint.notes, path / CHECKPOINTS, step) for step in steps),
+        _journal(path, intact),
+        *(
+            _part(f"{folder}/{number}", read, path, folder, number)
+            for kind, numbers_in, read in (
+                ("artifacts", list_artifacts, read_artifact),
+                ("snapshots", list_snapshots, _read_whole_snapshot),
+            )
+            for folder in run[kind]
+            for number in numbers_in(path, folder)
+        ),
+    ]
+
+
+def repair(path: Path) -> list[str]:
+    """Make a run that can be resumed from one whose journal or checkpoints are damaged; returns what was done.
+
+    The journal gets the rows that can be read and belong to iterations before the newest intact checkpoint; the old
+    one is renamed, as are damaged checkpoints. Raises `RunError` where no checkpoint is intact, or while the run is
+    written.
+    """
+    refuse_links(path / CHECKPOINTS)
+    with lock(path):
+        run, intact, actions = read_run(path), _intact(path), []
+        if not intact:
+            raise RunError(f"{path} has no intact checkpoint: restore one from a backup, or start another run")
+        if not _holds(path, _mark(intact[max(intact)])):
+            actions.append(_rebuild_journal(path, intact))
+        for step in checkpoint.steps(path / CHECKPOINTS):
+            if step not in intact:
+                aside = unused_name(path / CHECKPOINTS / f"{step}.broken")
+                with disk_errors(aside):
+                    os.rename(path / CHECKPOINTS / str(step), aside)
+                actions.append(f"renamed the damaged checkpoint {step} to {aside.name}")
+        if actions:
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            run["repairs"] = [*run.get("repairs", []), {"time": now, "actions": actions}]
+            write_json(path / RUN, run)
+        return actions
+
+
+def _rebuild_journal(path: Path, intact: dict[int, dict[str, Any]]) -> str:
+    lines = _readable_lines(path / JOURNAL, max(intact))
+    data = b"".join(line for _, line in lines)
+    # Checkpoints first: until the journal has its place, the run is refused as before.
+    for step, noted in intact.items():
+        ends = [end for iteration, end in _ends(lines) if iteration < step]
+        offset = max(ends, default=0)
+        noted = noted | {"journal": [offset, digest(data[:offset])]}
+        atomic_write(path / CHECKPOINTS / str(step) / checkpoint.NOTES, dump_checksummed(noted))
+    aside = unused_name(path / f"{JOURNAL}.damaged")
+    with disk_errors(aside):
+        if (path / JOURNAL).exists():
+            os.rename(path / JOURNAL, aside)
+    atomic_write(path / JOURNAL, data)
+    lost = max(intact) - len({iteration for iteration, _ in lines if iteration >= 0})
+    missing = f", without those of {lost} iterations" if lost else ""
+    return f"wrote {JOURNAL} anew with {len(lines)} rows{missing}; the old one is {aside.name}"
+
+
+def _readable_lines(file: Path, iterations: int) -> list[tuple[int, bytes]]:
+    """Lines before an iteration with the iteration of each, -1 for events of the process; repeated ones once."""
+    lines: list[tuple[int, bytes]] = []
+    seen: set[bytes] = set()
+    for line in file.read_bytes().splitlines() if file.is_file() else []:
+        row = decode(line + b"\n")
+        if row is None or line in seen:
+            continue
+        iteration = row.get("iteration", -1)
+        if not isinstance(iteration, int) or iteration >= iterations:
+            break
+        seen.add(line)
+        lines.append((iteration, line + b"\n"))
+    return lines
+
+
+def _ends(lines: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
+    """Of each row of an iteration: the iteration, and the offset at which the row ends."""
+    ends, offset = [], 0
+    for iteration, line in lines:
+        offset += len(line)
+        if iteration >= 0:
+            ends.append((iteration, offset))
+    return ends
+
+
+def _part(name: str, read: Callable[..., Any], *args: Any) -> Finding:
+    try:
+        read(*args)
+    except (RunError, ValueError) as error:
+        return Finding(name, str(error), "restore it from a backup")
+    return Finding(name, "whole")
+
+
+def _read_whole_snapshot(path: Path, folder: str, iteration: int) -> None:
+    for _ in read_snapshot(path, folder, iteration).arrays.values():  # a column is compared when it is first used
+        pass
+
+
+def _journal(path: Path, intact: dict[int, dict[str, Any]]) -> Finding:
+    rows, damaged = scan_journal(path) if (path / JOURNAL).is_file() else ([], [])
+    advice = f"continue with what can be read: poet doctor {path} --repair"
+    if intact and not _holds(path, _mark(intact[max(intact)])):
+        state = f"is not what checkpoint {max(intact)} belongs to; {len(rows)} rows can be read"
+        return Finding(JOURNAL, state, f"put the old one back, or {advice}")
+    if damaged:
+        return Finding(JOURNAL, describe_damage(path, damaged), advice)
+    return Finding(JOURNAL, f"{len(rows)} rows")
+
+
+def _intact(path: Path) -> dict[int, dict[str, Any]]:
+    """The notes of the checkpoints that are intact, by iteration."""
+    found = {}
+    for step in checkpoint.steps(path / CHECKPOINTS):
+        try:
+            found[step] = checkpoint.notes(path / CHECKPOINTS, step)
+        except ValueError:
+            continue
+    return found
+
+
+def _mark(noted: dict[str, Any]) -> Mark:
+    return Mark(*noted["journal"])
+
+
+def _holds(path: Path, mark: Mark) -> bool:
+    data = (path / JOURNAL).read_bytes() if (path / JOURNAL).is_file() else b""
+    return len(data) >= mark.offset and digest(data[: mark.offset]) == mark.digest
