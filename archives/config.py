@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from poet.archives.layout import grid_layout, layout
+from poet.configs import to_dict
 from poet.errors import ConfigError, ContractError, unknown
 from poet.registry import PluginConfig, Registry
 
@@ -216,7 +217,10 @@ def make(spec: Mapping[str, Any]) -> Archive:
     id = spec.get("id")
     if not isinstance(id, str):
         raise ConfigError(f"expected a spec with the id of an archive, as in 'grid'; got id {id!r}")
-    return archives.get(id).from_spec(spec)
+    kind = archives.get(id)
+    options = [field.name for field in dataclasses.fields(kind) if field.name in spec]
+    checked = to_dict(kind(**{name: spec[name] for name in options}))
+    return kind.from_spec({**spec, **{name: checked[name] for name in options}})
 
 
 def _check_positive(config: ArchiveConfig, *names: str) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from poet.errors import ConfigError, ContractError, unknown
+from poet.typed_config import TypedConfig
 
 EntryT = TypeVar("EntryT")
 
@@ -43,7 +44,7 @@ class Row(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class PluginConfig:
+class PluginConfig(TypedConfig):
     """Base of all config classes: the options of something that has an id. Subclasses define `make`.
 
     Fields have defaults, and the module imports no jax: import it inside `make`.

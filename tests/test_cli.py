@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +158,66 @@ def test_a_stopped_run_prints_how_to_resume_it(
     assert command("run", "tiny", "--name", "my run") == 0
     assert "saved at iteration 3; resume with: poet run 'runs/my run'" in capsys.readouterr().out
 
+    def interrupted(config: Any, path: Path, **more: Any) -> None:
+        raise runner.Interrupted(runner.RunOutcome(None, 3, False))
+
+    monkeypatch.setattr(launch, "run", interrupted)
+    assert command("run", "tiny", "--name", "my run") == 0
+    assert "saved at iteration 3; resume with: poet run 'runs/my run'" in capsys.readouterr().out
+
+
+def test_doctor_examines_and_repairs_a_run(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("run", "tiny", "--iterations", "4") == 0
+    capsys.readouterr()
+    assert command("doctor", "tiny") == 0
+    assert "ok       journal.jsonl: " in capsys.readouterr().out
+    journal = root / "tiny" / "journal.jsonl"
+    journal.write_bytes(b"garbage\n" + journal.read_bytes())
+    assert command("run", "tiny", "--iterations", "6") == 2
+    assert "poet doctor" in capsys.readouterr().err
+    assert command("doctor", "runs/tiny") == 1
+    assert "DAMAGED  journal.jsonl" in capsys.readouterr().out
+    assert command("doctor", "tiny", "--repair") == 0
+    assert "wrote journal.jsonl anew" in capsys.readouterr().out
+    assert command("run", "tiny", "--iterations", "6") == 0
+    assert command("doctor", "--repair") == 2
+
+
+@pytest.mark.parametrize("name", ["..", "", ".hidden", "-x", "two\nlines", "a/b", "n" * 201])
+def test_impossible_names_leave_nothing(name: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("run", "tiny", f"--name={name}") == 2
+    assert "plain name" in capsys.readouterr().err
+    assert not root.exists()
+    assert not (root.parent / "lock").exists()
+
+
+def test_a_budget_of_steps_is_known_everywhere(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("run", "tiny", "--max-env-steps", "300") == 0
+    assert "--max-env-steps 600" in capsys.readouterr().out
+    assert command("status", "tiny") == 0
+    assert " finished " in capsys.readouterr().out
+    assert command("run", "runs/tiny") == 0
+    assert "has used its 300 environment steps; a larger --max-env-steps" in capsys.readouterr().out
+    assert command("run", "tiny", "--name", "other", "--max-env-steps", "-5") == 2
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_output_that_cannot_show_every_character(encoding: str, tmp_path: Path) -> None:
+    program = "import sys; from poet.cli.main import main; sys.exit(main(['list', '--root', 'r\u2192']))"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert b"runs in r?" in done.stdout
+
+
+@pytest.mark.parametrize("output", ["closed", "/dev/full"])
+def test_output_that_cannot_be_written(output: str, tmp_path: Path) -> None:
+    redirect = ">&-" if output == "closed" else f"> {output}"
+    command = f"{sys.executable} -m poet list {redirect}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (0 if output == "closed" else 2)
+
 
 # --- bad input ---
 
@@ -169,7 +230,7 @@ def test_a_stopped_run_prints_how_to_resume_it(
         (["run"], "expected a preset or a run first (laptop, map-elites-arm, map-elites-tiny,"),
         (["run", "--seed", "3"], "expected a preset or a run first"),
         (["run", "--from", "nowhere", "--name", "x"], "unknown run 'nowhere'"),
-        (["run", "tiny", "--name", "a/b"], "plain name, got 'a/b'"),
+        (["run", "tiny", "--name", "a/b"], "plain name of at most 200 bytes, got 'a/b'"),
         (["run", "tests"], "tests is not a run folder"),
         (["run", "tiny", "--learner.poplation", "32"], "--learner.population"),
         (["run", "tiny", "--generator.sweep", "3"], "--generator.sweeps"),

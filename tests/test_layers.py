@@ -8,7 +8,15 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 # Package or module -> those of ours that it may import; a name allows everything below it.
-BASE = ["poet.types", "poet.errors", "poet.registry", "poet.configs", "poet.checksum", "poet.jax_settings"]
+BASE = [
+    "poet.types",
+    "poet.errors",
+    "poet.registry",
+    "poet.configs",
+    "poet.checksum",
+    "poet.jax_settings",
+    "poet.typed_config",
+]
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
 ALLOWED = {
@@ -18,6 +26,7 @@ ALLOWED = {
     "poet.configs": BASE,
     "poet.checksum": BASE,
     "poet.jax_settings": BASE,
+    "poet.typed_config": BASE,
     "poet.envs": [*BASE, "poet.envs"],
     "poet.archives": [*BASE, "poet.archives"],
     "poet.agents": [*LAYER0, "poet.agents"],

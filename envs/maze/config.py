@@ -32,8 +32,6 @@ class MazeConfig(GeneratorConfig):
     speed: float = 1.0  # of a wheel at full power, in 1/600 of the room's side per step
 
     def __post_init__(self) -> None:
-        if self.first_maze not in ("hard", "open"):
-            raise ConfigError(f'maze: first_maze expects "hard" or "open", got {self.first_maze!r}')
         min_walls = NUM_HARD_MAZE_WALLS if self.first_maze == "hard" else 1
         for name, low in (("max_walls", min_walls), ("horizon", 1)):
             if getattr(self, name) < low:

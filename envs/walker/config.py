@@ -40,9 +40,6 @@ class WalkerConfig(GeneratorConfig):
         for name in ("sweeps", "horizon"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"walker: {name} expects at least 1, got {getattr(self, name)}")
-        for name, choices in (("terrain", ("fixed", "fresh")), ("mutation", ("all", "one"))):
-            if getattr(self, name) not in choices:
-                raise ConfigError(f"walker: {name} expects one of {choices}, got {getattr(self, name)!r}")
         for name, low, high in (
             ("max_roughness", 0.1, 100.0),
             ("max_pit", 0.8, 50.0),

@@ -7,6 +7,7 @@ second or two.
 import importlib
 import importlib.metadata
 import inspect
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -52,6 +53,7 @@ def main(args: list[str] | None = None) -> int:
     0; 1 (`diff`: they differ; `doctor`: trouble); 2 for an error; 130 after Ctrl-C.
     """
     args = sys.argv[1:] if args is None else args
+    _prepare_output()
     try:
         return _dispatch(args)
     except PoetError as error:
@@ -63,6 +65,20 @@ def main(args: list[str] | None = None) -> int:
     except BrokenPipeError:  # poet list | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # as of a full disk behind standard output
+        print(f"error: {error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+
+
+def _prepare_output() -> None:
+    """Make printing work where standard output is closed, or cannot show every character."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (it stays open)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _dispatch(args: list[str]) -> int:

@@ -33,7 +33,7 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
             f"{now.iteration}/{now.iterations}",
             quantity(now.env_steps),
             "-" if now.steps_per_s is None else quantity(now.steps_per_s),
-            "-" if now.left_s is None or now.iteration >= now.iterations else duration(now.left_s),
+            "-" if now.left_s is None or now.finished else duration(now.left_s),
         )
         numbers = " ".join(f"{cell:>{width}}" for cell, width in zip(cells, (15, 9, 9, 9)))
         print(f"{now.name:<20} {numbers}  {now.state:<9} {', '.join(now.headline)}".rstrip())

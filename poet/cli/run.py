@@ -9,7 +9,7 @@ import tyro
 
 from poet.cli.main import ROOT
 from poet.cli.options import choices, choose
-from poet.cli.runs import find_run
+from poet.cli.runs import check_name, find_run
 from poet.configs import flatten
 from poet.errors import ConfigError
 from poet.registry import PluginConfig
@@ -44,6 +44,7 @@ def run(args: list[str]) -> int:
     word = "" if not args or args[0].startswith("-") else args[0]
     args = args[bool(word) :]
     place, _ = tyro.cli(Place, args=args, return_unknown_args=True, add_help=False)
+    place = dataclasses.replace(place, root=place.root.expanduser())
     source = None if place.source is None or help_wanted else find_run(place.source, place.root)
     config, path = _start(word, place, source, help_wanted)
     config, args = choose(config, args)
@@ -55,11 +56,19 @@ def run(args: list[str]) -> int:
     from poet.view import media
     from poet.view.open import open_run
 
-    outcome = launch.run(config, path, source=source, media=media.make_media)
+    try:
+        outcome = launch.run(config, path, source=source, media=media.make_media)
+    except KeyboardInterrupt as stopped:
+        if not hasattr(stopped, "outcome"):  # nothing was saved
+            raise
+        outcome = stopped.outcome  # type: ignore[attr-defined]
     quoted = shlex.quote(str(path))
     if outcome.finished:
         media.print_summary(path)
-        print(f"extend:   poet run {quoted} --iterations {2 * outcome.iteration}")
+        budget = f"--iterations {2 * outcome.iteration}"
+        if outcome.iteration < config.iterations:
+            budget = f"--max-env-steps {2 * int(outcome.state.env_steps)}"
+        print(f"extend:   poet run {quoted} {budget}")
         print("look:     " + "; ".join(f"poet {line.format(quoted)}" for line in open_run(path).suggested_commands()))
     else:
         print(f"saved at iteration {outcome.iteration}; resume with: poet run {quoted}")
@@ -68,8 +77,8 @@ def run(args: list[str]) -> int:
 
 def _start(word: str, place: Place, source: Path | None, help_wanted: bool) -> tuple[RunConfig, Path]:
     """The config that the options change, and the folder of the run."""
-    if place.name is not None and Path(place.name).name != place.name:
-        raise ConfigError(f"--name expects a plain name, got {place.name!r}; --root gives the folder")
+    if place.name is not None:
+        check_name(place.name)
     if word in presets.ids():
         return presets.get(word), place.root / (place.name or word)
     if word:

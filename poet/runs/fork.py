@@ -55,7 +55,7 @@ def fork(source: Path, path: Path, config: RunConfig, overrides: OverrideSpec = 
         write_json(draft / CONFIG, config.to_dict())
         inherited = {name: origin[name] for name in ("view", "headline", "artifacts", "snapshots", "renamed")}
         about = {"overrides": dict(overrides), "forked_from": str(source.resolve())}
-        write_json(draft / RUN, new_run(path.name) | inherited | about)
+        write_json(draft / RUN, new_run() | inherited | about)
         try:
             draft.rename(path)
         except OSError as error:

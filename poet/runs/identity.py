@@ -62,7 +62,7 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
                     f"{path} is not a run folder and not empty (it holds {', '.join(others[:3])}): "
                     "choose another --name or --root"
                 )
-            run = new_run(path.name)
+            run = new_run()
         run |= {
             "search": config.id,
             "view": config.view,
@@ -92,14 +92,13 @@ def _is_of_creation(name: str) -> bool:
     return name in (LOCK, CONFIG, RUN) or (name.startswith((f".{CONFIG}.", f".{RUN}.")) and name.endswith(DRAFT))
 
 
-def new_run(name: str) -> dict[str, Any]:
+def new_run() -> dict[str, Any]:
     """The contents of run.json before the first session.
 
     `artifacts` and `snapshots` are the folders that hold such records, `headline` the metrics that a status line shows.
     """
     return {
         "format": FORMAT,
-        "name": name,
         "search": "",
         "view": "",
         "headline": [],

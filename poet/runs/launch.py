@@ -73,18 +73,21 @@ def run(
       path: The run folder; the compilation cache lies beside it.
       source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
-      sinks: Called with the journal rows of each iteration, as for an external tracker; may fail.
+      sinks: Called with the journal rows of each iteration, as for an external tracker. One that fails is tried again,
+        and then gets the rows that it missed.
       reporter: Where progress is shown; by default on standard output.
       overrides: Objects in place of those that the config names, as parameters of its `make`: for POET a `generator`,
         and environments to `start` with; for MAP-Elites a `scoring` and its `archive`. What can be described of them
         belongs to the run's identity, and they must be given again to resume.
 
-    Raises `RunError` where the folder cannot be used or the disk fails, `ConfigError` for impossible options.
+    Raises `RunError` where the folder cannot be used or the disk fails, `ConfigError` for impossible options, and
+    KeyboardInterrupt after Ctrl-C: the state is saved before.
     """
-    path = Path(path)
+    # Once and for all: an evaluation may change the directory of the process.
+    path = Path(os.path.abspath(Path(path).expanduser()))
     described = user_objects.describe(overrides)
     if source is not None:
-        fork(Path(source), path, config, described)
+        fork(Path(source).expanduser(), path, config, described)
     with claim(path, config, described) as record:
         prepare(path.parent, config.executor.devices)
         # Only now, so that a folder which cannot be used is refused at once: jax alone takes a second to import.

@@ -1,5 +1,6 @@
 """Progress of a run: a bar on a terminal, plain lines elsewhere."""
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -35,8 +36,9 @@ class Reporter:
         self._printed_at = -PLAIN_EVERY_S
 
     def message(self, text: str) -> None:
-        """Print one line, above the bar if there is one."""
-        self.console.print(escape(text))
+        """Print one line, above the bar if there is one; where nothing can be printed any more, a run goes on."""
+        with contextlib.suppress(OSError, ValueError):  # closed, full, or a pipe that nobody reads
+            self.console.print(escape(text))
 
     def start(self, iteration: int, iterations: int, headline: Sequence[str] = ()) -> None:
         """Show the bar, if this is a terminal; `headline` names the metrics to show."""

@@ -213,11 +213,12 @@ class Status(NamedTuple):
     steps_per_s: float | None
     left_s: float | None
     alive: bool
+    finished: bool  # whether it has used its budget of iterations or of environment steps
 
     @property
     def state(self) -> str:
-        """Whether a process is writing it, it reached its last iteration, or neither."""
-        return "running" if self.alive else "finished" if self.iteration >= self.iterations else "stopped"
+        """Whether a process is writing it, it has used its budget, or neither."""
+        return "running" if self.alive else "finished" if self.finished else "stopped"
 
 
 def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
@@ -225,7 +226,7 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
     path = Path(path)
     run, config = read_run(path), read_config(path)
     if rows is None:
-        rows = read_journal(path) if (path / JOURNAL).exists() else []
+        rows = scan_journal(path)[0] if (path / JOURNAL).exists() else []
     done = [row for row in rows if row.get("event") == "iteration"]
     last = done[-1] if done else {}
     seconds, steps, counted = 0.0, 0, 0
@@ -235,15 +236,20 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
         counted += 1
     iteration = last.get("iteration", -1) + 1
     iterations = max(config["iterations"], iteration)  # a budget may have been lowered since
+    env_steps, max_env_steps = last.get("env_steps", 0), config.get("max_env_steps")
+    left_s = (iterations - iteration) * seconds / counted if counted else None
+    if left_s is not None and max_env_steps is not None and steps:
+        left_s = min(left_s, max(max_env_steps - env_steps, 0) * seconds / steps)
     return Status(
-        name=run["name"],
+        name=path.resolve().name,
         iteration=iteration,
         iterations=iterations,
-        env_steps=last.get("env_steps", 0),
+        env_steps=env_steps,
         headline=headline(run["headline"], last),
         steps_per_s=steps / seconds if seconds else None,
-        left_s=(iterations - iteration) * seconds / counted if counted else None,
+        left_s=left_s,
         alive=is_alive(path),
+        finished=iteration >= iterations or (max_env_steps is not None and env_steps >= max_env_steps),
     )
 
 

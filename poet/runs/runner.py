@@ -20,6 +20,7 @@ from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
 from poet.runs.provenance import num_cores, processor
 from poet.runs.read import scan_journal
+from poet.runs.sinks import Sink, SinkFeed
 from poet.runs.snapshots import keep_snapshots, write_snapshot
 from poet.search.base import Info, Record, Search
 from poet.search.config import RunConfig
@@ -28,7 +29,6 @@ from poet.types import PyTree
 SAVE_AFTER_S = 300.0  # a checkpoint is never older than this and one iteration, however long iterations take
 MEDIA_SHARE = 0.02  # of the time at most, for pictures at milestones
 
-Sink = Callable[[Sequence[dict[str, Any]]], None]  # is given the journal rows of each iteration
 Media = Callable[[Path, str], None]  # makes pictures of a run folder at "early", "milestone" and "end"
 
 
@@ -41,6 +41,14 @@ class RunOutcome(NamedTuple):
 
     def __repr__(self) -> str:
         return f"RunOutcome(iteration={self.iteration}, finished={self.finished}, state=...)"
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C stopped a run; everything is saved. `outcome` is what `run` would have returned."""
+
+    def __init__(self, outcome: RunOutcome) -> None:
+        super().__init__(f"stopped at iteration {outcome.iteration}, which is saved; the same call resumes it")
+        self.outcome = outcome
 
 
 @pinned()
@@ -57,7 +65,8 @@ def run_search(
 ) -> RunOutcome:
     """Start a search, or resume it from its newest checkpoint, until it is done or asked to stop.
 
-    The folder must be claimed (`poet.runs.identity.claim`, which yields `run`). Raises `RunError` where the disk or
+    The folder must be claimed (`poet.runs.identity.claim`, which yields `run`). Raises `Interrupted`, a
+    KeyboardInterrupt, where Ctrl-C stopped the run, after everything is saved. Raises `RunError` where the disk or
     the checkpoints fail or are gone, `ContractError` where the search breaks its contract.
     """
     run["headline"] = list(search.headline)
@@ -83,12 +92,25 @@ def run_search(
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
         if _done(state, config):
-            reporter.message(f"{path} is finished at iteration {iteration}; a larger --iterations resumes it")
+            if iteration >= config.iterations:
+                used = f"is finished at iteration {iteration}; a larger --iterations resumes it"
+            else:
+                used = f"has used its {config.max_env_steps} environment steps; a larger --max-env-steps resumes it"
+            reporter.message(f"{path} {used}")
             return RunOutcome(state, iteration, True)
         journal.trim(offset)
         log = log or ProcessLog()
         log.open(journal)
-        writer = _Writer(path, run, journal, log, config.keep_every, reporter, list(sinks), iteration if saved else -1)
+        writer = _Writer(
+            path,
+            run,
+            journal,
+            log,
+            config.keep_every,
+            reporter,
+            [SinkFeed(sink, reporter.message) for sink in sinks],
+            iteration if saved else -1,
+        )
         writer.discard_lost_work(iteration)
         log.append("resume" if saved else "start", {"iteration": iteration})
         if saved:
@@ -118,10 +140,14 @@ def run_search(
         writer.save(state, iteration)
         finished = _done(state, config)
         log.append("finish" if finished else "stop", {"iteration": iteration})
+        writer.finish_sinks()
         reporter.close()
         if finished and media is not None:
             writer.show(media, "end", iteration)
-        return RunOutcome(state, iteration, finished)
+        outcome = RunOutcome(state, iteration, finished)
+        if stop.by_user and not finished:
+            raise Interrupted(outcome)
+        return outcome
 
 
 def _require_no_lost_history(path: Path, run: Mapping[str, Any], empty: bool) -> None:
@@ -183,7 +209,7 @@ class _Writer:
         log: ProcessLog,
         keep_every: int,
         reporter: Reporter,
-        sinks: list[Sink],
+        sinks: list[SinkFeed],
         saved: int,
     ) -> None:
         self._path = path
@@ -218,13 +244,14 @@ class _Writer:
         self._journal.append(rows)
         self._artifacts |= info.artifacts
         self._snapshots = info.snapshots
-        for sink in list(self._sinks):
-            try:
-                sink(rows)
-            except Exception as error:
-                self._sinks.remove(sink)
-                self._reporter.message(f"warning: a sink failed and gets no more rows: {error!r}")
+        for sink in self._sinks:
+            sink.send(rows)
         return rows
+
+    def finish_sinks(self) -> None:
+        """Try once more to give every sink its last rows."""
+        for sink in self._sinks:
+            sink.send((), last=True)
 
     def save(self, state: PyTree, iteration: int) -> None:
         """A checkpoint, unless this iteration has one; its records are on disk before it."""
@@ -275,22 +302,37 @@ class _Writer:
             write_json(self._path / RUN, self._run)
 
 
+class _Stop(threading.Event):
+    """Set when the run is to stop; `by_user` is whether Ctrl-C asked for it."""
+
+    by_user = False
+
+
 @contextlib.contextmanager
-def _stop_on_signals(reporter: Reporter) -> Iterator[threading.Event]:
-    """The first Ctrl-C or SIGTERM asks to stop; a second one is left to the system, which ends the process at once."""
-    stop = threading.Event()
+def _stop_on_signals(reporter: Reporter) -> Iterator[_Stop]:
+    """The first Ctrl-C, SIGTERM or SIGHUP (a closed terminal) asks to stop.
+
+    A second Ctrl-C raises KeyboardInterrupt at once, and any further signal is left to the system, which ends the
+    process.
+    """
+    stop = _Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread receives signals
         return
 
+    def interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
     def ask(number: int, frame: Any) -> None:
         for each in before:
-            signal.signal(each, signal.SIG_DFL)
+            signal.signal(each, interrupt if each == signal.SIGINT else signal.SIG_DFL)
+        stop.by_user = number == signal.SIGINT
         stop.set()
         reporter.close()
         reporter.message("finishing this iteration, then saving; press Ctrl-C again to stop without saving")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield stop
     finally:

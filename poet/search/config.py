@@ -35,8 +35,8 @@ class RunConfig(PluginConfig):
     keep_every: int = 1000  # checkpoints whose iteration is a multiple of this are kept, besides the last two
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "checkpoint_every", "keep_every"):
-            if getattr(self, name) < 1:
+        for name in ("iterations", "checkpoint_every", "keep_every", "max_env_steps"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ConfigError(f"{name} expects at least 1, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed expects an integer in [0, 2**32), got {self.seed}")

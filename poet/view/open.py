@@ -55,10 +55,10 @@ def open_run(path: str | os.PathLike[str], generator: Generator | None = None) -
 
 def find_run(path: str | os.PathLike[str]) -> Path:
     """The folder of a run, given that or its name in `runs/`. Raises `RunError` that lists the runs there are."""
-    given = Path(path)
+    given = Path(path).expanduser()
     for folder in (given, ROOT / given):
         if is_run(folder):
-            return folder
+            return Path(os.path.abspath(folder))
     parent = given.parent if given.parent != Path() else ROOT
     runs = ", ".join(run.name for run in read.list_runs(parent)) or "none"
     raise RunError(f"{given} is no run: expected a folder with run.json. Runs in {parent}: {runs}")

@@ -30,9 +30,11 @@ def difficulty_colours(classes: Iterable[str]) -> dict[str, str]:
 
 def new_figure(width: float, height: float) -> Figure:
     """A figure of this size in inches, without a window and without matplotlib's global state."""
+    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    matplotlib.rcParams["text.parse_math"] = False  # a "$" in a name is no mathematics
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure

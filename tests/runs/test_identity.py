@@ -61,7 +61,6 @@ def test_a_claimed_folder_records_what_made_it(tmp_path: Path) -> None:
     with claim(tmp_path / "a", TOY):
         run = read_run(tmp_path / "a")
     assert run["format"] == layout.FORMAT
-    assert run["name"] == "a"
     assert (run["search"], run["view"]) == ("toy-walk", "journal")
     assert run["sessions"][0]["packages"]["jax"]
     assert run["sessions"][0]["command"]

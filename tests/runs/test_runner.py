@@ -18,6 +18,7 @@ from poet.runs.checkpoint import steps
 from poet.runs.diff import diff_runs
 from poet.runs.fork import fork
 from poet.runs.layout import CHECKPOINTS, CONFIG, JOURNAL, NICHES, RUN
+from poet.runs.lock import is_alive
 from poet.runs.progress import Reporter, duration
 from poet.runs.provenance import OURS
 from poet.runs.read import list_niches, quantity, read_journal, read_niche, read_status
@@ -276,21 +277,53 @@ def test_a_full_disk_stops_the_run_and_the_same_command_resumes_it(
     assert diff_runs(tmp_path / "a", tmp_path / "b") == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 def test_after_a_signal_the_iteration_is_finished_and_saved(tmp_path: Path, number: int) -> None:
-    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    handlers = [signal.getsignal(each) for each in SIGNALS]
     reporter, text = recorded()
     search = crash_after(LONG, 4, lambda: os.kill(os.getpid(), number))
-    outcome = toy_run(tmp_path / "a", LONG, search, reporter=reporter)
+    if number == signal.SIGINT:  # a loop of runs in a notebook must end too
+        with pytest.raises(KeyboardInterrupt, match="stopped at iteration 5, which is saved") as stopped:
+            toy_run(tmp_path / "a", LONG, search, reporter=reporter)
+        outcome = stopped.value.outcome  # type: ignore[attr-defined]
+    else:
+        outcome = toy_run(tmp_path / "a", LONG, search, reporter=reporter)
     assert not outcome.finished
     assert outcome.iteration == 5
     assert steps(tmp_path / "a" / CHECKPOINTS)[0] == 5
     assert "again to stop without saving" in text.getvalue()
     assert events(tmp_path / "a")[-1] == "stop"
-    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert [signal.getsignal(each) for each in SIGNALS] == handlers
     toy_run(tmp_path / "a", LONG)
     toy_run(tmp_path / "b", LONG)
     assert diff_runs(tmp_path / "a", tmp_path / "b") == []
+
+
+def test_a_second_interrupt_leaves_at_once_and_the_process_lives(tmp_path: Path) -> None:
+    def twice() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        toy_run(tmp_path / "a", LONG, crash_after(LONG, 5, twice))
+    assert not hasattr(stopped.value, "outcome"), "nothing more was saved"
+    assert steps(tmp_path / "a" / CHECKPOINTS)[0] == 4
+    assert not is_alive(tmp_path / "a")
+    toy_run(tmp_path / "a", LONG)
+    toy_run(tmp_path / "b", LONG)
+    assert diff_runs(tmp_path / "a", tmp_path / "b") == []
+
+
+def test_where_nothing_can_be_printed_a_run_goes_on(tmp_path: Path) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    reporter = Reporter(Console(file=Full()))
+    assert toy_run(tmp_path, SHORT, reporter=reporter).finished
 
 
 def test_a_checkpoint_is_saved_after_some_time_whatever_its_interval(

@@ -139,6 +139,7 @@ def map_elites(
             elites,
             iteration=int(state.iteration),
             evaluations=int(state.evaluations),
+            qd_offset=scoring.qd_offset,
             **scoring.meta,
         )
         timings = {"step_s": time.perf_counter() - start}

@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -36,11 +36,11 @@ class AskTell:
     Args:
       config: emitters and batch; generations, initial, islands and reevaluate have no effect here.
       archive: where solutions are kept.
-      initial_solutions: f32[S, G], evaluated first, repeated until the first batch is full.
+      initial_solutions: f32[S, G], all evaluated first, and repeated until their last batch is full.
       seed: of every random choice.
       qd_offset: the worst possible fitness, which QD scores subtract.
 
-    Raises `ShapeError` for initial solutions of another shape.
+    Raises `ShapeError` for initial solutions of another shape, `ConfigError` for some that are out of bounds.
 
     >>> from poet.archives.config import GridConfig
     >>> archive = GridConfig(shape=(8, 8)).make([(-1.0, 1.0), (-1.0, 1.0)])
@@ -69,6 +69,11 @@ class AskTell:
             raise ShapeError(
                 f"expected initial_solutions f32[S, G], finite, one solution per row; got shape {initial.shape}"
             )
+        if config.bounds is not None and not ((initial >= config.bounds[0]) & (initial <= config.bounds[1])).all():
+            raise ConfigError(
+                f"expected initial_solutions within search.bounds {config.bounds}, got numbers from {initial.min()} to "
+                f"{initial.max()}: clip them, or widen the bounds"
+            )
         self.archive, self.qd_offset = archive, qd_offset
         self._num_descriptors = len(archive.spec["bounds"])
         prior = jnp.asarray(initial)
@@ -76,7 +81,9 @@ class AskTell:
             config, archive, lambda key: prior[jax.random.randint(key, (), 0, len(prior))], initial.shape[1]
         )
         self._settings = _settings(config, archive, seed, initial)
-        self._first_batch = np.resize(initial, (config.batch, initial.shape[1]))
+        # Whole batches of initial solutions, the last one filled up with the first of them.
+        num_batches = -(-len(initial) // config.batch)
+        self._initial = np.resize(initial, (num_batches, config.batch, initial.shape[1]))
         self._emit, self._add_and_update = jax.jit(functions.emit), jax.jit(functions.add_and_update)
         self._key = jax.random.key(seed)
         self._island = jax.jit(functions.init)(derive_key(self._key, AskTellPhase.START))
@@ -87,8 +94,8 @@ class AskTell:
     def ask(self) -> np.ndarray:
         """Solutions f32[B, G] to be evaluated; the same ones until `tell` is called."""
         offspring = self._pending
-        if offspring is None and self._iteration == 0:
-            offspring = initial_offspring(self._first_batch)
+        if offspring is None and self._iteration < len(self._initial):
+            offspring = initial_offspring(self._initial[self._iteration])
         elif offspring is None:
             key = derive_key(self._key, AskTellPhase.EMIT, self._iteration)
             self._island, offspring = self._emit(key, self._island)
@@ -110,7 +117,7 @@ class AskTell:
         """
         if self._pending is None:
             raise PoetError("tell() expects the scores of the last ask(): call ask() first, and tell() once for each")
-        batch = len(self._first_batch)
+        batch = self._initial.shape[1]
         objectives = num_objectives(self.archive.spec)
         fitness = _numbers("fitness", fitness, (batch,) if objectives == 1 else (batch, objectives))
         descriptor = _numbers("descriptor", descriptor, (batch, self._num_descriptors))
@@ -135,6 +142,9 @@ class AskTell:
     def _elites(self) -> Entries:
         return jax.tree.map(np.asarray, self.archive.elites(self._island.archive))
 
+    def __reduce__(self) -> NoReturn:
+        raise PoetError("an AskTell holds compiled functions and cannot be pickled: use save(path) and load(path)")
+
     def save(self, path: Path | str) -> None:
         """Write everything that `load` needs to resume as one .npz file, which appears whole or not at all."""
         path = Path(path)
@@ -155,7 +165,7 @@ class AskTell:
             with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 settings = json.loads(str(file["settings"]))
                 iteration, *leaves = (file[f"arr_{place}"] for place in range(len(file.files) - 1))
-        except (OSError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ConfigError(f"{path} was not written by AskTell.save, or it is damaged: {error}") from error
         changes = differences(settings, self._settings)
         if changes:

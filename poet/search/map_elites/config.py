@@ -12,6 +12,7 @@ from poet.envs.config import GeneratorConfig, ProblemConfig
 from poet.errors import ConfigError, ContractError
 from poet.registry import PluginConfig, Registry
 from poet.search.config import RunConfig
+from poet.typed_config import TypedConfig
 
 if TYPE_CHECKING:
     from poet.archives.base import Archive
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from poet.search.map_elites.algorithm import MapElitesState
     from poet.search.map_elites.base import Emitter, EmitterContext
     from poet.search.map_elites.scoring import ScoringFn
-
-
-RANKINGS = ("two_stage_improvement", "improvement", "fitness")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,9 +172,6 @@ class ESEmitterConfig(EmitterConfig):
         if not self.sigma > 0:
             raise ConfigError(f"emitter {self.id}: sigma expects a positive number, got {self.sigma}")
         _check_not_negative(self, "max_generations")
-        for name, choices in (("ranking", RANKINGS), ("restart", ("stalled", "collapsed"))):
-            if getattr(self, name) not in choices:
-                raise ConfigError(f"emitter es: {name} expects one of {choices}, got {getattr(self, name)!r}")
 
     def make(self, context: EmitterContext) -> Emitter:
         """The emitter. Raises `ConfigError` for a strategy that evosax lacks."""
@@ -197,7 +192,7 @@ emitters: Registry[type[EmitterConfig]] = Registry("emitter", EmitterConfig)
 
 
 @dataclasses.dataclass(frozen=True)
-class MapElitesConfig:
+class MapElitesConfig(TypedConfig):
     """How many solutions are made at a time, and by which emitters."""
 
     batch: int = 1024  # solutions of a generation, shared equally by the active emitters

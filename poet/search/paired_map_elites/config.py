@@ -12,6 +12,7 @@ from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError
 from poet.learners.config import ESConfig, LearnerConfig
 from poet.search.config import RunConfig
+from poet.typed_config import TypedConfig
 
 if TYPE_CHECKING:
     from poet.envs.base import Generator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedMapElitesConfig:
+class PairedMapElitesConfig(TypedConfig):
     """Which environments are tried with which agents, and when a pair is kept or an agent is trained."""
 
     features: tuple[str, ...] = ()  # of the generator, the coordinates of the archive; empty for all of them

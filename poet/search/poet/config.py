@@ -12,6 +12,7 @@ from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError
 from poet.learners.config import ESConfig, LearnerConfig
 from poet.search.config import RunConfig
+from poet.typed_config import TypedConfig
 
 if TYPE_CHECKING:
     from poet.envs.base import Generator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class PoetConfig:
+class PoetConfig(TypedConfig):
     """The rules of the algorithm; defaults are the paper's (Wang et al. 2019, arXiv 1901.01753)."""
 
     max_niches: int = 20  # active pairs; when a new one is admitted to a full set, the oldest retires
@@ -51,8 +52,6 @@ class PoetConfig:
             )
         if not self.mutation_strength > 0:
             raise ConfigError(f"search.mutation_strength expects a positive number, got {self.mutation_strength}")
-        if self.transfer_rule not in ("original", "enhanced"):
-            raise ConfigError(f"search.transfer_rule expects 'original' or 'enhanced', got {self.transfer_rule!r}")
 
 
 @dataclasses.dataclass(frozen=True)

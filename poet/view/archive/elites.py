@@ -30,13 +30,12 @@ class Elites:
       columns: arrays over the M elites by name, mapped into memory: "cell", "fitness", "descriptor", "params", ...
       spec: of the archive: id, bounds, layout and options.
       names: of the D coordinates.
-      qd_offset: the worst fitness, which the QD score counts from; by default that of the problem, or 0.
+      qd_offset: what the search subtracts from each fitness in its QD scores; 0 if its record names none.
     """
 
-    def __init__(self, record: Record, qd_offset: float | None = None) -> None:
+    def __init__(self, record: Record) -> None:
         self.meta, self.columns = record
-        worst = (self.meta.get("fitness_bounds") or [0.0])[0]
-        self.qd_offset = worst if qd_offset is None else qd_offset
+        self.qd_offset = float(self.meta.get("qd_offset", 0.0))
         self.spec: dict[str, Any] = self.meta["spec"]
         dimensions = len(self.spec["bounds"])
         self.names: tuple[str, ...] = tuple(

@@ -64,7 +64,7 @@ class ArchiveRun(AgentRun):
         Raises `RunError` if there is no such snapshot.
         """
         if iteration not in self._archives:
-            self._archives[iteration] = Elites(read.read_elites(self.path, iteration), self.options.get("qd_offset"))
+            self._archives[iteration] = Elites(read.read_elites(self.path, iteration))
         return self._archives[iteration]
 
     def latest(self) -> Elites | None:

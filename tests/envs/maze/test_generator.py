@@ -128,7 +128,7 @@ def test_bad_json_is_refused(change: dict, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"first_maze": "easy"}, 'first_maze expects "hard" or "open"'),
+        ({"first_maze": "easy"}, "first_maze expects 'hard' or 'open'"),
         ({"max_walls": 6}, "max_walls expects at least 7"),
         ({"max_walls": 0, "first_maze": "open"}, "max_walls expects at least 1"),
         ({"horizon": 0}, "horizon expects at least 1"),

@@ -1,5 +1,6 @@
 """MAP-Elites for evaluations outside JAX."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +140,32 @@ def test_wrong_shapes_raise_and_lose_nothing() -> None:
 def test_initial_solutions_must_be_solutions(initial: np.ndarray) -> None:
     with pytest.raises(ShapeError, match="initial_solutions"):
         AskTell(CONFIG, GRID, initial)
+
+
+@pytest.mark.parametrize("count", [1, 19, 20, 21, 45])
+def test_every_initial_solution_is_asked_for(count: int) -> None:
+    initial = np.arange(3.0 * count, dtype=np.float32).reshape(count, 3)
+    search = AskTell(MapElitesConfig(batch=20, emitters=(ISO_LINE,)), GRID, initial)
+    asked = []
+    for _ in range(-(-count // 20)):
+        asked += search.ask().tolist()
+        search.tell(*laboratory(search.ask()))
+    assert {tuple(row) for row in initial.tolist()} == {tuple(row) for row in asked}
+
+
+def test_initial_solutions_out_of_bounds_are_refused() -> None:
+    config = MapElitesConfig(batch=4, bounds=(0.0, 1.0))
+    with pytest.raises(ConfigError, match=r"within search.bounds \(0.0, 1.0\), got numbers from 0.5 to 5.0"):
+        AskTell(config, GRID, [[0.5, 5.0, 1.0]])
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY"])
+def test_a_file_that_was_cut_short_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "search.npz").write_bytes(content)
+    with pytest.raises(ConfigError, match="was not written by AskTell.save, or it is damaged"):
+        make_search().load(tmp_path / "search.npz")
+
+
+def test_pickling_points_to_save_and_load() -> None:
+    with pytest.raises(PoetError, match="cannot be pickled: use save"):
+        pickle.dumps(make_search())

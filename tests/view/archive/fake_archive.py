@@ -108,6 +108,7 @@ def fake_archive(
         "payload": {"params": {"shape": [params], "dtype": "float32"}},
         "descriptor_names": names,
         "fitness_bounds": [-10.0, 0.0],
+        "qd_offset": -10.0,
         "problem": {"id": "arm-v1"},
         "rows": num_cells(spec),
     }
