@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,10 @@ from poet.executors.config import LocalExecutorConfig
 from poet.runs import launch
 from poet.runs.launch import build_search
 from poet.runs.layout import read_run
-from poet.runs.read import read_journal
+from poet.runs.read import read_journal, read_status
 from poet.search.base import RunContext, Search
 from poet.search.config import presets
+from poet.view.open import open_run
 from tests.runs.toy import ToyConfig, walk
 
 SCRIPT = """
@@ -139,3 +141,40 @@ def test_a_start_that_fails_leaves_no_folder(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(RunError, match="no such generator"):
         launch.run(ToyConfig(), tmp_path / "b")
     assert not list((tmp_path / "b").iterdir())
+
+
+@pytest.mark.parametrize("path", ["runs/a", "./runs/../runs/a"])
+def test_a_run_stays_in_its_folder_when_an_evaluation_changes_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+
+    def make(config: ToyConfig, context: RunContext) -> Search:
+        search = walk(config)
+
+        def step(state: Any) -> Any:
+            os.chdir(tmp_path / "elsewhere")
+            return search.step(state)
+
+        return search._replace(step=step)
+
+    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(ToyConfig, "make", make)
+    for iterations in (4, 8):
+        monkeypatch.chdir(tmp_path)
+        assert launch.run(ToyConfig(iterations=iterations), path).iteration == iterations
+    assert not list((tmp_path / "elsewhere").iterdir())
+    monkeypatch.chdir(tmp_path)
+    run = open_run("runs/a")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run.refresh().iteration == 8
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    launch.run(ToyConfig(iterations=1), "~/runs/a")
+    assert read_status(tmp_path / "runs" / "a").name == "a"
+    (tmp_path / "runs" / "a").rename(tmp_path / "runs" / "renamed")
+    assert read_status(tmp_path / "runs" / "renamed").name == "renamed"
+    assert open_run("~/runs/renamed").name == "renamed"

@@ -11,6 +11,7 @@ from poet.view.inspect import event_lines
 from poet.view.open import open_run
 from poet.view.plots import plot
 from poet.view.run import Run
+from poet.view.style import new_figure
 from tests.view.figures import ink, messages
 from tests.view.run_folder import write_run
 
@@ -157,3 +158,13 @@ def test_the_journal_needs_no_jax(plain_folder):
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("text", ["seed$SEED_$LR", "cost_$a_$b", "$", r"$\frac{1}$", "a $x^2$ b"])
+def test_a_dollar_in_a_name_is_no_mathematics(text, tmp_path):
+    figure = new_figure(2, 1)
+    axes = figure.subplots()
+    axes.set_title(text)
+    axes.plot([0, 1], label=text)
+    axes.legend()
+    figure.savefig(tmp_path / "figure.png")

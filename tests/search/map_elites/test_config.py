@@ -77,6 +77,7 @@ def test_a_problem_is_the_identity_of_its_search() -> None:
     filled = round(metrics["coverage"] * 10_000)
     assert metrics["qd_score"] == pytest.approx(filled * (metrics["mean"] + 7.0), rel=1e-5)
     assert record.meta["problem"] == {"id": "arm-v1"}
+    assert record.meta["qd_offset"] == -7.0, "readers use the offset of the search"
 
 
 PUSH = MapElitesRunConfig(
