@@ -218,8 +218,14 @@ def make(spec: Mapping[str, Any]) -> Archive:
     if not isinstance(id, str):
         raise ConfigError(f"expected a spec with the id of an archive, as in 'grid'; got id {id!r}")
     kind = archives.get(id)
-    options = [field.name for field in dataclasses.fields(kind) if field.name in spec]
-    checked = to_dict(kind(**{name: spec[name] for name in options}))
+    # JSON has no tuples.
+    options = {
+        field.name: tuple(value) if isinstance(value, list) else value
+        for field in dataclasses.fields(kind)
+        for value in [spec.get(field.name)]
+        if field.name in spec
+    }
+    checked = to_dict(kind(**options))
     return kind.from_spec({**spec, **{name: checked[name] for name in options}})
 
 

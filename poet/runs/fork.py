@@ -37,6 +37,7 @@ def fork(source: Path, path: Path, config: RunConfig, overrides: OverrideSpec = 
     if not steps:
         raise RunError(f"{source} has no checkpoint yet: wait for its first, or start a new run")
     draft = path.with_name(f".{path.name}.fork-{os.getpid()}")
+    _remove_abandoned(path)
     with disk_errors(path), contextlib.ExitStack() as undo:
         undo.callback(shutil.rmtree, draft, ignore_errors=True)
         draft.mkdir(parents=True)
@@ -60,3 +61,15 @@ def fork(source: Path, path: Path, config: RunConfig, overrides: OverrideSpec = 
             draft.rename(path)
         except OSError as error:
             raise RunError(f"{path} exists and is not empty: choose another --name") from error
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove copies of forks to this path whose process was killed."""
+    for draft in path.parent.glob(f".{path.name}.fork-*"):
+        process = draft.name.rpartition("-")[2]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            shutil.rmtree(draft, ignore_errors=True)
+        except (ValueError, OSError):  # not ours, or a process of another user
+            continue

@@ -1,11 +1,17 @@
 import errno
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from poet.errors import RunError
 from poet.runs import layout
+from poet.runs.artifacts import remove_born_since, write_artifact
+from poet.runs.journal import Journal
 from poet.runs.layout import RUN, atomic_write, read_run
+from poet.runs.lock import lock
+from poet.runs.snapshots import keep_snapshots, write_snapshot
+from poet.search.base import Record
 
 
 def test_the_format_error_names_both_formats(tmp_path: Path) -> None:
@@ -31,3 +37,50 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         atomic_write(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def victim(tmp_path: Path) -> Path:
+    """A file outside the run that nothing may change."""
+    file = tmp_path / "outside" / "3.json"
+    file.parent.mkdir()
+    file.write_text("precious")
+    return file
+
+
+WRITERS = {
+    "artifact": lambda folder: write_artifact(folder / "3", Record({"born": 0}, {"x": np.ones(2)})),
+    "removal of artifacts": lambda folder: remove_born_since(folder, 0),
+    "snapshot": lambda folder: write_snapshot(folder, 3, Record({}, {"x": np.ones(2)})),
+    "removal of snapshots": lambda folder: keep_snapshots(folder, []),
+    "file": lambda folder: atomic_write(folder / "3.json", b"new"),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_nothing_is_written_or_deleted_in_a_folder_that_is_a_link(tmp_path: Path, writer: str) -> None:
+    file = victim(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "records").symlink_to(file.parent)
+    with pytest.raises(RunError, match="is a link"):
+        WRITERS[writer](tmp_path / "run" / "records")
+    assert file.read_text() == "precious"
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "lock"])
+def test_a_journal_or_lock_that_is_a_link_is_refused(tmp_path: Path, name: str) -> None:
+    file = victim(tmp_path)
+    (tmp_path / name).symlink_to(file)
+    with pytest.raises(RunError, match="cannot write"):
+        lock(tmp_path).__enter__() if name == "lock" else Journal(tmp_path / name)
+    assert file.read_text() == "precious"
+
+
+def test_a_file_that_replaces_a_link_leaves_its_target_alone(tmp_path: Path) -> None:
+    file = victim(tmp_path)
+    (tmp_path / "config.json").symlink_to(file)
+    (tmp_path / ".config.json.tmp").symlink_to(file)  # a name that could have been guessed
+    atomic_write(tmp_path / "config.json", b"new")
+    assert file.read_text() == "precious"
+    assert (tmp_path / "config.json").read_bytes() == b"new"
+    assert not (tmp_path / "config.json").is_symlink()

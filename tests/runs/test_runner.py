@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -531,3 +532,15 @@ def test_durations(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(("number", "text"), [(950, "950"), (12_340, "12.3 k"), (4.561e6, "4.56 M"), (2e9, "2 G")])
 def test_quantities(number: float, text: str) -> None:
     assert quantity(number) == text
+
+
+def test_what_a_killed_fork_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    toy_run(tmp_path / "a", SHORT)
+    process = subprocess.Popen(["true"])
+    process.wait()
+    for number in (process.pid, os.getppid()):
+        (tmp_path / f".b.fork-{number}" / CHECKPOINTS).mkdir(parents=True)
+    (tmp_path / ".b.fork-notes").mkdir()
+    fork(tmp_path / "a", tmp_path / "b", LONG)
+    left = {path.name for path in tmp_path.glob(".b.fork-*")}
+    assert left == {f".b.fork-{os.getppid()}", ".b.fork-notes"}
