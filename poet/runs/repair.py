@@ -115,8 +115,8 @@ def _rebuild_journal(path: Path, intact: dict[int, dict[str, Any]]) -> str:
             os.rename(path / JOURNAL, aside)
     atomic_write(path / JOURNAL, data)
     lost = max(intact) - len({iteration for iteration, _ in lines if iteration >= 0})
-    missing = f", without those of {lost} iterations" if lost else ""
-    return f"wrote {JOURNAL} anew with {len(lines)} rows{missing}; the old one is {aside.name}"
+    missing = f"; those of {lost} of {max(intact)} iterations are lost" if lost else ""
+    return f"wrote {JOURNAL} anew with {len(lines)} rows{missing}. The old one is {aside.name}"
 
 
 def _readable_lines(file: Path, iterations: int) -> list[tuple[int, bytes]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from poet.errors import ConfigError
 from poet.runs.layout import MEDIA
 from poet.view.agents import AgentRun, require_agents
-from poet.view.open import open_run
+from poet.view.open import open_and_warn
 from poet.view.run import Run
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def inspect(run: Path, *, last: int = 10, kind: str | None = None) -> None:
     from poet.view.inspect import print_run
 
     check_count("last", last)
-    print_run(open_run(run), last, kind)
+    print_run(open_and_warn(run), last, kind)
 
 
 def plot(run: Path, *, what: str = "all", out: Path | None = None) -> None:
@@ -38,7 +38,7 @@ def plot(run: Path, *, what: str = "all", out: Path | None = None) -> None:
         what: Which figure; by default every one.
         out: Folder for the figures, or a file name for a single one; by default the run's media folder.
     """
-    write_plots(open_run(run), what, out)
+    write_plots(open_and_warn(run), what, out)
 
 
 def video(run: Path) -> None:
@@ -69,7 +69,7 @@ def export(run: Path) -> None:
 
 
 def _refuse(run: Path, command: str) -> None:
-    opened = require_agents(open_run(run))
+    opened = require_agents(open_and_warn(run))
     raise ConfigError(f"{opened.name} is shown by the view {opened.id!r}, which has no command {command!r}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,15 @@ def open_run(path: str | os.PathLike[str], generator: Generator | None = None) -
         run, problem = Run(folder), f"view {view.id!r} fails: {error!r}"
     if problem:
         run.warning = f"only the journal of this run is shown. {problem}"
+    return run
+
+
+def open_and_warn(path: str | os.PathLike[str]) -> Any:
+    """`open_run` for a command: what the user should know of the run is printed to standard error."""
+    run = open_run(path)
+    for text in (run.warning, run.damage):
+        if text:
+            print(f"warning: {text}", file=sys.stderr)
     return run
 
 

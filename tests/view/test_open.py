@@ -9,7 +9,7 @@ from poet.view import commands
 from poet.view.agents import AgentRun, require_agents
 from poet.view.archive.run import ArchiveRun
 from poet.view.niches.run import NicheRun
-from poet.view.open import find_run, open_run, view_class
+from poet.view.open import find_run, open_and_warn, open_run, view_class
 from poet.view.plots import plot
 from poet.view.run import Run, views
 from tests.view.figures import ink
@@ -106,13 +106,15 @@ def test_a_run_whose_view_is_broken_shows_its_journal(copy, custom_views, tmp_pa
     assert "abstract method" in repr(open_run(copy))
 
 
-def test_a_damaged_journal_is_shown_as_far_as_it_can_be_read(copy):
+def test_a_damaged_journal_is_shown_as_far_as_it_can_be_read(copy, capsys):
     lines = (copy / "journal.jsonl").read_bytes().splitlines(keepends=True)
     (copy / "journal.jsonl").write_bytes(b"".join([lines[0], b"torn\n", *lines[1:]]))
     run = open_run(copy)
     assert "line 2 cannot be read" in run.damage
     assert "line 2 cannot be read" in repr(run)
     assert len(run.events()) == len(lines)
+    open_and_warn(copy)
+    assert "line 2 cannot be read" in capsys.readouterr().err
 
 
 def test_renames_of_a_run_hold_from_now_on(copy, renames):

@@ -7,7 +7,7 @@ from poet.errors import ConfigError
 from poet.runs.layout import MEDIA
 from poet.view import commands
 from poet.view.agents import require_agents
-from poet.view.open import open_run
+from poet.view.open import open_and_warn
 
 if TYPE_CHECKING:
     from poet.view.archive.run import ArchiveRun
@@ -27,7 +27,7 @@ def inspect(run: Path, *, elite: int | None = None, at: tuple[float, ...] = (), 
 
     for name, number in (("last", last), ("top", top)):
         commands.check_count(name, number)
-    opened = open_run(run)
+    opened = open_and_warn(run)
     if at or elite is not None:
         print_elite(opened, _find_elite(opened, elite, at))
     else:
@@ -51,7 +51,7 @@ def plot(
         out: Folder for the figures, or a file name for a single one; by default the run's media folder.
         num_pictures: How many elites of the interactive page have a video or a drawing.
     """
-    opened = open_run(run)
+    opened = open_and_warn(run)
     if what != "explore":
         commands.write_plots(opened, what, out)
         return
@@ -73,7 +73,7 @@ def video(
     """
     from poet.view.video import video
 
-    opened = open_run(run)
+    opened = open_and_warn(run)
     print(video(opened, _find_elite(opened, elite, at), out, seed=seed))
 
 
@@ -103,8 +103,8 @@ def evaluate(
     """
     from poet.view.evaluate import evaluate
 
-    opened = open_run(run)
-    source = None if environment_run is None else require_agents(open_run(environment_run))
+    opened = open_and_warn(run)
+    source = None if environment_run is None else require_agents(open_and_warn(environment_run))
     which = _find_elite(opened, elite, at)
     result = evaluate(opened, which, on, environment_run=source, episodes=episodes, fresh=fresh, seed=seed)
     commands.print_evaluation(result)
@@ -119,7 +119,7 @@ def export(run: Path, *, elite: int | None = None, at: tuple[float, ...] = (), o
         at: Export the elite nearest to these coordinates.
         out: Folder to write; by default export/elite_ROW in the run's folder.
     """
-    opened = open_run(run)
+    opened = open_and_warn(run)
     commands.export_agent(opened, _find_elite(opened, elite, at), "best", out)
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from poet.view import commands
 from poet.view.agents import require_agents
-from poet.view.open import open_run
+from poet.view.open import open_and_warn
 
 
 def inspect(run: Path, *, niche: int | None = None, last: int = 20, kind: str | None = None, tree: bool = True) -> None:
@@ -21,7 +21,7 @@ def inspect(run: Path, *, niche: int | None = None, last: int = 20, kind: str | 
     from poet.view.niches.inspect import print_niche, print_niches
 
     commands.check_count("last", last)
-    opened = open_run(run)
+    opened = open_and_warn(run)
     if niche is None:
         print_niches(opened, last, kind, tree)
     else:
@@ -41,7 +41,7 @@ def plot(
         what: Which figure; by default every one.
         out: Folder for the figures, or a file name for a single one; by default the run's media folder.
     """
-    commands.write_plots(open_run(run), what, out)
+    commands.write_plots(open_and_warn(run), what, out)
 
 
 def video(
@@ -63,7 +63,7 @@ def video(
     """
     from poet.view.video import video
 
-    print(video(open_run(run), niche, out, snapshot=snapshot, seed=seed))
+    print(video(open_and_warn(run), niche, out, snapshot=snapshot, seed=seed))
 
 
 def evaluate(
@@ -93,13 +93,13 @@ def evaluate(
     """
     from poet.view.evaluate import evaluate
 
-    opened = open_run(run)
+    opened = open_and_warn(run)
     result = evaluate(
         opened,
         opened.default_agent() if agent is None else agent,
         on,
         snapshot=snapshot,
-        environment_run=None if environment_run is None else require_agents(open_run(environment_run)),
+        environment_run=None if environment_run is None else require_agents(open_and_warn(environment_run)),
         episodes=episodes,
         fresh=fresh,
         seed=seed,
@@ -122,5 +122,5 @@ def export(
         snapshot: Which of its agents.
         out: Folder to write; by default export/niche_ID in the run's folder.
     """
-    opened = open_run(run)
+    opened = open_and_warn(run)
     commands.export_agent(opened, opened.default_agent() if agent is None else agent, snapshot, out)
