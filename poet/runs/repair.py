@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,8 +78,8 @@ def repair(path: Path) -> list[str]:
     """Make a run that can be resumed from one whose journal or checkpoints are damaged; returns what was done.
 
     The journal gets the rows that can be read and belong to iterations before the newest intact checkpoint; the old
-    one is renamed, as are damaged checkpoints. Raises `RunError` where no checkpoint is intact, or while the run is
-    written.
+    one is kept under another name, as are damaged checkpoints. Raises `RunError` where no checkpoint is intact, or
+    while the run is written.
     """
     refuse_links(path / CHECKPOINTS)
     with lock(path):
@@ -103,16 +104,16 @@ def repair(path: Path) -> list[str]:
 def _rebuild_journal(path: Path, intact: dict[int, dict[str, Any]]) -> str:
     lines = _readable_lines(path / JOURNAL, max(intact))
     data = b"".join(line for _, line in lines)
-    # Checkpoints first: until the journal has its place, the run is refused as before.
+    aside = unused_name(path / f"{JOURNAL}.damaged")
+    with disk_errors(aside):
+        if (path / JOURNAL).exists():
+            shutil.copyfile(path / JOURNAL, aside)
+    # The journal last, in one step: until then the run is refused as before, and the repair can be done again.
     for step, noted in intact.items():
         ends = [end for iteration, end in _ends(lines) if iteration < step]
         offset = max(ends, default=0)
         noted = noted | {"journal": [offset, digest(data[:offset])]}
         atomic_write(path / CHECKPOINTS / str(step) / checkpoint.NOTES, dump_checksummed(noted))
-    aside = unused_name(path / f"{JOURNAL}.damaged")
-    with disk_errors(aside):
-        if (path / JOURNAL).exists():
-            os.rename(path / JOURNAL, aside)
     atomic_write(path / JOURNAL, data)
     lost = max(intact) - len({iteration for iteration, _ in lines if iteration >= 0})
     missing = f"; those of {lost} of {max(intact)} iterations are lost" if lost else ""

@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from poet.errors import ContractError, RunError
-from poet.runs import checkpoint, runner
+from poet.runs import checkpoint, layout, runner
+from poet.runs import repair as repairs
 from poet.runs.checkpoint import steps
 from poet.runs.diff import diff_runs
 from poet.runs.fork import fork
@@ -209,6 +210,29 @@ def test_after_a_repair_a_run_continues_from_its_newest_checkpoint(tmp_path: Pat
     assert states[0] == states[1]
     if change in ("line ends", "garbage", "duplicated"):  # no row was lost
         assert diff_runs(tmp_path / "a", tmp_path / "b") == []
+
+
+def test_a_repair_that_was_killed_can_be_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy_run(tmp_path / "a", SHORT)
+    change_journal(tmp_path / "a" / JOURNAL, "garbage")
+    num_writes = len(steps(tmp_path / "a" / CHECKPOINTS)) + 1  # their notes, then the journal
+    for killed_at in range(num_writes):
+        written: list[Path] = []
+
+        def write(path: Path, data: bytes, written: list[Path] = written, killed_at: int = killed_at) -> None:
+            if len(written) == killed_at:
+                raise ZeroDivisionError("killed")
+            written.append(path)
+            layout.atomic_write(path, data)
+
+        monkeypatch.setattr(repairs, "atomic_write", write)
+        with pytest.raises(ZeroDivisionError):
+            repair(tmp_path / "a")
+    monkeypatch.undo()
+    assert repair(tmp_path / "a")
+    toy_run(tmp_path / "a", LONG)
+    toy_run(tmp_path / "b", LONG)
+    assert diff_runs(tmp_path / "a", tmp_path / "b") == []
 
 
 def test_a_repair_needs_an_intact_checkpoint_and_keeps_damaged_ones(tmp_path: Path) -> None:
