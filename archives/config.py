@@ -218,14 +218,9 @@ def make(spec: Mapping[str, Any]) -> Archive:
     if not isinstance(id, str):
         raise ConfigError(f"expected a spec with the id of an archive, as in 'grid'; got id {id!r}")
     kind = archives.get(id)
-    # JSON has no tuples.
-    options = {
-        field.name: tuple(value) if isinstance(value, list) else value
-        for field in dataclasses.fields(kind)
-        for value in [spec.get(field.name)]
-        if field.name in spec
-    }
-    checked = to_dict(kind(**options))
+    options = {field.name: spec[field.name] for field in dataclasses.fields(kind) if field.name in spec}
+    tuples = {name: tuple(value) for name, value in options.items() if isinstance(value, list)}  # JSON has none
+    checked = to_dict(kind(**options | tuples))
     return kind.from_spec({**spec, **{name: checked[name] for name in options}})
 
 

@@ -24,9 +24,8 @@ class MazeConfig(GeneratorConfig):
 
     id: ClassVar[str] = "maze"
 
-    first_maze: Literal["hard", "open"] = (
-        "hard"  # first maze of a search: the deceptive hard maze, or a room without walls
-    )
+    # The first maze of a search: the deceptive hard maze, or a room without walls.
+    first_maze: Literal["hard", "open"] = "hard"
     max_walls: int = 12
     horizon: int = 2000  # maximum number of steps in an episode
     speed: float = 1.0  # of a wheel at full power, in 1/600 of the room's side per step

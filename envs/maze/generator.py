@@ -108,7 +108,7 @@ class MazeGenerator:
         return jnp.stack([num, jnp.minimum(paths.start_length, MAX_PATH_LENGTH), paths.clearance.mean()])
 
     def simplest(self) -> MazeGenome:
-        """The first maze of a search: the hard maze, or a room without walls if the option `start` is "open"."""
+        """The first maze of a search: the hard maze, or a room without walls if the option `first_maze` is "open"."""
         walls = np.zeros((self.config.max_walls, 4), np.float32)
         if self.config.first_maze == "hard":
             walls[: len(HARD_MAZE_WALLS)] = HARD_MAZE_WALLS

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -72,6 +72,23 @@ class Mark(NamedTuple):
     digest: str
 
 
+def digest_of_start(file: BinaryIO, size: int) -> Any:
+    """The running digest of the first bytes of a file, at most `size`."""
+    found, left = running_digest(), size
+    while left and (part := file.read(min(left, 1 << 20))):
+        found.update(part)
+        left -= len(part)
+    return found
+
+
+def holds(path: Path, mark: Mark) -> bool:
+    """Whether the journal at a path begins with the bytes before a mark. Reads only; raises `OSError`."""
+    if not path.is_file():
+        return mark == Mark(0, running_digest().hexdigest())
+    with path.open("rb") as file:
+        return path.stat().st_size >= mark.offset and digest_of_start(file, mark.offset).hexdigest() == mark.digest
+
+
 class Journal:
     """The writing end. A kill of the process loses no appended row; a power cut loses none before the last `sync`."""
 
@@ -113,7 +130,8 @@ class Journal:
 
     def holds(self, mark: Mark) -> bool:
         """Whether the journal begins with the bytes before a mark."""
-        return mark.offset <= self.offset and self._digest_of(mark.offset).hexdigest() == mark.digest
+        with disk_errors(self._path):
+            return holds(self._path, mark)
 
     def trim(self, offset: int) -> None:
         """Remove what comes after an offset, including a last line that was cut short."""
@@ -122,11 +140,8 @@ class Journal:
             self._digest = self._digest_of(offset)
 
     def _digest_of(self, offset: int) -> Any:
-        found, done = running_digest(), 0
-        while done < offset and (part := os.pread(self._handle, min(offset - done, 1 << 20), done)):
-            found.update(part)
-            done += len(part)
-        return found
+        with self._path.open("rb") as file:
+            return digest_of_start(file, offset)
 
     def sync(self) -> None:
         """Return when every row is on disk."""

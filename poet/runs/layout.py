@@ -54,7 +54,7 @@ def atomic_write(path: Path, data: bytes) -> None:
     """Write a file so that a reader, and a disk after a crash, have the old or the new one, never a part."""
     with disk_errors(path):
         refuse_links(path.parent)
-        # The name cannot be guessed, and the file is created here: nobody can have put a link in its place.
+        # The name is random and the file must be new, so that it is not a link that someone prepared.
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=DRAFT, dir=path.parent)
         try:
             with open(handle, "wb") as file:

@@ -37,7 +37,7 @@ class Reporter:
 
     def message(self, text: str) -> None:
         """Print one line, above the bar if there is one; where nothing can be printed any more, a run goes on."""
-        with contextlib.suppress(OSError, ValueError):  # closed, full, or a pipe that nobody reads
+        with contextlib.suppress(OSError, ValueError):  # closed, a full disk, a pipe without a reader
             self.console.print(escape(text))
 
     def start(self, iteration: int, iterations: int, headline: Sequence[str] = ()) -> None:

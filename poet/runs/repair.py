@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from poet.checksum import digest, dump_checksummed
 from poet.errors import RunError
 from poet.runs import checkpoint
-from poet.runs.journal import Mark, decode
+from poet.runs.journal import Mark, decode, holds
 from poet.runs.layout import (
     CHECKPOINTS,
     CONFIG,
@@ -34,6 +34,8 @@ from poet.runs.read import (
     scan_journal,
 )
 
+RESTORE = "restore it from a backup"
+
 
 class Finding(NamedTuple):
     """One part of a run folder.
@@ -55,12 +57,12 @@ def examine(path: Path) -> list[Finding]:
     Raises `RunError` for a folder that is no run.
     """
     run = read_run(path)
-    intact = _intact(path)
-    steps = checkpoint.steps(path / CHECKPOINTS)
+    intact, damaged = _read_checkpoints(path)
     return [
         Finding(RUN, "whole"),
         _part(CONFIG, read_config, path),
-        *(_part(f"checkpoint {step}", checkpoint.notes, path / CHECKPOINTS, step) for step in steps),
+        *(Finding(f"checkpoint {step}", "whole") for step in intact),
+        *(Finding(f"checkpoint {step}", problem, RESTORE) for step, problem in damaged.items()),
         _journal(path, intact),
         *(
             _part(f"{folder}/{number}", read, path, folder, number)
@@ -75,7 +77,7 @@ def examine(path: Path) -> list[Finding]:
 
 
 def repair(path: Path) -> list[str]:
-    """Make a run that can be resumed from one whose journal or checkpoints are damaged; returns what was done.
+    """Repair a run whose journal or checkpoints are damaged, so that it can be resumed; returns what was done.
 
     The journal gets the rows that can be read and belong to iterations before the newest intact checkpoint; the old
     one is kept under another name, as are damaged checkpoints. Raises `RunError` where no checkpoint is intact, or
@@ -83,17 +85,17 @@ def repair(path: Path) -> list[str]:
     """
     refuse_links(path / CHECKPOINTS)
     with lock(path):
-        run, intact, actions = read_run(path), _intact(path), []
+        run, actions = read_run(path), []
+        intact, damaged = _read_checkpoints(path)
         if not intact:
             raise RunError(f"{path} has no intact checkpoint: restore one from a backup, or start another run")
-        if not _holds(path, _mark(intact[max(intact)])):
+        if not holds(path / JOURNAL, _mark(intact[max(intact)])):
             actions.append(_rebuild_journal(path, intact))
-        for step in checkpoint.steps(path / CHECKPOINTS):
-            if step not in intact:
-                aside = unused_name(path / CHECKPOINTS / f"{step}.broken")
-                with disk_errors(aside):
-                    os.rename(path / CHECKPOINTS / str(step), aside)
-                actions.append(f"renamed the damaged checkpoint {step} to {aside.name}")
+        for step in damaged:
+            aside = unused_name(path / CHECKPOINTS / f"{step}.broken")
+            with disk_errors(aside):
+                os.rename(path / CHECKPOINTS / str(step), aside)
+            actions.append(f"renamed the damaged checkpoint {step} to {aside.name}")
         if actions:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             run["repairs"] = [*run.get("repairs", []), {"time": now, "actions": actions}]
@@ -150,7 +152,7 @@ def _part(name: str, read: Callable[..., Any], *args: Any) -> Finding:
     try:
         read(*args)
     except (RunError, ValueError) as error:
-        return Finding(name, str(error), "restore it from a backup")
+        return Finding(name, str(error), RESTORE)
     return Finding(name, "whole")
 
 
@@ -162,7 +164,7 @@ def _read_whole_snapshot(path: Path, folder: str, iteration: int) -> None:
 def _journal(path: Path, intact: dict[int, dict[str, Any]]) -> Finding:
     rows, damaged = scan_journal(path) if (path / JOURNAL).is_file() else ([], [])
     advice = f"continue with what can be read: poet doctor {path} --repair"
-    if intact and not _holds(path, _mark(intact[max(intact)])):
+    if intact and not holds(path / JOURNAL, _mark(intact[max(intact)])):
         state = f"is not what checkpoint {max(intact)} belongs to; {len(rows)} rows can be read"
         return Finding(JOURNAL, state, f"put the old one back, or {advice}")
     if damaged:
@@ -170,21 +172,16 @@ def _journal(path: Path, intact: dict[int, dict[str, Any]]) -> Finding:
     return Finding(JOURNAL, f"{len(rows)} rows")
 
 
-def _intact(path: Path) -> dict[int, dict[str, Any]]:
-    """The notes of the checkpoints that are intact, by iteration."""
-    found = {}
+def _read_checkpoints(path: Path) -> tuple[dict[int, dict[str, Any]], dict[int, str]]:
+    """By iteration: the notes of the checkpoints that are intact, and what is wrong with the others."""
+    intact, damaged = {}, {}
     for step in checkpoint.steps(path / CHECKPOINTS):
         try:
-            found[step] = checkpoint.notes(path / CHECKPOINTS, step)
-        except ValueError:
-            continue
-    return found
+            intact[step] = checkpoint.notes(path / CHECKPOINTS, step)
+        except ValueError as error:
+            damaged[step] = str(error)
+    return intact, damaged
 
 
 def _mark(noted: dict[str, Any]) -> Mark:
     return Mark(*noted["journal"])
-
-
-def _holds(path: Path, mark: Mark) -> bool:
-    data = (path / JOURNAL).read_bytes() if (path / JOURNAL).is_file() else b""
-    return len(data) >= mark.offset and digest(data[: mark.offset]) == mark.digest

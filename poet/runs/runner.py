@@ -15,7 +15,7 @@ from poet.errors import ContractError, PoetError, RunError
 from poet.jax_settings import other_settings, pinned
 from poet.runs import checkpoint
 from poet.runs.artifacts import remove_born_since, write_artifact
-from poet.runs.journal import Journal, ProcessLog
+from poet.runs.journal import Journal, Mark, ProcessLog
 from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
 from poet.runs.provenance import num_cores, processor
@@ -80,15 +80,7 @@ def run_search(
 
         state = search.init(jax.random.key(config.seed))
         checkpoint.check_state(state)
-        saved = checkpoint.newest(path / CHECKPOINTS, state, reporter.message)
-        if saved is None:
-            _require_no_lost_history(path, run, empty)
-        elif not journal.holds(saved[1]):
-            raise RunError(
-                f"{path / JOURNAL} is not the journal that checkpoint {int(saved[0].iteration)} belongs to: it was "
-                "cut, edited or replaced. The checkpoint is intact, and nothing was changed. Put the journal back; or "
-                f"continue with the rows that can be read: poet doctor {path} --repair"
-            )
+        saved = _restore(path, run, journal, empty, state, reporter)
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
         if _done(state, config):
@@ -148,6 +140,25 @@ def run_search(
         if stop.by_user and not finished:
             raise Interrupted(outcome)
         return outcome
+
+
+def _restore(
+    path: Path, run: Mapping[str, Any], journal: Journal, empty: bool, example: PyTree, reporter: Reporter
+) -> tuple[PyTree, Mark] | None:
+    """The state of the newest intact checkpoint and its place in the journal; None for a run that has to begin.
+
+    `empty` is whether the journal had no row. Raises `RunError` where the journal or all checkpoints were lost.
+    """
+    saved = checkpoint.newest(path / CHECKPOINTS, example, reporter.message)
+    if saved is None:
+        _require_no_lost_history(path, run, empty)
+    elif not journal.holds(saved[1]):
+        raise RunError(
+            f"{path / JOURNAL} is not the journal that checkpoint {int(saved[0].iteration)} belongs to: it was "
+            "cut, edited or replaced. The checkpoint is intact, and nothing was changed. Put the journal back; or "
+            f"continue with the rows that can be read: poet doctor {path} --repair"
+        )
+    return saved
 
 
 def _require_no_lost_history(path: Path, run: Mapping[str, Any], empty: bool) -> None:

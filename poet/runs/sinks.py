@@ -16,7 +16,7 @@ class SinkFeed:
 
     Args:
       sink: what receives the rows.
-      warn: is told when the sink begins to fail, and when it works again.
+      warn: called with a text when the sink begins to fail, and when it works again.
     """
 
     def __init__(self, sink: Sink, warn: Callable[[str], None]) -> None:
