@@ -30,7 +30,7 @@ from poet.search.map_elites.base import initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.generation import AddAndUpdate, Generation, InitIsland, Island, OffspringCounts, generation
 from poet.search.map_elites.scoring import Evaluate, Scores, ScoringFn, check_scoring
-from poet.types import Key, PyTree, derive_key
+from poet.types import Key, Params, PyTree, derive_key
 
 HEADLINE = ("coverage", "qd_score", "best")
 
@@ -91,6 +91,8 @@ def map_elites(
             "islands cannot merge the thresholds of an archive: take search.islands 1, or no archive.learning_rate"
         )
     scoring = check_scoring(scoring, config.batch, len(archive.spec["bounds"]))
+    if config.bounds is not None:
+        scoring = scoring._replace(sample=_clipped(scoring.sample, config.bounds))
     functions = generation(config, archive, scoring.sample, scoring.num_params)
     programs = _compile(config, archive, scoring, functions)
     local = local_devices(devices)
@@ -173,6 +175,10 @@ def _compile(config: MapElitesConfig, archive: Archive, scoring: ScoringFn, func
         jax.jit(scoring.evaluate) if scoring.jittable else scoring.evaluate,
         make_iteration(config, functions, scoring.evaluate),
     )
+
+
+def _clipped(sample: Callable[[Key], Params], bounds: tuple[float, float]) -> Callable[[Key], Params]:
+    return lambda key: jnp.clip(sample(key), *bounds)
 
 
 def _add_initial(

@@ -47,6 +47,8 @@ def paired_map_elites(
     learner: Learner,
     executor: Executor,
     archive: Archive,
+    *,
+    episodes: int = 1,
 ) -> Search[PairedMapElitesState]:
     """An archive of solved environments with their solvers.
 
@@ -55,11 +57,12 @@ def paired_map_elites(
       generator: makes environments; `policy`, `learner`, `executor` make, train and run agents in them.
       archive: of one objective; its descriptor is `config.features` of the generator. A payload is
         {"genome": leaves of the generator, "params": f32[G]}.
+      episodes: per candidate of a learner step.
 
     Raises:
       ConfigError: for features that the generator does not have, or an archive of several objectives.
     """
-    components = Components(config, generator, policy, learner, executor, archive)
+    components = Components(config, generator, policy, learner, executor, archive, episodes)
 
     @pinned()
     def init(key: Key) -> PairedMapElitesState:
@@ -73,10 +76,11 @@ def paired_map_elites(
     def step(state: PairedMapElitesState) -> tuple[PairedMapElitesState, Info]:
         began = time.perf_counter()
         context = StepContext(components, editable_copy(state))
-        train(context)
+        trained = train(context)
+        insert(context, trained)
         offspring = reproduce(context)
         insert(context, offspring.solved)
-        transfer(context, offspring.solved)
+        transfer(context, [*trained, *offspring.solved])
         start_training(context, offspring.promising)
         context.state.iteration[...] += 1
 

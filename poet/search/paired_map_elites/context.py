@@ -54,10 +54,12 @@ class Components:
         learner: Learner,
         executor: Executor,
         archive: Archive,
+        episodes: int = 1,
     ) -> None:
         check_objectives(archive.spec, 1)
         self.config, self.generator, self.policy = config, generator, policy
         self.learner, self.executor, self.archive = learner, executor, archive
+        self.num_train_episodes = episodes  # per candidate
         self.num_score_episodes = 1 if generator.deterministic else config.eval_episodes
         self.simplest = jax.tree.map(np.asarray, generator.simplest())
         self.payload = {"genome": self.simplest, "params": jax.ShapeDtypeStruct((policy.num_params,), jnp.float32)}

@@ -35,7 +35,7 @@ def reproduce(context: StepContext) -> Offspring:
     trials = _trials(context, context.elites())
     offspring = Offspring([], [])
     for trial, result in zip(trials, evaluate(context, trials)):
-        best = int(np.argmax(np.where(np.isfinite(result.fitness), result.fitness, -np.inf)))
+        best = int(np.argmax(result.fitness))
         offer = Offer(trial.genome, float(result.fitness[best]), trial.candidates[best])
         if solves(context, result, best):
             offspring.solved.append(offer)

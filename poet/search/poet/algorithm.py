@@ -20,9 +20,10 @@ from poet.executors.base import Executor
 from poet.jax_settings import pinned
 from poet.learners.base import Learner
 from poet.search.base import Info, Search
+from poet.search.host import worst_if_not_finite
 from poet.search.keys import PoetPhase
 from poet.search.poet.config import PoetConfig
-from poet.search.poet.context import Components, StepContext, worst_if_not_finite
+from poet.search.poet.context import Components, StepContext
 from poet.search.poet.niches import admit, record_active
 from poet.search.poet.reproduce import reproduce
 from poet.search.poet.state import PoetState, editable_copy, empty_state

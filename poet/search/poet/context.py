@@ -115,8 +115,3 @@ class StepContext:
         """Add to the totals of the run."""
         self.state.env_steps[...] += num_steps
         self.state.episodes[...] += num_episodes
-
-
-def worst_if_not_finite(scores: Float[np.ndarray, "*K"]) -> Float[np.ndarray, "*K"]:
-    """Scores that can be compared: NaN and infinities rank below everything."""
-    return np.where(np.isfinite(scores), scores, -np.inf)

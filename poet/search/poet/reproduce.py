@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from poet.executors.base import Episode, TrainJob
-from poet.search.host import get_item
+from poet.search.host import get_item, worst_if_not_finite
 from poet.search.keys import PoetPhase
 from poet.search.poet.config import PoetConfig
-from poet.search.poet.context import ActivePairs, StepContext, worst_if_not_finite
+from poet.search.poet.context import ActivePairs, StepContext
 from poet.search.poet.niches import admit, log_admission, update_best
 from poet.search.poet.novelty import novelty
 from poet.types import Genome
@@ -41,7 +41,7 @@ def reproduce(context: StepContext) -> None:
     own, reached = context.evaluate(active.agents, active.episodes, [(n, n) for n in range(len(active.slots))])
     for slot, score, goal, params in zip(active.slots, own, reached, active.agents):
         update_best(context, slot, float(score), bool(goal), params)
-    eligible = [n for n in range(len(active.slots)) if own[n] >= config.reproduce_threshold]
+    eligible = [int(n) for n in np.flatnonzero(worst_if_not_finite(own) >= config.reproduce_threshold)]
 
     passed = _passed_children(context, active, eligible) if eligible else []
     num_admitted = 0

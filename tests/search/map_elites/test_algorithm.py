@@ -59,6 +59,15 @@ def test_metrics_add_up_and_the_archive_improves() -> None:
     np.testing.assert_allclose(again.fitness, record.arrays["fitness"], rtol=1e-5)
 
 
+def test_solutions_from_the_prior_lie_within_the_bounds() -> None:
+    """Samples of the prior too, though the prior knows no bounds."""
+    scoring = problem_scoring(SPHERE)._replace(sample=lambda key: 9 * jax.random.normal(key, (6,)))
+    config = dataclasses.replace(CONFIG, bounds=(-2.0, 2.0), generations=1)
+    _, _, record = run(map_elites(config, GRID.make(BOUNDS), scoring), 1)
+    assert len(record.arrays["params"]) > 5
+    assert (abs(record.arrays["params"]) <= 2).all()
+
+
 def test_lineage_leads_to_what_was_evaluated_before() -> None:
     _, _, record = run(sphere_search())
     table = record.arrays

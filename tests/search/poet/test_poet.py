@@ -148,6 +148,45 @@ def test_transfer_takes_the_better_agent_with_a_new_optimiser(rule: str) -> None
     assert summary["scores"] == [[91.0, 99.0], [99.0, 91.0]]
 
 
+def test_two_niches_can_exchange_their_agents() -> None:
+    """Each gets the weights that were scored, though the first niche gets other ones before the second."""
+
+    def opposite(weight: float, level: int) -> float:
+        return 100 - abs(weight - (5 if level == 0 else -5))
+
+    pair = start((0, -6.0), (1, 4.0))  # -5 and 5 after the training step
+    search = ladder(opposite, start=pair, transfer_every=1, reproduce_every=NEVER)
+    state, info = search.step(search.init(jax.random.key(0)))
+    transfers = [(e["source"], e["target"], e["via"], e["fitness"]) for e in events_of([info], "transfer")]
+    assert transfers == [(1, 0, "direct", 100.0), (0, 1, "direct", 100.0)]
+    assert state.niches.learner.params[:2, 0].tolist() == [5.0, -5.0]
+    assert state.niches.best_params[:2, 0].tolist() == [5.0, -5.0]
+
+
+def test_each_of_several_children_gets_the_agent_that_was_scored() -> None:
+    """The second child may get the agent of the niche whose slot the first child took."""
+
+    def score(weight: float, level: int) -> float:
+        return 60 if level <= 1 else 60 - abs(weight - (7 if level == 3 else 9))
+
+    rules = dict(max_niches=2, max_admitted=2, reproduce_every=1, transfer_every=NEVER, progress=0.0)
+    rules |= dict(reproduce_threshold=-NEVER, mc_lower=-NEVER, num_children=12)
+    state, infos = run(ladder(score, start=start((0, 7.0), (1, 9.0)), **rules), 2)
+    admitted = events_of(infos, "admission")[2:]
+    assert [(e["genome"]["level"], e["fitness"], e["agent_from"]) for e in admitted] == [(4, 60.0, 1), (3, 60.0, 0)]
+    by_level = dict(zip(state.niches.genome["level"].tolist(), state.niches.learner.params[:, 0].tolist()))
+    assert by_level == {4: 9.0, 3: 7.0}
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_a_score_that_is_not_finite_is_never_the_best(bad: float) -> None:
+    state, infos = run(ladder(lambda weight, level: bad, reproduce_every=1, reproduce_threshold=-NEVER), 3)
+    assert not events_of(infos, "milestone")
+    assert not events_of(infos, "child")
+    assert state.niches.best[0] == -np.inf
+    assert infos[-1].metrics["num_solved"] == 0
+
+
 def test_ties_keep_the_incumbent_and_the_enhanced_rule_compares_with_recent_scores() -> None:
     both = dict(start=start((0, 0.0), (1, 0.0)), transfer_every=1, reproduce_every=NEVER, progress=0.0)
     _, infos = run(ladder(lambda weight, level: 5.0, **both), 2)
