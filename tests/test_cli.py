@@ -259,7 +259,7 @@ def test_the_error_for_bad_arguments_is_clear(
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 2"),
+        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 3"),
         (lambda run: (run / RUN).write_text("{"), "run.json cannot be read"),
         (lambda run: (run / CONFIG).write_text("{"), "config.json cannot be read"),
         (

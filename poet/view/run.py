@@ -35,7 +35,7 @@ class Run:
       meta: run.json.
       options: config.json, every option of the run.
       warning: why the run is not shown by the view that its search names; empty if it is.
-      damage: which lines of the journal cannot be read; empty if all can.
+      damage: which lines of the journal cannot be read, and whether config.json was edited; empty if all is well.
     """
 
     id: ClassVar[str] = "journal"
@@ -47,8 +47,8 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.resolve().name
-        self.meta: dict[str, Any] = read.read_run(path)
         self.options: dict[str, Any] = read.read_config(path)
+        self.meta: dict[str, Any] = read.read_run(path)
         self.warning = ""
         self._rows: list[Row] = []
         self._tables: dict[str, Table] = {}
@@ -57,7 +57,9 @@ class Run:
     def refresh(self) -> Run:
         """Read what was written since; returns the run itself."""
         self._rows, damaged = read.scan_journal(self.path) if (self.path / JOURNAL).exists() else ([], [])
-        self.damage = read.describe_damage(self.path, damaged) if damaged else ""
+        problems = [read.describe_damage(self.path, damaged)] if damaged else []
+        problems += filter(None, [read.describe_edit(self.path, self.options, self.meta)])
+        self.damage = "; ".join(problems)
         self._tables = {}
         return self
 
