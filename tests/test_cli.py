@@ -264,7 +264,7 @@ def test_the_error_for_bad_arguments_is_clear(
         (lambda run: (run / CONFIG).write_text("{"), "config.json cannot be read"),
         (
             lambda run: (run / CONFIG).write_text(json.dumps({**presets.get("tiny").to_dict(), "sede": 1})),
-            "unknown config field 'sede'. Did you mean 'seed'?",
+            "config.json was edited or replaced after the run was started: undo the change",
         ),
     ],
 )
