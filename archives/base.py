@@ -183,9 +183,9 @@ def entries(
     [[4, 0], [4, 1]]
     """
     if isinstance(fitness, np.ma.MaskedArray):
-        fitness = nan_where_missing(fitness)
+        fitness = jnp.asarray(nan_where_missing(fitness))
     if isinstance(descriptor, np.ma.MaskedArray):
-        descriptor = nan_where_missing(descriptor)
+        descriptor = jnp.asarray(nan_where_missing(descriptor))
     for name, array in (("fitness", fitness), ("descriptor", descriptor)):
         _check_array(name, array)
     if not fitness.ndim:
@@ -258,7 +258,7 @@ def nan_where_missing(values: Any) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ShapeError(f"expected numbers, None or NaN where there is none; got {values!r:.200}: {error}") from error
     if isinstance(array, np.ma.MaskedArray):
-        array = array.astype(np.result_type(array.dtype, np.float32)).filled(np.nan)
+        return np.ma.filled(array.astype(np.result_type(array.dtype, np.float32)), np.nan)
     return array
 
 

@@ -74,14 +74,14 @@ def check_bounds(
         raise ConfigError(f"bounds expects a pair (low, high) for each coordinate of the descriptor, got {bounds!r}")
     if not (np.isfinite(exact).all() and (exact[:, 0] < exact[:, 1]).all()):
         raise ConfigError(f"bounds expects finite numbers, each low below its high, got {bounds!r}")
-    for pair in exact:
-        if not MIN_SPAN <= pair[1] - pair[0] <= MAX_SPAN or abs(pair).max() > MAX_SPAN:
+    for low, high in exact.tolist():
+        if not MIN_SPAN <= high - low <= MAX_SPAN or max(abs(low), abs(high)) > MAX_SPAN:
             raise ConfigError(
                 f"bounds expects numbers up to {MAX_SPAN:g} that are at least {MIN_SPAN:g} apart, as descriptors are "
-                f"float32; got {tuple(map(float, pair))}: give the descriptor in other units"
+                f"float32; got {(low, high)}: give the descriptor in other units"
             )
     check_resolution(exact, 2)
-    low, high = exact.astype(np.float32).T
+    lows, highs = exact.astype(np.float32).T
     if out_of_bounds not in ("clip", "reject"):
         raise ConfigError(f"out_of_bounds expects 'clip' or 'reject', got {out_of_bounds!r}")
-    return low, high
+    return lows, highs
