@@ -74,14 +74,15 @@ def check_bounds(
         raise ConfigError(f"bounds expects a pair (low, high) for each coordinate of the descriptor, got {bounds!r}")
     if not (np.isfinite(exact).all() and (exact[:, 0] < exact[:, 1]).all()):
         raise ConfigError(f"bounds expects finite numbers, each low below its high, got {bounds!r}")
-    for low, high in exact.tolist():
+    for pair in exact:
+        low, high = map(float, pair)
         if not MIN_SPAN <= high - low <= MAX_SPAN or max(abs(low), abs(high)) > MAX_SPAN:
             raise ConfigError(
                 f"bounds expects numbers up to {MAX_SPAN:g} that are at least {MIN_SPAN:g} apart, as descriptors are "
                 f"float32; got {(low, high)}: give the descriptor in other units"
             )
     check_resolution(exact, 2)
-    lows, highs = exact.astype(np.float32).T
+    pairs = exact.astype(np.float32)
     if out_of_bounds not in ("clip", "reject"):
         raise ConfigError(f"out_of_bounds expects 'clip' or 'reject', got {out_of_bounds!r}")
-    return lows, highs
+    return pairs[:, 0], pairs[:, 1]
