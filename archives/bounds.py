@@ -75,7 +75,7 @@ def check_bounds(
     if not (np.isfinite(exact).all() and (exact[:, 0] < exact[:, 1]).all()):
         raise ConfigError(f"bounds expects finite numbers, each low below its high, got {bounds!r}")
     for pair in exact:
-        low, high = map(float, pair)
+        low, high = float(np.min(pair)), float(np.max(pair))
         if not MIN_SPAN <= high - low <= MAX_SPAN or max(abs(low), abs(high)) > MAX_SPAN:
             raise ConfigError(
                 f"bounds expects numbers up to {MAX_SPAN:g} that are at least {MIN_SPAN:g} apart, as descriptors are "

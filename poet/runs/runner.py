@@ -118,6 +118,9 @@ def run_search(
                     f"step must raise state.iteration by one, from {iteration}; got {int(state.iteration)}"
                 )
             rows = writer.record(info, iteration, began)
+            for row in rows:
+                if row.get("event") == "stall":
+                    reporter.message(f"warning: iteration {iteration}: {row.get('text')}")
             iteration += 1
             reporter.update(rows[-1], iteration, config.iterations, time.monotonic() - began)
             # Early pictures show snapshots, which come with a checkpoint.

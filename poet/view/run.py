@@ -63,6 +63,16 @@ class Run:
         self._tables = {}
         return self
 
+    def warnings(self) -> list[str]:
+        """What a reader should know: a missing view, damaged files, why the search does not go on."""
+        return [text for text in (self.warning, self.damage, self.stall) if text]
+
+    @property
+    def stall(self) -> str:
+        """Why the search does not go on, if it said so in the last half of its iterations; else empty."""
+        recent = [row for row in self.events("stall") if 2 * (row["iteration"] + 1) > self.iteration]
+        return f"iteration {recent[-1]['iteration']}: {recent[-1]['text']}" if recent else ""
+
     @property
     def iteration(self) -> int:
         """How many iterations are done."""
@@ -130,7 +140,7 @@ class Run:
         )
 
     def __repr__(self) -> str:
-        return f"Run({self.summary()})" + "".join(f"\nwarning: {text}" for text in (self.warning, self.damage) if text)
+        return f"Run({self.summary()})" + "".join(f"\nwarning: {text}" for text in self.warnings())
 
 
 views: Registry[type[Run]] = Registry("view", Run)

@@ -6,7 +6,7 @@ iteration the archives of all islands are merged, and every island continues wit
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -30,6 +30,7 @@ from poet.search.map_elites.base import initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.generation import AddAndUpdate, Generation, InitIsland, Island, OffspringCounts, generation
 from poet.search.map_elites.scoring import Evaluate, Scores, ScoringFn, check_scoring
+from poet.search.stall import stall
 from poet.types import Key, Params, PyTree, derive_key
 
 HEADLINE = ("coverage", "qd_score", "best")
@@ -144,8 +145,9 @@ def map_elites(
             qd_offset=scoring.qd_offset,
             **scoring.meta,
         )
+        events = () if elites.valid.any() else tuple(_describe_empty_archive(iteration, metrics))
         timings = {"step_s": time.perf_counter() - start}
-        return state, Info(metrics=metrics, snapshots={"elites": snapshot}, timings=timings)
+        return state, Info(events, metrics, snapshots={"elites": snapshot}, timings=timings)
 
     def close() -> None:
         pool.shutdown()
@@ -293,6 +295,12 @@ def _metrics(
             for k, name in enumerate(names)
         },
     }
+
+
+def _describe_empty_archive(iteration: int, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    causes = [name for name in ("not_finite", "out_of_bounds", "rejected") if metrics[name]]
+    counted = ", ".join(f"{metrics[name]} {name.replace('_', ' ')}" for name in causes)
+    return stall(iteration, iteration + 1, f"the archive is empty; solutions of this iteration: {counted}")
 
 
 def _reevaluate(

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from poet.agents.policy import Policy
 from poet.archives.base import Archive, Entries
@@ -23,6 +23,7 @@ from poet.search.host import jit_to_numpy
 from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.config import PairedMapElitesConfig
 from poet.search.paired_map_elites.state import PairedMapElitesState, Source
+from poet.search.stall import stall
 from poet.types import Genome, Key, derive_key
 
 COUNTS = ("added", "improved", "rejected", "not_finite", "out_of_bounds", "clipped")
@@ -81,9 +82,9 @@ class Components:
         """One child of each of B genomes, with NumPy leaves."""
         return self._mutate(keys, genomes, self.config.mutation_strength)
 
-    def valid(self, genomes: Genome) -> Bool[np.ndarray, "B"]:
-        """Whether each of B genomes is valid."""
-        return self._check(genomes)[0]
+    def check(self, genomes: Genome) -> tuple[Bool[np.ndarray, "B"], Int[np.ndarray, "B"]]:
+        """Whether each of B genomes is valid, and the number of the reason."""
+        return self._check(genomes)
 
     def descriptors(self, genomes: Genome) -> Float[np.ndarray, "B D"]:
         """The coordinates in the archive of each of B genomes."""
@@ -126,6 +127,10 @@ class StepContext:
         """Add to the totals of the run."""
         self.state.env_steps[...] += num_steps
         self.state.evaluations[...] += num_evaluations
+
+    def log_stall(self, text: str) -> None:
+        """Append a journal row that says why nothing new came of this iteration; see `stall`."""
+        self.events += stall(self.iteration, self.iteration + 1, text)
 
     def log_event(self, event: str, **fields: Any) -> None:
         """Append a journal row."""

@@ -16,6 +16,7 @@ from poet.search.host import get_item, jit_to_numpy
 from poet.search.keys import PoetPhase
 from poet.search.poet.config import PoetConfig
 from poet.search.poet.state import PoetState, active_slots
+from poet.search.stall import stall
 from poet.types import Genome, Key, PyTree, derive_key
 
 Agent = Float[np.ndarray, "G"]
@@ -77,6 +78,10 @@ class StepContext:
     def key(self, phase: PoetPhase, *identity: int) -> Key:
         """The key of (phase, iteration, niche, source, episode)."""
         return derive_key(self.state.key, phase, self.iteration, *identity)
+
+    def log_stall(self, occasion: int, text: str) -> None:
+        """Append a journal row that says why nothing new came of an occasion; see `stall`."""
+        self.events += stall(self.iteration, occasion, text)
 
     def log_event(self, event: str, **fields: Any) -> None:
         """Append a journal row."""
