@@ -16,6 +16,7 @@ BASE = [
     "poet.checksum",
     "poet.jax_settings",
     "poet.typed_config",
+    "poet.memory",
 ]
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
@@ -27,6 +28,7 @@ ALLOWED = {
     "poet.checksum": BASE,
     "poet.jax_settings": BASE,
     "poet.typed_config": BASE,
+    "poet.memory": BASE,
     "poet.envs": [*BASE, "poet.envs"],
     "poet.archives": [*BASE, "poet.archives"],
     "poet.agents": [*LAYER0, "poet.agents"],

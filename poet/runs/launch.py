@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 def prepare(root: Path, devices: int | None) -> None:
     """Set up what jax reads once, before it computes: a device for each core, and the compilation cache."""
+    num = min(devices or num_cores(), num_cores())  # more are refused once it is known whether there are other devices
     if "jax" in sys.modules and "JAX_NUM_CPU_DEVICES" not in os.environ:  # imported, so too late for the environment
         import jax
 
         with contextlib.suppress(RuntimeError):  # it has computed already: its devices cannot change
-            jax.config.update("jax_num_cpu_devices", devices or num_cores())
+            jax.config.update("jax_num_cpu_devices", num)
     else:
-        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or num_cores()))
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(num))
     use_cache(root)
 
 

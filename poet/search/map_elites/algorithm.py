@@ -18,11 +18,12 @@ from jax import lax
 from jaxtyping import Array
 
 from poet.archives.base import Archive, Entries
-from poet.archives.layout import check_objectives
+from poet.archives.layout import check_objectives, num_rows
 from poet.archives.stats import summary
 from poet.errors import ConfigError
 from poet.executors.local import local_devices
 from poet.jax_settings import pinned
+from poet.memory import require_memory
 from poet.search.base import Info, Search
 from poet.search.elites import elites_record
 from poet.search.keys import MapElitesPhase
@@ -87,6 +88,13 @@ def map_elites(
     >>> search.close()
     """
     check_objectives(archive.spec, scoring.num_objectives)
+    rows, size = num_rows(archive.spec), scoring.num_params
+    # Of the archive there is a copy while islands are merged, of the batch one in each step of a generation.
+    require_memory(
+        4 * size * (rows * (config.islands + 1) + 2 * config.batch * config.islands),
+        f"an archive of {rows} elites of {size} numbers with search.islands {config.islands} and search.batch "
+        f"{config.batch}",
+    )
     if config.islands > 1 and archive.spec.get("thresholds"):
         raise ConfigError(
             "islands cannot merge the thresholds of an archive: take search.islands 1, or no archive.learning_rate"

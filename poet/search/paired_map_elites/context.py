@@ -14,11 +14,12 @@ from jaxtyping import Bool, Float, Int
 
 from poet.agents.policy import Policy
 from poet.archives.base import Archive, Entries
-from poet.archives.layout import check_objectives
+from poet.archives.layout import check_objectives, num_rows
 from poet.envs.base import Generator
 from poet.errors import unknown
 from poet.executors.base import Episode, Executor
 from poet.learners.base import Learner
+from poet.memory import require_memory
 from poet.search.host import jit_to_numpy
 from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.config import PairedMapElitesConfig
@@ -58,6 +59,15 @@ class Components:
         episodes: int = 1,
     ) -> None:
         check_objectives(archive.spec, 1)
+        rows = num_rows(archive.spec)
+        require_memory(4 * rows * policy.num_params, f"an archive of {rows} elites of {policy.num_params} weights")
+        require_memory(12 * config.trainees * policy.num_params, f"search.trainees {config.trainees} with their agents")
+        candidates = config.children * (1 + config.variants + config.neighbours)
+        require_memory(
+            candidates * (4 * policy.num_params + 100 * config.eval_episodes),
+            f"search.children {config.children} with search.variants {config.variants}, search.neighbours "
+            f"{config.neighbours} and search.eval_episodes {config.eval_episodes}",
+        )
         self.config, self.generator, self.policy = config, generator, policy
         self.learner, self.executor, self.archive = learner, executor, archive
         self.num_train_episodes = episodes  # per candidate

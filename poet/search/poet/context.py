@@ -11,6 +11,7 @@ from poet.agents.policy import Policy
 from poet.envs.base import Generator
 from poet.executors.base import Episode, Executor
 from poet.learners.base import Learner
+from poet.memory import require_memory
 from poet.search.base import Record
 from poet.search.host import get_item, jit_to_numpy
 from poet.search.keys import PoetPhase
@@ -40,6 +41,14 @@ class Components:
         self.learner = learner
         self.executor = executor
         self.num_train_episodes = episodes  # per candidate
+        require_memory(
+            12 * config.max_niches * policy.num_params, f"search.max_niches {config.max_niches} with their agents"
+        )
+        require_memory(
+            100 * config.eval_episodes * config.max_niches,
+            f"search.eval_episodes {config.eval_episodes} in each of {config.max_niches} niches",
+        )
+        require_memory(1000 * config.num_children, f"search.num_children {config.num_children}")
         self.num_score_episodes = 1 if generator.deterministic else config.eval_episodes
         self.mutate = jit_to_numpy(generator.mutate)
         self.check = jit_to_numpy(generator.check)
