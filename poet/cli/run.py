@@ -16,6 +16,7 @@ from poet.registry import PluginConfig
 from poet.runs.identity import load_config
 from poet.runs.read import list_runs
 from poet.search.config import RunConfig, presets
+from poet.terminal import print_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Place:
     name: str | None = None
     """Name of the run; by default that of the preset."""
     root: Path = ROOT
-    """Folder of all runs and of the compilation cache."""
+    """Folder of all runs."""
     source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Fork this run: start from its newest checkpoint."""
 
@@ -50,7 +51,7 @@ def run(args: list[str]) -> int:
     config, args = choose(config, args)
     config = _parse(word, path, place, config, args)
 
-    print(f"{path}: {_summary_line(config)}", flush=True)
+    print_lines(f"{path}: {_summary_line(config)}")
 
     from poet.runs import launch
     from poet.view import media
@@ -68,10 +69,11 @@ def run(args: list[str]) -> int:
         budget = f"--iterations {2 * outcome.iteration}"
         if outcome.iteration < config.iterations:
             budget = f"--max-env-steps {2 * int(outcome.state.env_steps)}"
-        print(f"extend:   poet run {quoted} {budget}")
-        print("look:     " + "; ".join(f"poet {line.format(quoted)}" for line in open_run(path).suggested_commands()))
+        print_lines(f"extend:   poet run {quoted} {budget}")
+        commands = (f"poet {line.format(quoted)}" for line in open_run(path).suggested_commands())
+        print_lines(f"look:     {'; '.join(commands)}")
     else:
-        print(f"saved at iteration {outcome.iteration}; resume with: poet run {quoted}")
+        print_lines(f"saved at iteration {outcome.iteration}; resume with: poet run {quoted}")
     return 0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from poet.runs.read import quantity
 from poet.view.archive import maps
-from poet.view.inspect import new_console
+from poet.view.inspect import page_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -109,19 +109,19 @@ def _format_id(id: Id) -> str:
 
 def print_archive(run: ArchiveRun, last: int, top: int) -> None:
     """Print the metrics over time and the fittest elites."""
-    console = new_console()
+    console = page_console()
     if not run.events("iteration"):
-        console.print(repr(run), markup=False, highlight=False)
+        console.print(repr(run))
         return
     if last:
         console.print(progress_table(run, last))
     elites = run.latest()
     if elites is None:
-        console.print(maps.NO_SNAPSHOT.replace("\n", " "), markup=False, highlight=False, soft_wrap=True)
+        console.print(maps.NO_SNAPSHOT.replace("\n", " "), soft_wrap=True)
     elif top:
         console.print(elite_table(elites, top, run.emitters()) if len(elites) else maps.NO_ELITE)
 
 
 def print_elite(run: ArchiveRun, elite: int) -> None:
     """Print the facts about one elite."""
-    new_console().print("\n".join(elite_lines(run, elite)), markup=False, highlight=False, soft_wrap=True)
+    page_console().print("\n".join(elite_lines(run, elite)), soft_wrap=True)
