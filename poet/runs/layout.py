@@ -112,6 +112,6 @@ def read_run(path: Path) -> dict[str, Any]:
         )
     for kind in ("artifacts", "snapshots"):
         for name in data.get(kind) or ():
-            if not isinstance(name, str) or Path(name).name != name or name == "..":
+            if not isinstance(name, str) or Path(name).name != name or name in ("", ".."):
                 raise RunError(f"{path / RUN} expects names of folders of the run as {kind}, got {name!r:.80}")
     return data
