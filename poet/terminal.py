@@ -3,10 +3,17 @@
 Whatever this package prints goes through this module.
 """
 
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 def printable(text: object, keep: str = "") -> str:
@@ -26,6 +33,26 @@ def print_lines(*lines: object, file: TextIO | None = None) -> None:
     """Print each argument as one line, at once; by default on standard output."""
     for line in lines:
         print(printable(line), file=file, flush=True)
+
+
+@contextlib.contextmanager
+def cleaned_output() -> Iterator[None]:
+    """Clean what another library prints within the block; on a terminal its colours are left."""
+    with contextlib.redirect_stdout(_Cleaned(sys.stdout)), contextlib.redirect_stderr(_Cleaned(sys.stderr)):
+        yield
+
+
+class _Cleaned:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        parts = _COLOUR.split(text) if self._stream.isatty() else [text]  # each second one is a colour
+        parts[::2] = [printable(part, keep="\n") for part in parts[::2]]
+        return self._stream.write("".join(parts))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def new_console(**options: Any) -> "Console":

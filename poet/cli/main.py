@@ -4,22 +4,25 @@ Modules are imported where they are needed: `poet --help` and the first line of 
 second or two.
 """
 
+import functools
 import importlib
 import importlib.metadata
 import inspect
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from poet.cli.options import take_option
 from poet.errors import PoetError, unknown
 from poet.registry import RENAMED, parse_renames
-from poet.terminal import print_lines
+from poet.terminal import cleaned_output, print_lines, printable
 
 ROOT = Path("runs")
+_FORMAT_WARNING = warnings.formatwarning
 
 
 class Command(NamedTuple):
@@ -73,13 +76,18 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _prepare_output() -> None:
-    """Make printing work where standard output is closed, or cannot show every character."""
+    """Make printing work where standard output is closed, or cannot show every character; clean warnings."""
+    warnings.formatwarning = _format_warning
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (it stays open)
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _format_warning(*args: Any, **options: Any) -> str:
+    return printable(_FORMAT_WARNING(*args, **options), keep="\n")
 
 
 def _dispatch(args: list[str]) -> int:
@@ -130,5 +138,11 @@ def _view(name: str, function_name: str, args: list[str]) -> int:
 def _call(function: Callable[..., int | None], name: str, args: list[str], description: str | None = None) -> int:
     import tyro
 
-    options = (tyro.conf.PositionalRequiredArgs,)
-    return tyro.cli(function, prog=f"poet {name}", description=description, args=args, config=options) or 0
+    @functools.wraps(function)
+    def bind(*args: Any, **options: Any) -> Callable[[], int | None]:
+        return functools.partial(function, *args, **options)
+
+    config = (tyro.conf.PositionalRequiredArgs,)
+    with cleaned_output():
+        bound: Any = tyro.cli(bind, prog=f"poet {name}", description=description, args=args, config=config)
+    return bound() or 0

@@ -16,7 +16,7 @@ from poet.registry import PluginConfig
 from poet.runs.identity import load_config
 from poet.runs.read import list_runs
 from poet.search.config import RunConfig, presets
-from poet.terminal import print_lines
+from poet.terminal import cleaned_output, print_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,8 @@ def run(args: list[str]) -> int:
     help_wanted = bool({"-h", "--help"} & set(args))
     word = "" if not args or args[0].startswith("-") else args[0]
     args = args[bool(word) :]
-    place, _ = tyro.cli(Place, args=args, return_unknown_args=True, add_help=False)
+    with cleaned_output():
+        place, _ = tyro.cli(Place, args=args, return_unknown_args=True, add_help=False)
     place = dataclasses.replace(place, root=place.root.expanduser())
     source = None if place.source is None or help_wanted else find_run(place.source, place.root)
     config, path = _start(word, place, source, help_wanted)
@@ -106,7 +107,8 @@ def _parse(word: str, path: Path, place: Place, config: RunConfig, args: list[st
     if not word:
         description += "\n\nBelow are the options of all runs; `poet run PRESET --help` shows all options of a preset."
     prog = f"poet run {word or 'PRESET|RUN'}"
-    return tyro.cli(Options, default=Options(place, config), args=args, prog=prog, description=description).config
+    with cleaned_output():
+        return tyro.cli(Options, default=Options(place, config), args=args, prog=prog, description=description).config
 
 
 def _summary_line(config: RunConfig) -> str:

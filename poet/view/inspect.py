@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from poet.runs.read import quantity
-from poet.terminal import new_console
+from poet.terminal import new_console, print_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +23,7 @@ MAX_VALUE = 60  # characters of a field of an event
 def print_run(run: Run, last: int, kind: str | None) -> None:
     """Print the state of a run, its last iterations and its last events, or events of one kind."""
     console = page_console()
-    console.print(repr(run), soft_wrap=True)
+    print_lines(*repr(run).split("\n"))
     if last and run.events("iteration"):
         console.print()
         console.print(metrics_table(run, last))
@@ -72,7 +72,7 @@ def print_events(console: Console, lines: list[str]) -> None:
     """Print lines of events under a heading, if there are any."""
     if lines:
         console.print("\nlast events", style="bold")
-        console.print("\n".join(lines), soft_wrap=True)
+        print_lines(*lines)
 
 
 def _shorten(value: Any) -> str:

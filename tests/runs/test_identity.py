@@ -194,7 +194,7 @@ def test_a_run_with_objects_from_python_is_not_advised_to_fork(tmp_path: Path) -
 def test_the_runner_is_not_started_with_another_generator_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(launch, "prepare", lambda devices: "")
     closed = []
 
     def make(version: int):

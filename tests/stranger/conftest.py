@@ -28,12 +28,18 @@ def no_endless_waiting() -> Iterator[None]:
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+def command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str]]:
     """Runs a command; its exit code and all that it printed."""
+    monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path) -> tuple[int, str]:
         capsys.readouterr()
-        code = cli.main(list(map(str, arguments)))
+        try:
+            code = cli.main(list(map(str, arguments)))
+        except SystemExit as error:  # of tyro
+            code = error.code
         printed = capsys.readouterr()
         return code, printed.out + printed.err
 

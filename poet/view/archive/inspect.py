@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.runs.read import quantity
+from poet.terminal import print_lines, printable
 from poet.view.archive import maps
 from poet.view.inspect import page_console
 
@@ -30,7 +31,7 @@ def progress_table(run: ArchiveRun, last: int) -> Table:
     columns = run.table("progress")
     size = len(columns["iteration"])
     shown = f" ({last} of {size} iterations)" if last < size else ""
-    title = f"{run.name}: {', '.join(run.headline())}{shown}"
+    title = f"{printable(run.name)}: {', '.join(run.headline())}{shown}"
     table = Table(title=title, title_justify="left", title_style="bold")
     counts = [name for name in COUNTED if name in columns and (name in ALWAYS_COUNTED or columns[name].any())]
     corrected = [name for name in columns if name.startswith("corrected_")]
@@ -124,4 +125,4 @@ def print_archive(run: ArchiveRun, last: int, top: int) -> None:
 
 def print_elite(run: ArchiveRun, elite: int) -> None:
     """Print the facts about one elite."""
-    page_console().print("\n".join(elite_lines(run, elite)), soft_wrap=True)
+    print_lines(*elite_lines(run, elite))

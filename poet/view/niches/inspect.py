@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poet.terminal import printable
 from poet.view import inspect
 from poet.view.niches.lineage import tree_lines
 
@@ -131,14 +132,14 @@ def print_niches(run: NicheRun, last: int, kind: str | None, tree: bool) -> None
     console.print(niche_table(run, console.width))
     if tree:
         console.print("\nfamily tree", style="bold")
-        console.print("\n".join(tree_lines(run)) or "no environment is admitted yet")
+        console.print("\n".join(map(printable, tree_lines(run))) or "no environment is admitted yet")
     inspect.print_events(console, event_lines(run, last, kind=kind))
 
 
 def print_niche(run: NicheRun, niche: int, last: int, kind: str | None) -> None:
     """Print the facts about one niche, and its last events."""
     console = inspect.page_console()
-    console.print("\n".join(niche_lines(run, niche)))
+    console.print("\n".join(map(printable, niche_lines(run, niche))))
     inspect.print_events(console, event_lines(run, last, niche, kind))
 
 
