@@ -120,9 +120,12 @@ def test_links_outside_of_runs_are_the_users_own(
         (["plot", "RUN", "--what", "fitness", "--out", "OUT/file"], "file is there and is not a folder"),
         (["plot", "RUN", "--what", "fitness", "--out", "OUT/file/x.png"], "file is there and is not a folder"),
         (["plot", "RUN", "--what", "fitness", "--out", "OUT/pipe.png"], "pipe.png is there and is not a file"),
-        (["plot", "RUN", "--what", "fitness", "--out", "/dev/null/x.png"], "/dev/null is there and is not a folder"),
+        (
+            ["plot", "RUN", "--what", "fitness", "--out", "OUT/device.gif/x.png"],
+            "device.gif is there and is not a folder",
+        ),
         (["video", "RUN", "--niche", "0", "--out", "OUT/folder.png"], "folder.png is there and is not a file"),
-        (["video", "RUN", "--niche", "0", "--out", "/dev/null"], "/dev/null is there and is not a file"),
+        (["video", "RUN", "--niche", "0", "--out", "OUT/device.gif"], "device.gif is there and is not a file"),
         (["export", "RUN", "--agent", "0", "--out", "OUT/file"], "file is there and is not a folder"),
         (["export", "RUN", "--agent", "0", "--out", "OUT/pipe.png"], "pipe.png is there and is not a folder"),
         (["export", "RUN", "--agent", "0", "--out", "OUT/loop"], "cannot write"),
@@ -137,6 +140,7 @@ def test_an_output_of_the_wrong_kind_is_refused_in_words(
     (out / "folder.png").mkdir(parents=True)
     (out / "file").write_text("precious")
     (out / "loop").symlink_to("loop")
+    (out / "device.gif").symlink_to("/dev/null")  # never the device itself: a test that fails would replace it
     os.mkfifo(out / "pipe.png")
     code, printed = command(
         *(word.replace("RUN", str(originals / "niches")).replace("OUT", str(out)) for word in words)
@@ -145,7 +149,7 @@ def test_an_output_of_the_wrong_kind_is_refused_in_words(
     assert (message or "fitness.png") in printed
     assert (out / "file").read_text() == "precious"
     assert (out / "pipe.png").is_fifo()
-    assert Path("/dev/null").is_char_device()
+    assert (out / "device.gif").is_char_device()
 
 
 @pytest.mark.parametrize("kind", ["artifacts", "snapshots"])
