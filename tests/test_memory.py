@@ -86,12 +86,10 @@ def test_the_limit_of_a_container_counts(
 
 
 @pytest.mark.parametrize("devices", [99, 10**6, None])
-def test_no_more_devices_are_made_than_there_are_cores(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, devices: int | None
-) -> None:
+def test_no_more_devices_are_made_than_there_are_cores(monkeypatch: pytest.MonkeyPatch, devices: int | None) -> None:
     """More would take minutes to start; `executor.devices` is refused once jax has said what there is."""
     monkeypatch.delenv("JAX_NUM_CPU_DEVICES")
     monkeypatch.delitem(sys.modules, "jax")
-    monkeypatch.setattr(launch, "use_cache", lambda root: None)
-    launch.prepare(tmp_path, devices)
+    monkeypatch.setattr(launch, "use_cache", lambda: "")
+    launch.prepare(devices)
     assert os.environ["JAX_NUM_CPU_DEVICES"] == str(num_cores())

@@ -33,7 +33,7 @@ def fork(source: Path, path: Path, config: RunConfig, overrides: OverrideSpec = 
             f"({seeds[0]} -> {seeds[1]}): leave --seed out"
         )
     steps = sorted(
-        (int(entry.name) for entry in (source / CHECKPOINTS).glob("*") if entry.name.isdigit()), reverse=True
+        (int(entry.name) for entry in (source / CHECKPOINTS).glob("*") if entry.name.isdecimal()), reverse=True
     )
     if not steps:
         raise RunError(f"{source} has no checkpoint yet: wait for its first, or start a new run")
@@ -44,15 +44,15 @@ def fork(source: Path, path: Path, config: RunConfig, overrides: OverrideSpec = 
         draft.mkdir(parents=True)
         try:  # checkpoints first: the journal, copied after them, then holds all that they refer to
             for step in steps[:2]:
-                shutil.copytree(source / CHECKPOINTS / str(step), draft / CHECKPOINTS / str(step))
+                shutil.copytree(source / CHECKPOINTS / str(step), draft / CHECKPOINTS / str(step), symlinks=True)
                 for folder in origin["snapshots"]:
                     if (source / folder / str(step)).is_dir():
-                        shutil.copytree(source / folder / str(step), draft / folder / str(step))
+                        shutil.copytree(source / folder / str(step), draft / folder / str(step), symlinks=True)
         except (shutil.Error, FileNotFoundError):
             raise RunError(f"{source} saved a checkpoint just now: give the same command again") from None
         for folder in origin["artifacts"]:
             if (source / folder).is_dir():
-                shutil.copytree(source / folder, draft / folder, ignore=shutil.ignore_patterns(".*"))
+                shutil.copytree(source / folder, draft / folder, symlinks=True, ignore=shutil.ignore_patterns(".*"))
         shutil.copy(source / JOURNAL, draft / JOURNAL)
         write_json(draft / CONFIG, options := config.to_dict())
         inherited = {name: origin[name] for name in ("view", "headline", "artifacts", "snapshots", "renamed")}
