@@ -15,14 +15,21 @@ from poet.runs.lock import lock
 from poet.runs.overrides import OverrideSpec, require_same_overrides
 from poet.runs.provenance import OURS, plugins, session
 from poet.search.config import RunConfig
+from poet.sinks.config import sinks
 
 NONE: OverrideSpec = MappingProxyType({})
 
 
-def load_config(path: Path) -> RunConfig:
-    """The config of a run. Raises `ConfigError` where a plug-in that it names is not installed."""
+def load_config(path: Path, *, without_lost_sinks: bool = False) -> RunConfig:
+    """The config of a run, on request without sinks that are not installed.
+
+    Raises `ConfigError` where a plug-in that it names is not installed.
+    """
     use_recorded_renames(read_run(path))
-    return RunConfig.from_dict(read_json(path / CONFIG))
+    options = read_json(path / CONFIG)
+    if without_lost_sinks:
+        options["sinks"] = [sink for sink in options.get("sinks", []) if sink["id"] in sinks.ids()]
+    return RunConfig.from_dict(options)
 
 
 def use_recorded_renames(run: Mapping[str, Any]) -> None:
@@ -133,7 +140,8 @@ def _require_same_identity(path: Path, run: dict[str, Any], config: RunConfig, o
             _with_new_names(read_json(path / CONFIG)), _with_new_names(config.to_dict()), adjustable_fields(config)
         ),
     ]
-    plugin_changes = _plugin_changes(run["plugins"], plugins(config))
+    fixed = {place: each for place, each in plugins(config).items() if place.split(".")[0] not in config.adjustable}
+    plugin_changes = _plugin_changes(run["plugins"], fixed)
     if changes or plugin_changes:
         forkable = not (run["overrides"] or overrides)
         raise RunError(

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from poet.runs import sinks
-from poet.runs.sinks import SinkFeed
+from poet.runs import feed as feeds
+from poet.runs.feed import SinkFeed
 
 
 class Tracker:
@@ -37,7 +37,7 @@ def test_after_one_failure_the_next_iteration_brings_all_rows() -> None:
 
 def test_a_sink_that_keeps_failing_is_left_alone_for_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(sinks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(feeds.time, "monotonic", lambda: now[0])
     tracker, said = Tracker(*range(1, 100)), []
     feed = SinkFeed(tracker, said.append)
     calls = []
@@ -53,7 +53,7 @@ def test_a_sink_that_keeps_failing_is_left_alone_for_longer_and_longer(monkeypat
 
 
 def test_rows_that_wait_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "MAX_WAITING", 3)
+    monkeypatch.setattr(feeds, "MAX_WAITING", 3)
     tracker, said = Tracker(1, 2, 3, 4, 5), []
     feed = SinkFeed(tracker, said.append)
     for number in range(6):
