@@ -14,8 +14,6 @@ from poet.configs import find, registries_of
 from poet.errors import ConfigError
 from poet.registry import PluginConfig, Registry
 
-NONE = "None"  # in place of ids: no entry at all
-
 
 class Choice(typing.NamedTuple):
     """A field of a config that takes entries of registries.
@@ -76,11 +74,10 @@ def _take(choice: Choice, args: list[str]) -> tuple[list[str], list[str]]:
         if name.replace("_", "-") != choice.option:
             rest.append(argument)
             continue
-        found = [value] if sign else []
-        while waiting and not sign and not waiting[0].startswith("-") and (choice.many or not found):
-            found.append(waiting.pop(0))
-        ids = [*ids, *found] if choice.many else found
-        if not found:
+        ids = [value] if sign else []
+        while waiting and not sign and not waiting[0].startswith("-") and (choice.many or not ids):
+            ids.append(waiting.pop(0))
+        if not ids:
             kinds = " or ".join(registry.kind for registry in choice.registries)
             raise ConfigError(f"{choice.option} expects an id of kind {kinds}, got nothing; `poet list` shows them")
     return ids, rest
@@ -92,7 +89,9 @@ def _replace(config: Any, path: Sequence[str], choice: Choice, ids: list[str]) -
     if rest:
         return _with_field(config, name, _replace(value, rest, choice, ids))
     present = {item.id: item for item in (value if choice.many else (value,)) if isinstance(item, PluginConfig)}
-    chosen = [] if choice.many and ids == [NONE] else [present.get(id) or find(choice.registries, id)() for id in ids]
+    if choice.many and ids == ["None"]:  # as other options are taken back
+        ids = []
+    chosen = [present.get(id) or find(choice.registries, id)() for id in ids]
     return _with_field(config, name, tuple(chosen) if choice.many else chosen[0])
 
 

@@ -20,6 +20,7 @@ class Stop:
     def __post_init__(self) -> None:
         if not isinstance(self.reason, str) or not self.reason.strip():
             raise ContractError(f"Stop expects a reason in words, as in Stop('no progress'), got {self.reason!r:.200}")
+        object.__setattr__(self, "reason", " ".join(self.reason.split()))  # one line, for tables
 
 
 class Sink(Protocol):

@@ -4,6 +4,10 @@ A resumed run adds a file, which begins with a mark: TensorBoard then forgets wh
 of iterations that are done again.
 """
 
+# Protobuf makes its classes when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,28 +34,35 @@ class TensorBoardSink:
     def __call__(self, rows: Sequence[Row]) -> None:
         """Add points. After an error the same rows begin another file, so that none of them counts twice."""
         new = list(points(rows))
-        file, self._file = self._file or self._open(new[0]), None
-        for point in new:
-            values = [Summary.Value(tag=name, simple_value=value) for name, value in point.values.items()]
-            _write(file, Event(step=self._step(point), wall_time=point.time, summary=Summary(value=values)))
-        file.flush()
-        self._file = file
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            if self._file is None:
+                self._file = self._open()
+                self._begin(self._file, new[0])
+            for point in new:
+                values = [Summary.Value(tag=name, simple_value=value) for name, value in point.values.items()]
+                event = Event(step=self._step(point), wall_time=point.time, summary=Summary(value=values))
+                _write(self._file, event)
+            self._file.flush()
+            undo.pop_all()
 
     def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        """Close the file; rows that come later begin another one."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
-    def _open(self, first: Point) -> RecordWriter:
+    def _open(self) -> RecordWriter:
         folder = self._context.folder
         # TensorBoard reads files in the order of their names: numbers, since a clock may be set back.
         number = sum(1 for _ in folder.glob("*tfevents*"))
-        file = RecordWriter((folder / f"events.out.tfevents.{number:010}").open("xb"))
+        return RecordWriter((folder / f"events.out.tfevents.{number:010}").open("xb"))
+
+    def _begin(self, file: RecordWriter, first: Point) -> None:
         start = SessionLog(status=SessionLog.START)
         _write(file, Event(wall_time=first.time, file_version="brain.Event:2"))
         _write(file, Event(step=self._step(first), wall_time=first.time, session_log=start))
         _write(file, Event(wall_time=first.time, summary=Summary(value=[_hyperparameters(self._context.config)])))
-        return file
 
     def _step(self, point: Point) -> int:
         return int(point.values["env_steps"]) if self._by_env_steps else point.iteration
