@@ -102,7 +102,8 @@ class StopRules:
             reason = f"{name} {value:.6g} is at most {rule.at_most:.6g}"
             found.append(Ending("has reached its target", "a smaller --stop.at-most", "--stop.at-most None", reason))
         if rule.stagnant is not None and self._stale >= rule.stagnant:
-            reason = f"{name} has not improved on {self._best:.6g} for {self._stale} iterations"
+            change = f" by more than {rule.min_change:.6g}" if rule.min_change else ""
+            reason = f"{name} has not improved on {self._best:.6g}{change} for {self._stale} iterations"
             options = f"--stop.stagnant {2 * self._stale}"
             found.append(Ending("is stagnant", "a larger --stop.stagnant", options, reason))
         return [each._replace(text=f"{each.text} at iteration {iteration}: {each.reason}") for each in found]

@@ -72,7 +72,11 @@ class HangingAtTheEnd:
         Hanging.release.wait()
 
 
-@pytest.mark.parametrize("bad", [failing, ending, crashing, Hanging(), HangingAtTheEnd()], ids=repr)
+@pytest.mark.parametrize(
+    "bad",
+    [failing, ending, crashing, Hanging(), HangingAtTheEnd()],
+    ids=lambda sink: getattr(sink, "__name__", type(sink).__name__),
+)
 def test_no_sink_disturbs_a_run_or_another_sink(
     tmp_path: Path, impatient: None, capsys: pytest.CaptureFixture[str], bad: Any
 ) -> None:
