@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -217,6 +218,26 @@ def test_output_that_cannot_be_written(output: str, tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path)
     assert "Traceback" not in done.stderr
     assert done.returncode == (0 if output == "closed" else 2)
+
+
+def test_a_run_goes_on_when_nobody_reads_its_output_any_more(tmp_path: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from tests.runs.toy import toy_run
+print(toy_run(Path({str(tmp_path / "a")!r})), file=sys.stderr)
+"""
+    command = f"{sys.executable} -c {shlex.quote(program)} | true"
+    root = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "RunOutcome(iteration=6, finished=True, state=...)" in done.stderr
+    assert read_status(tmp_path / "a").state == "finished"
 
 
 # --- bad input ---

@@ -17,18 +17,22 @@ from poet.runs.overrides import OverrideSpec, require_same_overrides
 from poet.runs.provenance import OURS, plugins, session
 from poet.runs.read import describe_edit, digest_of, read_config
 from poet.search.config import RunConfig
+from poet.sinks.config import sinks
 
 NONE: OverrideSpec = MappingProxyType({})
 
 
-def load_config(path: Path) -> RunConfig:
-    """The config of a run.
+def load_config(path: Path, *, without_lost_sinks: bool = False) -> RunConfig:
+    """The config of a run, on request without sinks that are not installed.
 
     Raises `ConfigError` where a plug-in that it names is not installed, and `RunError` if config.json was edited.
     """
     run = read_run(path)
     use_recorded_renames(run)
-    return RunConfig.from_dict(_unedited_config(path, run))
+    options = _unedited_config(path, run)
+    if without_lost_sinks:
+        options["sinks"] = [sink for sink in options.get("sinks", []) if sink["id"] in sinks.ids()]
+    return RunConfig.from_dict(options)
 
 
 def _unedited_config(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +161,8 @@ def _require_same_identity(path: Path, run: dict[str, Any], config: RunConfig, o
             _with_new_names(_unedited_config(path, run)), _with_new_names(config.to_dict()), adjustable_fields(config)
         ),
     ]
-    plugin_changes = _plugin_changes(run["plugins"], plugins(config))
+    fixed = {place: each for place, each in plugins(config).items() if place.split(".")[0] not in config.adjustable}
+    plugin_changes = _plugin_changes(run["plugins"], fixed)
     if changes or plugin_changes:
         forkable = not (run["overrides"] or overrides)
         raise RunError(

@@ -14,7 +14,10 @@ from poet.runs.cache import use_cache
 from poet.runs.fork import fork
 from poet.runs.identity import claim, record_identity
 from poet.runs.provenance import num_cores
+from poet.runs.sinks import check_sinks
 from poet.search.config import RunConfig
+from poet.sinks.base import Sink
+from poet.sinks.config import SinkConfig
 
 if TYPE_CHECKING:
     from poet.runs.progress import Reporter
@@ -67,7 +70,7 @@ def run(
     *,
     source: Path | str | None = None,
     media: Callable[[Path, str], None] | None = None,
-    sinks: Sequence[Callable[[Sequence[dict[str, Any]]], None]] = (),
+    sinks: Sequence[Sink | SinkConfig] = (),
     reporter: "Reporter | None" = None,
     **overrides: Any,
 ) -> "RunOutcome":
@@ -75,12 +78,12 @@ def run(
 
     Args:
       config: Every option. When a run is resumed, only `adjustable` options may differ from its start: iterations,
-        max_env_steps, checkpoint_every, keep_every, and devices, chunk and queue of the executor.
+        max_env_steps, checkpoint_every, keep_every, stop, sinks, and devices, chunk and queue of the executor.
       path: The run folder.
       source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
-      sinks: Called with the journal rows of each iteration, as for an external tracker. One that fails is tried again,
-        and then gets the rows that it missed.
+      sinks: Functions that are called with the journal rows of each iteration, and configs of sinks, besides those of
+        the config (docs/trackers.md). One that fails or hangs does not disturb the run.
       reporter: Where progress is shown; by default on standard output.
       overrides: Objects in place of those that the config names, as parameters of its `make`: for POET a `generator`,
         and environments to `start` with; for MAP-Elites a `scoring` and its `archive`. What can be described of them
@@ -91,6 +94,7 @@ def run(
     """
     # Once and for all: an evaluation may change the directory of the process.
     path = Path(os.path.abspath(Path(path).expanduser()))
+    check_sinks((*config.sinks, *sinks))
     described = user_objects.describe(overrides)
     if source is not None:
         fork(Path(source).expanduser(), path, config, described)

@@ -5,7 +5,7 @@ import itertools
 import json
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -234,12 +234,15 @@ class Status(NamedTuple):
     steps_per_s: float | None
     left_s: float | None
     alive: bool
-    finished: bool  # whether it has used its budget of iterations or of environment steps
+    finished: bool  # whether it has used its budget of iterations or of environment steps, or ended by a rule
+    reason: str = ""  # why it ended before its budget, by a rule or a sink
 
     @property
     def state(self) -> str:
-        """Whether a process is writing it, it has used its budget, or neither."""
-        return "running" if self.alive else "finished" if self.finished else "stopped"
+        """Whether a process is writing it, it is finished, or neither; then why it ended before its budget."""
+        if self.alive:
+            return "running"
+        return ": ".join(filter(None, ("finished" if self.finished else "stopped", self.reason)))
 
 
 def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
@@ -258,6 +261,7 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
     iteration = last.get("iteration", -1) + 1
     iterations = max(config["iterations"], iteration)  # a budget may have been lowered since
     env_steps, max_env_steps = last.get("env_steps", 0), config.get("max_env_steps")
+    ended, reason = _end(rows)
     left_s = (iterations - iteration) * seconds / counted if counted else None
     if left_s is not None and max_env_steps is not None and steps:
         left_s = min(left_s, max(max_env_steps - env_steps, 0) * seconds / steps)
@@ -270,8 +274,20 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
         steps_per_s=steps / seconds if seconds else None,
         left_s=left_s,
         alive=is_alive(path),
-        finished=iteration >= iterations or (max_env_steps is not None and env_steps >= max_env_steps),
+        finished=iteration >= iterations
+        or (max_env_steps is not None and env_steps >= max_env_steps)
+        or (ended == "finish" and bool(reason)),
+        reason=reason,
     )
+
+
+def _end(rows: Sequence[Row]) -> tuple[str, str]:
+    """How the last process ended, "finish" or "stop", and why if that was before its budget; else two empty texts."""
+    for row in reversed(rows):
+        wall = row.get("wall", {})
+        if wall.get("event") in ("start", "resume", "stop", "finish"):
+            return wall["event"], str(wall.get("reason", ""))
+    return "", ""
 
 
 def list_runs(root: Path | str) -> list[Path]:
