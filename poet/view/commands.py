@@ -115,3 +115,5 @@ def export_agent(run: AgentRun, which: int, snapshot: str, out: Path | None) -> 
     print(f"{folder / 'weights.npz'}\n{folder / 'policy.py'}")
     if run.interface().id in GYMNASIUM:
         print(f"run it: python {folder / 'policy.py'}")
+    else:
+        print("run it in gymnasium: wrap its level by poet.envs.gymnasium_env.LevelEnv (docs/runs.md)")
