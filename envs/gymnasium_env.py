@@ -78,4 +78,4 @@ def _observation_space(obs: jax.ShapeDtypeStruct) -> spaces.Box:
 def _action_space(space: Space) -> spaces.Space:
     if isinstance(space, Box):
         return spaces.Box(space.low, space.high, space.shape, np.float32)
-    return spaces.Discrete(space.num) if isinstance(space, Discrete) else spaces.MultiDiscrete(space.nums)
+    return spaces.Discrete(space.num) if isinstance(space, Discrete) else spaces.MultiDiscrete(list(space.nums))

@@ -15,6 +15,7 @@ from poet.errors import ContractError
 from poet.types import Key, PyTree
 
 BATCH = 128  # instances that are computed together
+_ABSENT = object()
 
 Report: TypeAlias = Callable[[str], object]  # gets a line for each group of checks
 
@@ -88,12 +89,19 @@ def trace(name: str, advice: str, function: Callable, *args: Any) -> PyTree:
 
 
 def check_members(kind: str, instance: Any, names: tuple[str, ...]) -> None:
-    """The instance has all these members of its protocol."""
+    """The instance has all these members of its protocol, and each can be read."""
     for name in names:
-        require(
-            hasattr(instance, name),
-            f"{kind} has no `{name}`: define it, see poet.envs.base.{kind.capitalize()}",
-        )
+        member = call(f"`{name}`", f"reading a member of the {kind} must not fail", getattr, instance, name, _ABSENT)
+        require(member is not _ABSENT, f"{kind} has no `{name}`: define it, see poet.envs.base.{kind.capitalize()}")
+
+
+def optional_method(instance: Any, name: str) -> Callable | None:
+    """An optional method, None if it is absent."""
+    if not hasattr(instance, name):
+        return None
+    method = getattr(instance, name)
+    require(callable(method), f"`{name}` must be a method, got {method!r:.100}: define it, or leave it out")
+    return method
 
 
 def check_hashable(name: str, value: Any) -> None:

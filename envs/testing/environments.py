@@ -24,18 +24,18 @@ from poet.envs.testing.common import (
     check_within,
     example_key,
     fail,
+    optional_method,
     print_to_stderr,
     require,
     same_bits,
     spec_of,
     trace,
 )
-from poet.envs.testing.episodes import ACTION_KINDS, BACKWARDS, Episodes, Player, make_actions
+from poet.envs.testing.episodes import ACTION_KINDS, BACKWARDS, FORWARDS, Episodes, Player, make_actions
 from poet.jax_settings import pinned
 from poet.types import Genome
 
 MANY = 8  # episodes of which it is no coincidence that all have some property
-DESCRIPTOR = ("descriptor", "descriptor_names", "descriptor_bounds")
 
 
 @pinned()
@@ -168,16 +168,23 @@ def _check_shapes(environment: Environment, interface: Interface, genome: Genome
     for name, value in step.info.items():
         check_scalar(f"info[{name!r}]", value, jnp.float32)
     check_same_spec("the world after step", spec_of("world", step.world), "the world of reset", spec_of("world", world))
-    if success := getattr(environment, "success", None):
+    if success := optional_method(environment, "success"):
         check_scalar("success(level, world)", trace("success", "", success, level, world), jnp.float32)
-    declared = [getattr(environment, name, None) for name in DESCRIPTOR]
-    if any(part is not None for part in declared):
-        descriptor, names, bounds = declared
-        if descriptor is None:
-            fail("descriptor_names and descriptor_bounds need a `descriptor(level, world)`, got none: define it")
+    descriptor, *declared = optional_method(environment, "descriptor"), *_descriptor_declaration(environment)
+    if descriptor is None:
+        require(
+            declared == [None, None],
+            "descriptor_names and descriptor_bounds need a `descriptor(level, world)`, got none: define it",
+        )
+    else:
         value = trace("descriptor", "", descriptor, level, world)
-        num = check_coordinates("descriptor", names, bounds)
+        num = check_coordinates("descriptor", *declared)
         check_array("descriptor(level, world)", value, (num,), jnp.float32, "return what descriptor_names declares")
+
+
+def _descriptor_declaration(environment: Environment) -> list[Any]:
+    """Names and bounds; None for what is absent."""
+    return [getattr(environment, name, None) for name in ("descriptor_names", "descriptor_bounds")]
 
 
 def _check_start(results: Episodes) -> None:
@@ -238,8 +245,7 @@ def _check_measures(environment: Environment, results: Episodes) -> None:
             "finite: bound it, and define it for the first world too"
         )
     if hasattr(environment, "descriptor"):
-        declared = zip(environment.descriptor_names, environment.descriptor_bounds, results.descriptor[:, 1].T)
-        for name, (low, high), column in declared:
+        for name, (low, high), column in zip(*_descriptor_declaration(environment), results.descriptor[:, 1].T):
             check_within(f"descriptor {name!r} at the end of an episode", low, high, column)
     success = results.success
     if not ((success >= 0) & (success <= 1)).all():
@@ -247,19 +253,24 @@ def _check_measures(environment: Environment, results: Episodes) -> None:
 
 
 def _check_repeated(player: Player, results: Episodes, num_steps: int, deterministic: bool) -> None:
-    reversed_results = player.play(num_steps, BACKWARDS, BACKWARDS)
-    if not same_bits(results, jax.tree.map(lambda leaf: leaf[BACKWARDS], reversed_results)):
-        if not same_bits(results, player.play(num_steps)):
-            fail(
-                "expected equal results for the same inputs, but two calls gave different results: "
-                "keep all state in the world and take all randomness from the key"
-            )
+    """Play the episodes again in another order, with the keys of others if deterministic: results must not differ."""
+
+    def played_backwards(key_order: slice) -> Episodes:
+        return jax.tree.map(lambda leaf: leaf[BACKWARDS], player.play(num_steps, BACKWARDS, key_order))
+
+    if same_bits(results, played_backwards(FORWARDS if deterministic else BACKWARDS)):
+        return
+    if not same_bits(results, player.play(num_steps)):
+        fail(
+            "expected equal results for the same inputs, but two calls gave different results: "
+            "keep all state in the world and take all randomness from the key"
+        )
+    if not same_bits(results, played_backwards(BACKWARDS)):
         fail(
             "expected the result of an episode not to depend on its place in a batch, but it does: "
             "compute each instance from its own inputs only"
         )
-    if deterministic and not same_bits(results, player.play(num_steps, key_order=BACKWARDS)):
-        fail(
-            "deterministic is declared, but another key gives another level or episode: "
-            "declare False, or do not use the key"
-        )
+    fail(
+        "deterministic is declared, but another key gives another level or episode: "
+        "declare False, or do not use the key"
+    )

@@ -23,6 +23,7 @@ from poet.envs.testing.common import (
     check_within,
     example_key,
     fail,
+    optional_method,
     print_to_stderr,
     random_key_data,
     require,
@@ -49,7 +50,7 @@ MEMBERS = (
 def check_generator(generator: Generator, report: Report = print_to_stderr) -> None:
     """Check a generator, and its environment on the levels of genomes that it makes.
 
-    Takes the time to compile and run 128 episodes, three times over. `report` gets a line for each group of checks,
+    Takes the time to compile and run 128 episodes, twice. `report` gets a line for each group of checks,
     with the seconds since the start. Raises `ContractError` with what was expected, what was found, and what to do.
     """
     progress = Progress(generator, report)
@@ -123,9 +124,9 @@ def _check_traces(generator: Generator, simplest: Genome, spec: PyTree) -> None:
     features = trace("features", "", generator.features, simplest)
     shape = (len(generator.feature_names),)
     check_array("features(genome)", features, shape, jnp.float32, "return one number for each of feature_names")
-    if crossover := getattr(generator, "crossover", None):
+    if crossover := optional_method(generator, "crossover"):
         check_genome("crossover(key, a, b)", trace("crossover", "", crossover, key, simplest, simplest))
-    if repair := getattr(generator, "repair", None):
+    if repair := optional_method(generator, "repair"):
         check_genome("repair(genome)", trace("repair", "", repair, simplest))
 
 
@@ -179,7 +180,7 @@ def _genome_program(generator: Generator) -> Callable[..., tuple[_Checked, jax.A
         groups = jax.tree.map(lambda leaf: leaf[:1], copies), samples, jax.tree.map(lambda x: x[0], generations)
         genomes = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *groups, descendants)
         checked = _Checked(genomes, *jax.vmap(generator.check)(genomes), jax.vmap(generator.features)(genomes))
-        if repair := getattr(generator, "repair", None):
+        if repair := optional_method(generator, "repair"):
             far = jax.tree.map(lambda x: jnp.concatenate([x, 10 * x, -x]).astype(x.dtype), genomes)
             return checked, jax.vmap(generator.check)(jax.vmap(repair)(far))[0]
         return checked, checked.valid[:1]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from poet.envs.base import Generator, Trajectory
-from poet.envs.testing.common import call, check_picture, fail
+from poet.envs.testing.common import call, check_picture, fail, optional_method
 from poet.types import Genome, PyTree
 
 
@@ -17,13 +17,13 @@ def check_pictures(
 
     `record` gives that level and some steps of an episode in it.
     """
-    if draw_level := getattr(generator, "draw_level", None):
+    if draw_level := optional_method(generator, "draw_level"):
         for genome in (genomes[0], genomes[-1]):
             picture, again = (call("draw_level", "it must draw every level", draw_level, genome) for _ in range(2))
             check_picture("draw_level(genome)", picture)
             if not np.array_equal(picture, again):
                 fail("draw_level must give the same picture at each call, but two differ: draw from the genome only")
-    if render := getattr(generator, "render", None):
+    if render := optional_method(generator, "render"):
         advice = "worlds, actions and rewards must be arrays that NumPy can hold"
         level, trajectory = call("a recorded episode", advice, record)
         keywords = {"level": level} if "level" in inspect.signature(render).parameters else {}

@@ -19,6 +19,7 @@ from poet.envs.testing.common import (
     check_within,
     example_key,
     fail,
+    optional_method,
     print_to_stderr,
     random_key_data,
     require,
@@ -76,7 +77,7 @@ def check_problem(problem: Problem, report: Report = print_to_stderr) -> None:
             "deterministic is declared, but another key gives another result: "
             "declare False, or do not use the key in evaluate"
         )
-    if draw := getattr(problem, "draw", None):
+    if draw := optional_method(problem, "draw"):
         check_picture("draw(params)", call("draw", "it must draw every solution", draw, params[0]))
     progress("no error found")
 

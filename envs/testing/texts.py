@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from poet.envs.base import Generator
-from poet.envs.testing.common import call, check_same_spec, fail, same_bits, spec_of
+from poet.envs.testing.common import call, check_same_spec, fail, optional_method, same_bits, spec_of
 from poet.errors import ConfigError, ContractError
 from poet.types import Genome, PyTree
 
@@ -14,7 +14,7 @@ def check_texts(generator: Generator, genome: Genome, spec: PyTree) -> None:
     """Check every text about a valid genome, and the genome that is read from its JSON; `spec` is that of genomes."""
     if not _same_text("describe", generator.describe, genome).strip():
         fail("describe must return a non-empty text, got an empty one: describe the level in words")
-    if difficulty_class := getattr(generator, "difficulty_class", None):
+    if difficulty_class := optional_method(generator, "difficulty_class"):
         _same_text("difficulty_class", difficulty_class, genome)
     data = call("to_json", "it must write every genome", generator.to_json, genome)
     _check_json("to_json", data)
@@ -43,7 +43,7 @@ def check_foreign_json(generator: Generator, genome: Genome) -> None:
         except Exception as error:
             raise ContractError(f"{expected}, but it raised {error!r}: raise poet.errors.ConfigError") from error
         fail(f"{expected}, but it accepted {changed!r:.300}: compare id, version, fields, types and shapes")
-    if json_schema := getattr(generator, "json_schema", None):
+    if json_schema := optional_method(generator, "json_schema"):
         _check_json("json_schema", call("json_schema", "it must run without arguments", json_schema))
 
 

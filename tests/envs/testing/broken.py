@@ -12,7 +12,6 @@ import numpy as np
 from tests.envs.toy import Corridor, CorridorEnvironment, CorridorGenerator
 
 WORLD = CorridorEnvironment(horizon=12)
-GENERATOR = CorridorGenerator(environment=WORLD)
 COUNTER = itertools.count()
 
 
@@ -65,7 +64,22 @@ class KeepsTime(ResetsItself):
         return step._replace(world=step.world._replace(time=world.time + 1))
 
 
-class Complete(CorridorGenerator):
+class Quick(CorridorGenerator):
+    """The corridor with random numbers that compile fast: the data of a key is as random as this needs."""
+
+    def sample(self, key):
+        return Corridor(*(jnp.array([2.0, 0.0]) + jnp.array([7.0, 0.9]) * uniform(key)))
+
+    def mutate(self, key, genome, strength):
+        values = jnp.stack(genome) + strength * jnp.array([1.0, 0.2]) * (uniform(key) - 0.3)
+        return Corridor(*jnp.clip(values, jnp.array([2.0, 0.0]), jnp.array([9.0, 0.9])))
+
+
+def uniform(key):
+    return jax.random.key_data(key) % 1024 / 1024
+
+
+class Complete(Quick):
     """The corridor with every optional member, and with levels that the genome alone does not determine."""
 
     def crossover(self, key, genome_a, genome_b):
@@ -89,6 +103,9 @@ class Complete(CorridorGenerator):
         for frame, (x, y) in zip(frames, trajectory.worlds.place):
             frame[int(np.clip(10 + 20 * y, 0, 19)), int(np.clip(10 * x, 0, 19))] = 255
         return frames
+
+
+GENERATOR = Quick(environment=WORLD)
 
 
 @jax.custom_batching.custom_vmap

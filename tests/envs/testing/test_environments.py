@@ -41,6 +41,12 @@ class NoStep:
     interface, build, reset = WORLD.interface, WORLD.build, WORLD.reset
 
 
+class Unreadable(CorridorEnvironment):
+    @property
+    def interface(self):
+        return 1 / 0
+
+
 class OtherInterface(CorridorEnvironment):
     interface = "corridor"  # type: ignore
 
@@ -79,6 +85,7 @@ def counted(step: Step, world: Point) -> Step:
 
 ENVIRONMENTS = {
     "no step": (NoStep(), "has no `step`"),
+    "interface that raises": (Unreadable(12), "`interface` to return, but it raised ZeroDivisionError"),
     "not hashable": (Mutable(), "must be hashable"),
     "another interface": (OtherInterface(12), "must be a poet.envs.base.Interface"),
     "id without version": (interface(id="corridor"), "must end in a version"),
@@ -174,7 +181,9 @@ ENVIRONMENTS = {
         "descriptor_bounds must be a finite",
     ),
     "descriptor with too many names": (described(descriptor_names=("x", "y", "z")), "descriptor_bounds must be"),
-    "names without a descriptor": (described(descriptor=None), "need a `descriptor"),
+    "names without a descriptor": (Changed(descriptor_names=("x", "y")), "need a `descriptor"),
+    "descriptor that is no method": (described(descriptor=None), "`descriptor` must be a method, got None"),
+    "success that is no method": (Changed(success=1.0), "`success` must be a method, got 1.0"),
     "descriptor without names": (
         Changed(descriptor=lambda level, world: world.place),
         "descriptor_names must be a tuple",

@@ -15,14 +15,17 @@ from tests.envs.testing.broken import (
     Changed,
     Complete,
     Mutable,
+    Quick,
     ResetsItself,
     altered,
     unbatched,
+    uniform,
 )
 from tests.envs.toy import Corridor, CorridorEnvironment, CorridorGenerator, Point
 
 
 def test_toy_passes() -> None:
+    check_generator(CorridorGenerator(environment=WORLD))
     check_generator(GENERATOR)
 
 
@@ -46,9 +49,9 @@ def test_gaits_pass() -> None:
     check_generator(generators.make("walker-gaits", horizon=60))
 
 
-def generator(**parts) -> CorridorGenerator:
+def generator(**parts) -> Quick:
     """The toy generator with these attributes or methods."""
-    return altered(CorridorGenerator, parts, environment=WORLD)
+    return altered(Quick, parts, environment=WORLD)
 
 
 def complete(**parts) -> Complete:
@@ -68,9 +71,15 @@ class NoDescribe:
         return getattr(GENERATOR, name)
 
 
-class Elsewhere(CorridorGenerator):
+class Elsewhere(Quick):
     def __getattribute__(self, name):
         return CorridorEnvironment(9 + next(COUNTER)) if name == "environment" else super().__getattribute__(name)
+
+
+class Unreadable(Quick):
+    @property
+    def feature_bounds(self):
+        return 1 / 0
 
 
 def rounded(genome):
@@ -122,7 +131,7 @@ def branching(key, genome, strength):
 
 
 def copies_or_invalid(key, genome, strength):
-    return genome._replace(wind=genome.wind - strength * jax.random.bernoulli(key))
+    return genome._replace(wind=genome.wind - strength * (uniform(key)[0] < 0.5))
 
 
 def frames(change):
@@ -160,7 +169,7 @@ GENERATORS = {
     "too many features": (generator(features=lambda genome: jnp.zeros(3)), r"must be float32\[2\]"),
     "sample without key": (generator(sample=lambda key: GENERATOR.simplest()), "the same genome for 64 keys"),
     "sample with state": (
-        generator(sample=lambda key: Corridor(jax.random.uniform(key) + next(COUNTER), jnp.float32(0))),
+        generator(sample=lambda key: Corridor(uniform(key)[0] + next(COUNTER), jnp.float32(0))),
         "expected sample to be the same program each time",
     ),
     "mutate does nothing": (generator(mutate=lambda key, genome, strength: genome), "changed nothing"),
@@ -201,6 +210,7 @@ GENERATORS = {
         "feature_bounds must be a finite",
     ),
     "too few names": (generator(feature_names=("length",)), "feature_bounds must be a finite"),
+    "bounds that raise": (Unreadable(), "`feature_bounds` to return, but it raised ZeroDivisionError"),
     "environment that changes": (Elsewhere(), "environment must be equal at each access"),
     "simplest at random": (
         generator(simplest=lambda: Corridor(jnp.float32(2 + next(COUNTER) % 2), jnp.float32(0))),
@@ -208,11 +218,11 @@ GENERATORS = {
     ),
     "simplest raises": (generator(simplest=lambda: GENERATOR.start), "simplest to return, but it raised"),
     "no sample is valid": (
-        generator(sample=lambda key: Corridor(-jax.random.uniform(key), jnp.float32(0))),
+        generator(sample=lambda key: Corridor(-uniform(key)[0], jnp.float32(0))),
         "none of 64 samples",
     ),
     "sample cannot be batched": (
-        generator(sample=lambda key: Corridor(unbatched(jax.random.uniform(key)), jnp.float32(0))),
+        generator(sample=lambda key: Corridor(unbatched(uniform(key)[0]), jnp.float32(0))),
         "under jax.vmap",
     ),
     "mutate without key": (
@@ -221,7 +231,7 @@ GENERATORS = {
     ),
     "mutants that are copies or invalid": (generator(mutate=copies_or_invalid), "none of 64 children"),
     "mutate gives NaN": (
-        generator(mutate=lambda key, genome, strength: genome._replace(wind=jax.random.uniform(key) * jnp.nan)),
+        generator(mutate=lambda key, genome, strength: genome._replace(wind=uniform(key)[0] * jnp.nan)),
         "none of 64 children",
     ),
     "valid with a reason": (
@@ -290,6 +300,7 @@ GENERATORS = {
         complete(draw_level=lambda genome: PICTURE[int(2 + genome.length)]),
         "draw_level to return, but it raised IndexError",
     ),
+    "draw_level that is no method": (complete(draw_level=None), "`draw_level` must be a method, got None"),
     "no frames": (complete(render=frames(lambda frames: [])), "one picture per time step, 3 here, got 0"),
     "a frame is missing": (complete(render=frames(lambda frames: frames[1:])), "3 here, got 2"),
     "frames of a whole episode": (complete(render=every_world), "3 here, got 50"),
