@@ -39,8 +39,8 @@ class Episodes(NamedTuple):
     level: PyTree
     first_obs: Array
     lane: Lane
-    success: Float[Array, "B 2"]  # in the first and in the last world
-    descriptor: Float[Array, "B 2 D"]
+    success: Float[Array, "B"]
+    descriptor: Float[Array, "B 2 D"]  # in the first and in the last world
 
 
 class Player:
@@ -128,8 +128,9 @@ def _episode(environment: Environment) -> Callable[[Array, Array, Genome, Array]
         start = Lane(first, first, first_obs, zero, zero, jnp.int32(0), ~no, no, jnp.full(3, -1), no, no)
         lane = jax.lax.fori_loop(0, num_steps, advance, start)
         worlds = jax.tree.map(lambda *leaves: jnp.stack(leaves), first, lane.last)
-        measures = [jax.vmap(measure, (None, 0))(level, worlds) for measure in (success, descriptor)]
-        return Episodes(level, first_obs, lane, *measures)
+        return Episodes(
+            level, first_obs, lane, success(level, lane.last), jax.vmap(descriptor, (None, 0))(level, worlds)
+        )
 
     return episode
 

@@ -50,8 +50,8 @@ MEMBERS = (
 def check_generator(generator: Generator, report: Report = print_to_stderr) -> None:
     """Check a generator, and its environment on the levels of genomes that it makes.
 
-    Takes the time to compile and run 128 episodes, twice. `report` gets a line for each group of checks,
-    with the seconds since the start. Raises `ContractError` with what was expected, what was found, and what to do.
+    Takes the time to compile 128 episodes and to run them twice. `report` gets a line for each group of checks, with
+    the seconds since the start. Raises `ContractError` with what was expected, what was found, and what to do.
     """
     progress = Progress(generator, report)
     progress("generator: declarations, shapes and dtypes")
@@ -116,7 +116,8 @@ def _check_traces(generator: Generator, simplest: Genome, spec: PyTree) -> None:
     advice = "`strength` is traced: use it in jnp arithmetic, never in a Python `if`, `float` or `int`"
     check_genome("mutate(key, genome, strength)", trace("mutate", advice, generator.mutate, key, simplest, strength))
     verdict = trace("check", "", generator.check, simplest)
-    if [(leaf.shape, leaf.dtype.kind) for leaf in jax.tree.leaves(verdict)] != [((), "b"), ((), "i")]:
+    kinds = [(leaf.shape, leaf.dtype.kind) for leaf in jax.tree.leaves(verdict)]
+    if not isinstance(verdict, tuple) or kinds != [((), "b"), ((), "i")]:
         fail(
             f"check(genome) must return (bool[], int[]), got {verdict}: return whether it is valid, and the index of "
             "a reason"
@@ -142,7 +143,8 @@ class _Checked(NamedTuple):
 def _check_genomes(generator: Generator, simplest: Genome) -> list[Genome]:
     """Check what makes genomes and judges them; returns `simplest` and some valid genomes."""
     make = jax.jit(_genome_program(generator))
-    arguments = random_key_data(0, GROUP_SIZE), random_key_data(1, GENERATIONS, GROUP_SIZE), simplest, np.float32(1)
+    strength = np.float32(1)  # as an argument, since searches may trace it
+    arguments = random_key_data(0, GROUP_SIZE), random_key_data(1, GENERATIONS, GROUP_SIZE), simplest, strength
     advice = "sample, mutate, check and features must run under jax.vmap and jax.jit"
     made, repaired = jax.device_get(call("a batch of genomes", advice, make, *arguments))
     if not same_bits((made, repaired), make(*arguments)):
@@ -181,7 +183,7 @@ def _genome_program(generator: Generator) -> Callable[..., tuple[_Checked, jax.A
         genomes = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *groups, descendants)
         checked = _Checked(genomes, *jax.vmap(generator.check)(genomes), jax.vmap(generator.features)(genomes))
         if repair := optional_method(generator, "repair"):
-            far = jax.tree.map(lambda x: jnp.concatenate([x, 10 * x, -x]).astype(x.dtype), genomes)
+            far = jax.tree.map(lambda leaf: jnp.concatenate([leaf, (10 * leaf - 5).astype(leaf.dtype)]), genomes)
             return checked, jax.vmap(generator.check)(jax.vmap(repair)(far))[0]
         return checked, checked.valid[:1]
 

@@ -49,6 +49,22 @@ def test_gaits_pass() -> None:
     check_generator(generators.make("walker-gaits", horizon=60))
 
 
+def test_it_says_what_it_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = []
+    check_generator(GENERATOR, report=lines.append)
+    assert [line.split("  ")[-1].partition(":")[0] for line in lines] == [
+        *3 * ["generator"],
+        *3 * ["environment"],
+        "generator",
+        "no error found",
+    ]
+    assert lines[0].startswith("Quick    0.0 s  generator: declarations")
+    check_generator(GENERATOR)
+    output = capsys.readouterr()
+    assert len(output.err.splitlines()) == len(lines)
+    assert output.out == ""
+
+
 def generator(**parts) -> Quick:
     """The toy generator with these attributes or methods."""
     return altered(Quick, parts, environment=WORLD)
@@ -166,6 +182,10 @@ GENERATORS = {
     "mutate to another shape": (generator(mutate=misshaped), "mutate.* must have the structure"),
     "branch on strength": (generator(mutate=branching), "trace mutate, .* `strength` is traced"),
     "check without reason": (generator(check=lambda genome: genome.wind >= 0), r"must return \(bool\[\], int\[\]\)"),
+    "check as a dict": (
+        generator(check=lambda genome: {"valid": genome.wind >= 0, "why": jnp.int32(0)}),
+        r"must return \(bool\[\], int\[\]\)",
+    ),
     "too many features": (generator(features=lambda genome: jnp.zeros(3)), r"must be float32\[2\]"),
     "sample without key": (generator(sample=lambda key: GENERATOR.simplest()), "the same genome for 64 keys"),
     "sample with state": (
