@@ -66,10 +66,10 @@ class Player:
 
     def record(self, length: int) -> tuple[PyTree, Trajectory]:
         """The level of the first episode, and its first, its middle and its last step of `length`."""
-        steps = np.unique([1, (length + 1) // 2, length])
+        steps = sorted({1, (length + 1) // 2, length})
         played = [jax.tree.map(lambda leaf: leaf[0], self.play(num_steps)) for num_steps in steps]
         worlds = jax.tree.map(lambda *leaves: np.stack(leaves), *(episode.lane.last for episode in played))
-        actions = self._actions[0, (steps - 1) % self._actions.shape[1]]
+        actions = self._actions[0, (np.array(steps) - 1) % self._actions.shape[1]]
         return played[-1].level, Trajectory(worlds, actions, np.stack([episode.lane.reward for episode in played]))
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def check_pictures(
         _check_frames(frames, len(trajectory.rewards))
 
 
-def _check_frames(frames: list[np.ndarray], num_steps: int) -> None:
+def _check_frames(frames: Any, num_steps: int) -> None:
     if not isinstance(frames, list) or len(frames) != num_steps:
         got = f"{len(frames)}" if isinstance(frames, list) else f"{frames!r:.100}"
         fail(

@@ -133,6 +133,15 @@ def strict(what, from_json):
     return refuse
 
 
+def untyped(data):
+    """`from_json` that checks all but the types of the numbers."""
+    if set(data) != {"id", "version", "length", "wind"} or (data["id"], data["version"]) != ("corridor", 1):
+        raise ConfigError("another genome")
+    if isinstance(data["length"], list) or isinstance(data["wind"], list):
+        raise ConfigError("another shape")
+    return Corridor(jnp.float32(data["length"]), jnp.float32(data["wind"]))
+
+
 def asserting(data):
     assert data["id"] == "corridor"
     return GENERATOR.from_json(data)
@@ -304,6 +313,10 @@ GENERATORS = {
     "another shape is accepted": (
         generator(from_json=strict({"another field", "missing"}, reading(length=LENGTH, wind=WIND))),
         "for another shape of 'length', but it accepted",
+    ),
+    "another type raises": (
+        generator(from_json=untyped),
+        "for another type of 'length', but it raised TypeError",
     ),
     "schema that is no dict": (complete(json_schema=lambda: "number"), "json_schema must return a dict"),
     "repair that does not repair": (complete(repair=lambda genome: genome), "repair.* must be valid"),
