@@ -14,8 +14,11 @@ BASE = [
     "poet.registry",
     "poet.configs",
     "poet.checksum",
+    "poet.files",
+    "poet.terminal",
     "poet.jax_settings",
     "poet.typed_config",
+    "poet.memory",
 ]
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
@@ -25,8 +28,11 @@ ALLOWED = {
     "poet.registry": BASE,
     "poet.configs": BASE,
     "poet.checksum": BASE,
+    "poet.files": BASE,
+    "poet.terminal": BASE,
     "poet.jax_settings": BASE,
     "poet.typed_config": BASE,
+    "poet.memory": BASE,
     "poet.envs": [*BASE, "poet.envs"],
     "poet.archives": [*BASE, "poet.archives"],
     "poet.agents": [*LAYER0, "poet.agents"],

@@ -6,10 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from poet.errors import ConfigError, ContractError
+from poet.memory import require_memory
 from poet.registry import PluginConfig, Registry
 
 if TYPE_CHECKING:
     from poet.learners.base import Learner
+
+
+EPISODE_BYTES = 100  # of an episode that waits, besides the weights of its agent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +70,11 @@ class ESConfig(LearnerConfig):
         """The evolution strategy for so many weights."""
         from poet.learners.es import es
 
+        candidates = self.population * self.episodes
+        require_memory(
+            candidates * (4 * num_params + EPISODE_BYTES),
+            f"learner.population {self.population} x learner.episodes {self.episodes} x {num_params} weights",
+        )
         return es(self, num_params)
 
 

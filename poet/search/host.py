@@ -35,8 +35,8 @@ def set_item(tree: PyTree, index: int, item: PyTree) -> None:
 def jit_to_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function compiled once, with NumPy arrays as results.
 
-    >>> jit_to_numpy(lambda x: {"double": 2 * x})(np.array([1, 2]))
-    {'double': array([2, 4])}
+    >>> jit_to_numpy(lambda x: {"double": 2 * x})(np.float32([1, 2]))
+    {'double': array([2., 4.], dtype=float32)}
     """
     compiled = jax.jit(function)
     return lambda *args: jax.tree.map(np.asarray, compiled(*args))

@@ -63,8 +63,8 @@ def main() -> None:
     _, meta = read(WEIGHTS)
     if meta["gymnasium"] is None:
         raise SystemExit(
-            f"{meta['interface']} has no counterpart in gymnasium: import load() and run_episode() from this file, and "
-            "make an environment with poet.envs.gymnasium_env.LevelEnv, which needs the package poet-evolution"
+            f"{meta['interface']!r} has no counterpart in gymnasium: import load() and run_episode() from this file, "
+            "and make an environment with poet.envs.gymnasium_env.LevelEnv, which needs the package poet-evolution"
         )
     parser = argparse.ArgumentParser(description=f"Run this agent in gymnasium's {meta['gymnasium']}.")
     parser.add_argument("--episodes", type=int, default=10)

@@ -6,7 +6,7 @@ iteration the archives of all islands are merged, and every island continues wit
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -18,11 +18,12 @@ from jax import lax
 from jaxtyping import Array
 
 from poet.archives.base import Archive, Entries
-from poet.archives.layout import check_objectives
+from poet.archives.layout import check_objectives, num_rows
 from poet.archives.stats import summary
 from poet.errors import ConfigError
 from poet.executors.local import local_devices
 from poet.jax_settings import pinned
+from poet.memory import require_memory
 from poet.search.base import Info, Search
 from poet.search.elites import elites_record
 from poet.search.keys import MapElitesPhase
@@ -30,6 +31,7 @@ from poet.search.map_elites.base import initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.generation import AddAndUpdate, Generation, InitIsland, Island, OffspringCounts, generation
 from poet.search.map_elites.scoring import Evaluate, Scores, ScoringFn, check_scoring
+from poet.search.stall import stall
 from poet.types import Key, Params, PyTree, derive_key
 
 HEADLINE = ("coverage", "qd_score", "best")
@@ -86,6 +88,13 @@ def map_elites(
     >>> search.close()
     """
     check_objectives(archive.spec, scoring.num_objectives)
+    rows, size = num_rows(archive.spec), scoring.num_params
+    # Of the archive there is a copy while islands are merged, of the batch one in each step of a generation.
+    require_memory(
+        4 * size * (rows * (config.islands + 1) + 2 * config.batch * config.islands),
+        f"an archive of {rows} elites of {size} numbers with search.islands {config.islands} and search.batch "
+        f"{config.batch}",
+    )
     if config.islands > 1 and archive.spec.get("thresholds"):
         raise ConfigError(
             "islands cannot merge the thresholds of an archive: take search.islands 1, or no archive.learning_rate"
@@ -144,8 +153,9 @@ def map_elites(
             qd_offset=scoring.qd_offset,
             **scoring.meta,
         )
+        events = () if elites.valid.any() else tuple(_describe_empty_archive(iteration, metrics))
         timings = {"step_s": time.perf_counter() - start}
-        return state, Info(metrics=metrics, snapshots={"elites": snapshot}, timings=timings)
+        return state, Info(events, metrics, snapshots={"elites": snapshot}, timings=timings)
 
     def close() -> None:
         pool.shutdown()
@@ -293,6 +303,12 @@ def _metrics(
             for k, name in enumerate(names)
         },
     }
+
+
+def _describe_empty_archive(iteration: int, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    causes = [name for name in ("not_finite", "out_of_bounds", "rejected") if metrics[name]]
+    counted = ", ".join(f"{metrics[name]} {name.replace('_', ' ')}" for name in causes)
+    return stall(iteration, iteration + 1, f"the archive is empty; solutions of this iteration: {counted}")
 
 
 def _reevaluate(

@@ -1,5 +1,6 @@
 """The decisions of each part of an iteration, on a ladder of levels whose scores are known."""
 
+import re
 from collections.abc import Callable
 
 import jax
@@ -8,6 +9,7 @@ import pytest
 
 from poet.archives.config import GridConfig
 from poet.archives.layout import NO_PARENT
+from poet.errors import ConfigError
 from poet.executors.base import Executor
 from poet.search.paired_map_elites.algorithm import paired_map_elites
 from poet.search.paired_map_elites.config import PairedMapElitesConfig
@@ -25,7 +27,7 @@ from poet.search.paired_map_elites.state import (
 )
 from poet.search.paired_map_elites.train import start_training, train
 from poet.search.paired_map_elites.transfer import transfer
-from tests.search.poet.fakes import POLICY, Ladder, counting_learner, fake_executor
+from tests.search.poet.fakes import POLICY, Ladder, counting_learner, events_of, fake_executor, run
 
 RULES = {"solved_score": 10.0, "training_score": 5.0, "children": 4, "variants": 2, "neighbours": 2, "trainees": 2}
 
@@ -294,6 +296,42 @@ def test_invalid_children_are_not_evaluated() -> None:
     insert(context, [make_offer(90, 10.0)])
     assert reproduce(context) == ([], [])
     assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [
+        (lambda weight, level: 3.0, "no agent reaches search.solved_score 10 .*; the best score is 3"),
+        (lambda weight, level: float("nan"), "no agent reaches search.solved_score 10 .*; no score is finite"),
+        (lambda weight, level: float("inf"), "; no score is finite"),
+    ],
+)
+def test_an_empty_archive_is_explained(score: Callable[[float, int], float], text: str) -> None:
+    parts = make_context(score).components
+    search = paired_map_elites(
+        parts.config, parts.generator, parts.policy, parts.learner, parts.executor, parts.archive
+    )
+    _, infos = run(search, 5)
+    stalls = events_of(infos, "stall")
+    assert [event["iteration"] for event in stalls] == [0, 1, 3]
+    assert re.search(text, stalls[0]["text"])
+
+
+def test_children_that_are_all_invalid_are_explained() -> None:
+    context = make_context()
+    insert(context, [make_offer(90, 10.0)])
+    reproduce(context)
+    assert context.events[-1] == {"event": "stall", "iteration": 0, "text": "all 4 children are invalid: too high"}
+
+
+def test_a_generator_whose_simplest_environment_is_invalid_is_refused() -> None:
+    class Bad(Ladder):
+        def simplest(self) -> dict:
+            return {"level": np.int32(91)}
+
+    parts = make_context().components
+    with pytest.raises(ConfigError, match="expected a valid genome of ladder to start with.*too high"):
+        paired_map_elites(parts.config, Bad(), parts.policy, parts.learner, parts.executor, parts.archive)
 
 
 def test_a_new_agent_replaces_worse_ones_nearby() -> None:

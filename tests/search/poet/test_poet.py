@@ -1,6 +1,7 @@
 """The decisions of POET, where scores are a function."""
 
 import json
+import re
 
 import jax
 import numpy as np
@@ -185,6 +186,39 @@ def test_a_score_that_is_not_finite_is_never_the_best(bad: float) -> None:
     assert not events_of(infos, "child")
     assert state.niches.best[0] == -np.inf
     assert infos[-1].metrics["num_solved"] == 0
+
+
+def _between(weight: float, level: int) -> float:
+    return 90.0 if level == 0 else 40.0
+
+
+REASONS = {
+    "threshold": (easy, {"reproduce_threshold": 500.0}, "no niche reaches search.reproduce_threshold 500, so none has"),
+    "all NaN": (lambda weight, level: float("nan"), {}, "no agent has a finite score in its environment"),
+    "all infinite": (lambda weight, level: float("inf"), {}, "no agent has a finite score in its environment"),
+    "too hard": (_between, {"reproduce_threshold": 0.0}, "none of 12 children is admitted, .*: .* too hard"),
+    "too easy": (easy, {"reproduce_threshold": 0.0, "mc_lower": -9.0, "mc_upper": -8.0}, "none of 12.* too easy"),
+    "invalid": (easy, {"reproduce_threshold": -999.0, "start": start((90, 0.0))}, r"none of 12.* invalid \(too high\)"),
+    "no agent": (
+        easy,
+        {"reproduce_threshold": 0.0, "mc_upper": 155.0, "progress": 60.0},
+        "children passed, but no agent that was found for them meets the criterion",
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_search_that_does_not_go_on_says_why(reason: str) -> None:
+    score, rules, text = REASONS[reason]
+    options = {"transfer_every": NEVER, "num_children": 12, "reproduce_every": 1, **rules}
+    _, infos = run(ladder(score, **options), 6)
+    told = [event for event in events_of(infos, "stall") if re.search(text, event["text"])]
+    assert told, events_of(infos, "stall")
+
+
+def test_reasons_are_told_less_and_less_often() -> None:
+    _, infos = run(ladder(easy, reproduce_threshold=500.0, reproduce_every=2, transfer_every=NEVER), 36)
+    assert [event["iteration"] for event in events_of(infos, "stall")] == [2, 4, 8, 16, 32]
 
 
 def test_ties_keep_the_incumbent_and_the_enhanced_rule_compares_with_recent_scores() -> None:
