@@ -125,3 +125,5 @@ def export_agent(run: AgentRun, which: int, snapshot: str, out: Path | None) -> 
     print_lines(folder / "weights.npz", folder / "policy.py")
     if run.interface().id in GYMNASIUM:
         print_lines(f"run it: python {folder / 'policy.py'}")
+    else:
+        print_lines("run it in gymnasium: wrap its level by poet.envs.gymnasium_env.LevelEnv (docs/runs.md)")

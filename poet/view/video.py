@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from poet.agents.rollout import Trajectory, recorder
+from poet.agents.rollout import recorder
 from poet.errors import ConfigError
 from poet.jax_settings import pinned
 from poet.runs.layout import MEDIA
@@ -24,7 +24,7 @@ from poet.view.style import write_file
 
 if TYPE_CHECKING:
     from poet.agents.config import PolicyConfig
-    from poet.envs.base import Environment
+    from poet.envs.base import Environment, Trajectory
     from poet.types import Genome, Key, Params
     from poet.view.agents import AgentRun
 

@@ -110,7 +110,7 @@ def evaluate(
 
 
 def export(run: Path, *, elite: int | None = None, at: tuple[float, ...] = (), out: Path | None = None) -> None:
-    """Write an elite's weights and one NumPy file that runs them, in gymnasium too, without JAX.
+    """Write an elite's weights and one NumPy file that runs them without JAX; the walker's also in gymnasium.
 
     Args:
         run: Run folder, or its name in runs/.

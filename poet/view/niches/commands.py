@@ -115,7 +115,7 @@ def export(
     snapshot: Literal["best", "admission", "retirement", "current"] = "best",
     out: Path | None = None,
 ) -> None:
-    """Write an agent's weights and one NumPy file that runs them, in gymnasium too, without JAX.
+    """Write an agent's weights and one NumPy file that runs them without JAX; the walker's also in gymnasium.
 
     Args:
         run: Run folder, or its name in runs/.
