@@ -280,12 +280,12 @@ def test_the_error_for_bad_arguments_is_clear(
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 2"),
+        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 3"),
         (lambda run: (run / RUN).write_text("{"), "run.json cannot be read"),
         (lambda run: (run / CONFIG).write_text("{"), "config.json cannot be read"),
         (
             lambda run: (run / CONFIG).write_text(json.dumps({**presets.get("tiny").to_dict(), "sede": 1})),
-            "unknown config field 'sede'. Did you mean 'seed'?",
+            "config.json was edited or replaced after the run was started: undo the change",
         ),
     ],
 )

@@ -17,6 +17,7 @@ BASE = [
     "poet.jax_settings",
     "poet.typed_config",
     "poet.extras",
+    "poet.memory",
 ]
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
@@ -29,6 +30,7 @@ ALLOWED = {
     "poet.jax_settings": BASE,
     "poet.typed_config": BASE,
     "poet.extras": BASE,
+    "poet.memory": BASE,
     "poet.envs": [*BASE, "poet.envs"],
     "poet.archives": [*BASE, "poet.archives"],
     "poet.agents": [*LAYER0, "poet.agents"],

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poet.errors import unknown
+from poet.errors import ContractError, named_errors, unknown
 from poet.runs import overrides as user_objects
 from poet.runs.cache import use_cache
 from poet.runs.fork import fork
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 
 def prepare(root: Path, devices: int | None) -> None:
     """Set up what jax reads once, before it computes: a device for each core, and the compilation cache."""
+    num = min(devices or num_cores(), num_cores())  # more are refused once it is known whether there are other devices
     if "jax" in sys.modules and "JAX_NUM_CPU_DEVICES" not in os.environ:  # imported, so too late for the environment
         import jax
 
         with contextlib.suppress(RuntimeError):  # it has computed already: its devices cannot change
-            jax.config.update("jax_num_cpu_devices", devices or num_cores())
+            jax.config.update("jax_num_cpu_devices", num)
     else:
-        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or num_cores()))
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(num))
     use_cache(root)
 
 
@@ -46,15 +47,17 @@ def build_search(config: RunConfig, context: "RunContext | None" = None, **overr
     ('coverage', 'qd_score', 'best')
     """
     from poet.jax_settings import pinned
-    from poet.search.base import RunContext
+    from poet.search.base import RunContext, Search
 
     make: Any = config.make  # each config declares its own overrides
     known = list(inspect.signature(make).parameters)[1:]
     for name in overrides:
         if name not in known:
             raise unknown(f"argument for a run of {config.id!r}:", name, known)
-    with pinned():
+    with pinned(), named_errors(f"make of {config.id!r}"):
         search = make(context or RunContext(config.executor), **overrides)
+    if not isinstance(search, Search):
+        raise ContractError(f"make of {config.id!r} must give a poet.Search, got {type(search).__name__}")
     return search._replace(init=pinned()(search.init), step=pinned()(search.step))
 
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from poet.errors import RunError
 
-FORMAT = 2  # raised when an older reader could not make sense of a run folder
+FORMAT = 3  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
 CHECKPOINTS, NICHES, ELITES, MEDIA, SINKS = "checkpoints", "niches", "elites", "media", "sinks"
+DIGESTS = "npz_digests"  # in the JSON of a record: of the arrays that may lie beside it
 DRAFT = ".draft"  # the end of the names of files that are being written
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -1,7 +1,9 @@
 """Read a run folder while it is written or years later: needs no jax, no Orbax, no training code."""
 
 import errno
+import io
 import itertools
+import json
 import os
 import warnings
 import zipfile
@@ -14,13 +16,14 @@ import numpy as np
 from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
 from poet.runs.journal import decode
-from poet.runs.layout import CONFIG, ELITES, JOURNAL, NICHES, read_json, read_run
+from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, read_json, read_run
 from poet.runs.lock import is_alive
 from poet.runs.snapshots import ARCHIVE, column_file
 from poet.search.base import Record as Record
 
 Row = dict[str, Any]
 
+READS = 3  # of a record that does not fit together: it may have been replaced between the reads of its files
 RESTORE = ": restore it from a backup, or look at another snapshot"
 
 
@@ -33,6 +36,11 @@ def read_journal(path: Path | str) -> list[Row]:
     if damaged:
         warnings.warn(describe_damage(path, damaged), stacklevel=2)
     return rows
+
+
+def read_history(path: Path | str, iteration: int) -> list[Row]:
+    """The rows of a journal before an iteration, without those about the process."""
+    return [row for row in scan_journal(path)[0] if row.get("iteration", iteration) < iteration]
 
 
 def scan_journal(path: Path | str) -> tuple[list[Row], list[int]]:
@@ -65,6 +73,20 @@ def read_config(path: Path | str) -> dict[str, Any]:
     return read_json(Path(path) / CONFIG)
 
 
+def digest_of(options: Any) -> str:
+    """The digest of JSON values, however they are laid out in a file."""
+    return digest(json.dumps(options, sort_keys=True).encode())
+
+
+def describe_edit(path: Path | str, options: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """That no session of a run wrote these options, in words; empty if one did.
+
+    `options` is what config.json holds, read before `run`, which is what run.json holds.
+    """
+    written = digest_of(options) in run["config_digests"]
+    return "" if written else f"{Path(path) / CONFIG} was edited or replaced after the run was started"
+
+
 def list_artifacts(path: Path | str, folder: str) -> list[int]:
     """Numbers of the records in a folder of a run, in order."""
     files = (Path(path) / folder).glob("*.json")
@@ -79,12 +101,17 @@ def read_artifact(path: Path | str, folder: str, number: int) -> Record:
     known = list_artifacts(path, folder)
     if number not in known:
         raise RunError(f"{path} has no {folder[:-1]} {number}: it has {', '.join(map(str, known)) or 'none yet'}")
-    file = Path(path) / folder / str(number)
-    try:
-        with np.load(file.with_name(f"{number}.npz"), allow_pickle=False) as arrays:
-            return Record(read_json(file.with_name(f"{number}.json")), {name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise RunError(f"{file}.npz cannot be read: {error}") from error
+    file = Path(path) / folder / f"{number}.npz"
+    for _ in range(READS):
+        meta = read_json(file.with_suffix(".json"))
+        try:
+            data = file.read_bytes()
+            if isinstance(meta, dict) and digest(data) in meta.pop(DIGESTS, ()):
+                with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                    return Record(meta, {name: arrays[name] for name in arrays.files})
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise RunError(f"{file} cannot be read: {error}") from error
+    raise RunError(f"{file} is not what {number}.json belongs to: it was damaged or replaced{RESTORE}")
 
 
 def list_niches(path: Path | str) -> list[int]:

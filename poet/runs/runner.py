@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 
 import jax
 
-from poet.errors import ContractError, PoetError, RunError
+from poet.errors import PoetError, RunError
 from poet.jax_settings import other_settings, pinned
 from poet.runs import checkpoint
 from poet.runs.artifacts import remove_born_since, write_artifact
+from poet.runs.contract import check_state, check_step
 from poet.runs.journal import Journal, Mark, ProcessLog
 from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
 from poet.runs.provenance import num_cores, processor
-from poet.runs.read import scan_journal
+from poet.runs.read import read_history, scan_journal
 from poet.runs.sinks import Sinks
 from poet.runs.snapshots import keep_snapshots, write_snapshot
 from poet.runs.stop import Ending, StopRules, describe
@@ -90,12 +91,12 @@ def run_search(
         stop = stack.enter_context(_stop_on_signals(reporter))
 
         state = search.init(jax.random.key(config.seed))
-        checkpoint.check_state(state)
+        check_state(state)
         saved = _restore(path, run, journal, empty, state, reporter)
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
         rules, feeds = StopRules(config), Sinks(path, config, sinks, reporter.message)
-        history = _read_history(path, iteration) if rules.active or feeds.lack(iteration) else []
+        history = read_history(path, iteration) if rules.active or feeds.lack(iteration) else []
         rules.see_all(history)
         feeds.catch_up(history, iteration)
         if endings := rules.endings(state):
@@ -123,13 +124,11 @@ def run_search(
         reporter.start(iteration, config.iterations, search.headline)
         while not (endings := rules.endings(state)) and not stop.is_set() and feeds.stop is None:
             began = time.monotonic()
-            state, info = search.step(state)
-            checkpoint.check_state(state)
-            if int(state.iteration) != iteration + 1:
-                raise ContractError(
-                    f"step must raise state.iteration by one, from {iteration}; got {int(state.iteration)}"
-                )
+            state, info = check_step(search.step(state), iteration)
             rows = writer.record(info, iteration, began)
+            for row in rows:
+                if row.get("event") == "stall":
+                    reporter.message(f"warning: iteration {iteration}: {row.get('text')}")
             iteration += 1
             rules.see(rows[-1])
             reporter.update(rows[-1], iteration, config.iterations, time.monotonic() - began)
@@ -190,11 +189,6 @@ def _require_no_lost_history(path: Path, run: Mapping[str, Any], empty: bool) ->
         f"{path / CHECKPOINTS} has no checkpoint to resume from, but {trace}: "
         "put a checkpoint back, or start another run with --name"
     )
-
-
-def _read_history(path: Path, iteration: int) -> list[dict[str, Any]]:
-    """The rows of the journal before an iteration, without those about the process."""
-    return [row for row in scan_journal(path)[0] if row.get("iteration", iteration) < iteration]
 
 
 def _outcome(state: PyTree, endings: Sequence[Ending], stop: Stop | None = None) -> RunOutcome:
