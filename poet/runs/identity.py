@@ -31,7 +31,7 @@ def load_config(path: Path, *, without_lost_sinks: bool = False) -> RunConfig:
     use_recorded_renames(run)
     options = _unedited_config(path, run)
     if without_lost_sinks:
-        options["sinks"] = [sink for sink in options.get("sinks", []) if sink["id"] in sinks.ids()]
+        options["sinks"] = [sink for sink in options["sinks"] if sink["id"] in sinks.ids()]
     return RunConfig.from_dict(options)
 
 

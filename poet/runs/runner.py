@@ -20,7 +20,7 @@ from poet.runs.journal import Journal, Mark, ProcessLog
 from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
 from poet.runs.provenance import num_cores, processor
-from poet.runs.read import scan_journal
+from poet.runs.read import read_history, scan_journal
 from poet.runs.sinks import Sinks
 from poet.runs.snapshots import keep_snapshots, write_snapshot
 from poet.runs.stop import Ending, StopRules, describe
@@ -96,7 +96,7 @@ def run_search(
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
         rules, feeds = StopRules(config), Sinks(path, config, sinks, reporter.message)
-        history = _read_history(path, iteration) if rules.active or feeds.lack(iteration) else []
+        history = read_history(path, iteration) if rules.active or feeds.lack(iteration) else []
         rules.see_all(history)
         feeds.catch_up(history, iteration)
         if endings := rules.endings(state):
@@ -189,11 +189,6 @@ def _require_no_lost_history(path: Path, run: Mapping[str, Any], empty: bool) ->
         f"{path / CHECKPOINTS} has no checkpoint to resume from, but {trace}: "
         "put a checkpoint back, or start another run with --name"
     )
-
-
-def _read_history(path: Path, iteration: int) -> list[dict[str, Any]]:
-    """The rows of the journal before an iteration, without those about the process."""
-    return [row for row in scan_journal(path)[0] if row.get("iteration", iteration) < iteration]
 
 
 def _outcome(state: PyTree, endings: Sequence[Ending], stop: Stop | None = None) -> RunOutcome:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from poet.errors import ConfigError, unknown
+from poet.errors import unknown
+from poet.extras import import_extra
 from poet.registry import Registry
 from poet.runs import read
 from poet.runs.layout import JOURNAL
@@ -92,15 +93,11 @@ class Run:
         return dict(self._tables[kind])
 
     def frame(self, kind: str) -> pandas.DataFrame:
-        """`table(kind)` as a pandas DataFrame. Raises `ConfigError` if pandas is not installed."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ConfigError(
-                "frame() needs pandas, which is not installed: pip install 'poet-evolution[tables]', "
-                "or use table(), which gives the same columns as NumPy arrays"
-            ) from error
-        return pandas.DataFrame(self.table(kind))
+        """`table(kind)` as a pandas DataFrame.
+
+        Raises `ConfigError` if pandas is not installed; `table` gives the same columns as NumPy arrays.
+        """
+        return import_extra("tables", "pandas").DataFrame(self.table(kind))
 
     @property
     def metrics(self) -> tuple[str, ...]:
