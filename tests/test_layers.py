@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 # Package or module -> those of ours that it may import; a name allows everything below it.
 BASE = [
+    "poet.command_line",
     "poet.types",
     "poet.errors",
     "poet.registry",
@@ -20,6 +21,7 @@ BASE = [
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
 ALLOWED = {
+    "poet.command_line": BASE,
     "poet.types": BASE,
     "poet.errors": BASE,
     "poet.registry": BASE,

@@ -1,4 +1,4 @@
-"""A wheel, a wheel from the source distribution and an editable install hold the same package; `make` keeps plug-ins."""
+"""A wheel, one from a source distribution and an editable install hold the same package. `make` keeps plug-ins."""
 
 import os
 import shutil

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from poet import command_line
 from poet.cli.options import take_option
 from poet.errors import PoetError, unknown
 from poet.registry import RENAMED, parse_renames
@@ -34,14 +35,14 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "run": Command("start a run, or resume it: poet run PRESET | RUN [options]", "poet.cli.run:run"),
+    "run": Command("start a run, or resume it: give a preset or a run", "poet.cli.run:run"),
     "status": Command("progress of runs: iteration, environment steps, speed, time left", "poet.cli.reading:status"),
     "inspect": Command("a run as tables: niches, events, family tree; the growth of an archive, its elites", "inspect"),
     "plot": Command("a run as pictures: fitness, terrain, transfers, family tree; heat map, curves, gallery", "plot"),
     "video": Command("an agent in its environment as a GIF: a niche's best agent, an elite", "video"),
     "eval": Command("run an agent on many episodes: mean, spread, share solved", "evaluate"),
     "export": Command("an agent as weights and one NumPy file that runs it without JAX", "export"),
-    "diff": Command("do two runs have the same history and state? poet diff RUN RUN", "poet.cli.reading:diff"),
+    "diff": Command("do two runs have the same history and state?", "poet.cli.reading:diff"),
     "list": Command("presets, everything that can be chosen by an id, runs", "poet.cli.reading:list_"),
     "doctor": Command("is this machine ready; with a run: what of it is whole, and a repair", "poet.cli.doctor:doctor"),
 }
@@ -85,9 +86,10 @@ def _dispatch(args: list[str]) -> int:
     renames, args = take_option("--plugin", args)
     RENAMED.update(parse_renames(renames))
     if not args or args[0] in ("-h", "--help", "help"):
-        print("POET: environments and agents evolve together.\n\nusage: poet COMMAND ...\n")
+        print(f"POET: environments and agents evolve together.\n\nusage: {command_line.command()} COMMAND ...\n")
         print("\n".join(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()))
-        print("\npoet COMMAND --help shows its options. Start with: poet run tiny")
+        start = command_line.command("run", "tiny")
+        print(f"\n{command_line.command()} COMMAND --help shows its options. Start with: {start}")
         print("--plugin OLD=NEW, with any command: the new name of a plug-in or package that was renamed since")
         return 0
     if args[0] == "--version":
@@ -119,9 +121,10 @@ def _view(name: str, function_name: str, args: list[str]) -> int:
     function = getattr(importlib.import_module(view.commands), function_name)
     description = None
     if run is None:
+        help_of_run = command_line.command(name, "RUN", "--help")
         description = (
             f"{(inspect.getdoc(function) or '').partition(chr(10))[0]}\n\nBelow are the options for any run; "
-            f"`poet {name} RUN --help` shows all options for that run, as --niche, --elite or --at."
+            f"`{help_of_run}` shows all options for that run, as --niche, --elite or --at."
         )
     return _call(function, name, args, description) or 0
 
@@ -130,4 +133,4 @@ def _call(function: Callable[..., int | None], name: str, args: list[str], descr
     import tyro
 
     options = (tyro.conf.PositionalRequiredArgs,)
-    return tyro.cli(function, prog=f"poet {name}", description=description, args=args, config=options) or 0
+    return tyro.cli(function, prog=command_line.command(name), description=description, args=args, config=options) or 0

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from poet.command_line import command
 from poet.errors import ContractError, PoetError, RunError
 from poet.jax_settings import other_settings, pinned
 from poet.runs import checkpoint
@@ -156,7 +157,7 @@ def _restore(
         raise RunError(
             f"{path / JOURNAL} is not the journal that checkpoint {int(saved[0].iteration)} belongs to: it was "
             "cut, edited or replaced. The checkpoint is intact, and nothing was changed. Put the journal back; or "
-            f"continue with the rows that can be read: poet doctor {path} --repair"
+            f"continue with the rows that can be read: {command('doctor', path, '--repair')}"
         )
     return saved
 
