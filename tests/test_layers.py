@@ -9,7 +9,9 @@ ROOT = Path(__file__).parent.parent
 
 # Package or module -> those of ours that it may import; a name allows everything below it.
 BASE = [
+    "poet.activity",
     "poet.command_line",
+    "poet.console",
     "poet.types",
     "poet.errors",
     "poet.registry",
@@ -21,7 +23,9 @@ BASE = [
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
 ALLOWED = {
+    "poet.activity": BASE,
     "poet.command_line": BASE,
+    "poet.console": BASE,
     "poet.types": BASE,
     "poet.errors": BASE,
     "poet.registry": BASE,

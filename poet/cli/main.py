@@ -4,6 +4,7 @@ Modules are imported where they are needed: `poet --help` and the first line of 
 second or two.
 """
 
+import functools
 import importlib
 import importlib.metadata
 import inspect
@@ -12,9 +13,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from poet import command_line
+from poet.activity import doing
 from poet.cli.options import take_option
 from poet.errors import PoetError, unknown
 from poet.registry import RENAMED, parse_renames
@@ -132,5 +134,19 @@ def _view(name: str, function_name: str, args: list[str]) -> int:
 def _call(function: Callable[..., int | None], name: str, args: list[str], description: str | None = None) -> int:
     import tyro
 
-    options = (tyro.conf.PositionalRequiredArgs,)
-    return tyro.cli(function, prog=command_line.command(name), description=description, args=args, config=options) or 0
+    shown, options = _showing_activity(function, name), (tyro.conf.PositionalRequiredArgs,)
+    return tyro.cli(shown, prog=command_line.command(name), description=description, args=args, config=options) or 0
+
+
+def _showing_activity(function: Callable[..., int | None], name: str) -> Callable[..., int | None]:
+    """The function of a command; while it runs, what takes time is shown on standard error."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **options: Any) -> int | None:
+        from poet.console import Console
+        from poet.runs.progress import Reporter
+
+        with Reporter(Console(stderr=True, highlight=False, soft_wrap=True)), doing(name):
+            return function(*args, **options)
+
+    return run

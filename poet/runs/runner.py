@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from poet.activity import doing
 from poet.command_line import command
 from poet.errors import ContractError, PoetError, RunError
 from poet.jax_settings import other_settings, pinned
@@ -79,9 +80,10 @@ def run_search(
         stack.callback(reporter.close)
         stop = stack.enter_context(_stop_on_signals(reporter))
 
-        state = search.init(jax.random.key(config.seed))
-        checkpoint.check_state(state)
-        saved = _restore(path, run, journal, empty, state, reporter)
+        with doing("preparing the state"):
+            state = search.init(jax.random.key(config.seed))
+            checkpoint.check_state(state)
+            saved = _restore(path, run, journal, empty, state, reporter)
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
         if _done(state, config):
@@ -110,9 +112,12 @@ def run_search(
             reporter.message(f"resuming from iteration {iteration}")
         reporter.message("first iteration: compiling programs that are not in the cache yet")
         reporter.start(iteration, config.iterations, search.headline)
+        begin = doing("first iteration")
         while not _done(state, config) and not stop.is_set():
             began = time.monotonic()
-            state, info = search.step(state)
+            with begin:
+                state, info = search.step(state)
+            begin = contextlib.nullcontext()
             checkpoint.check_state(state)
             if int(state.iteration) != iteration + 1:
                 raise ContractError(
@@ -134,7 +139,6 @@ def run_search(
         finished = _done(state, config)
         log.append("finish" if finished else "stop", {"iteration": iteration})
         writer.finish_sinks()
-        reporter.close()
         if finished and media is not None:
             writer.show(media, "end", iteration)
         outcome = RunOutcome(state, iteration, finished)
@@ -288,7 +292,8 @@ class _Writer:
             return
         self._write_artifacts()
         try:
-            media(self._path, moment)
+            with doing("making pictures"):
+                media(self._path, moment)
         except Exception as error:
             reason = error if isinstance(error, PoetError) else repr(error)
             self._reporter.message(f"warning: some {moment} pictures could not be made: {reason}")

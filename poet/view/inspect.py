@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from poet.runs.read import quantity
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
+    from poet.console import Console
     from poet.view.run import Run
     from poet.view.tables import Row
 
@@ -64,7 +64,7 @@ def describe_event(row: Row) -> str:
 
 def new_console() -> Console:
     """A console of the width of the terminal, or of 160 columns if the output goes elsewhere."""
-    from rich.console import Console
+    from poet.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 160)
 

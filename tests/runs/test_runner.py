@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
+from poet.console import Console
 from poet.errors import ContractError, RunError
 from poet.runs import checkpoint, layout, runner
 from poet.runs import repair as repairs
