@@ -25,7 +25,7 @@ from tests.runs.toy import ToyConfig, walk
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(launch, "build_search", lambda config, context, **overrides: walk(ToyConfig(seed=config.seed)))
-    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(launch, "prepare", lambda devices: "")
     monkeypatch.setattr(media, "make_media", lambda path, moment: None)
     monkeypatch.setattr(media, "print_summary", lambda path: None)
     monkeypatch.chdir(tmp_path)
@@ -259,12 +259,12 @@ def test_the_error_for_bad_arguments_is_clear(
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 2"),
+        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 3"),
         (lambda run: (run / RUN).write_text("{"), "run.json cannot be read"),
         (lambda run: (run / CONFIG).write_text("{"), "config.json cannot be read"),
         (
             lambda run: (run / CONFIG).write_text(json.dumps({**presets.get("tiny").to_dict(), "sede": 1})),
-            "unknown config field 'sede'. Did you mean 'seed'?",
+            "config.json was edited or replaced after the run was started: undo the change",
         ),
     ],
 )

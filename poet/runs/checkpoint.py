@@ -22,8 +22,9 @@ from orbax.checkpoint import v1
 
 from poet.checksum import digest, dump_checksummed, load_checksummed
 from poet.errors import ContractError, RunError
+from poet.files import read_bytes, sync_folder
 from poet.runs.journal import Mark
-from poet.runs.layout import refuse_links, sync_folder, unused_name
+from poet.runs.layout import refuse_links, unused_name
 from poet.types import PyTree
 
 KEEP_LAST = 2
@@ -69,7 +70,7 @@ def steps(folder: Path) -> list[int]:
     """Iterations of the checkpoints, newest first."""
     if not folder.is_dir():
         return []
-    return sorted((int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()), reverse=True)
+    return sorted((int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()), reverse=True)
 
 
 def save(folder: Path, state: PyTree, iteration: int, mark: Mark, keep_every: int = 1) -> None:
@@ -143,14 +144,14 @@ def notes(folder: Path, step: int) -> dict[str, Any]:
     """
     path = folder / str(step)
     try:
-        noted = load_checksummed((path / NOTES).read_bytes())
+        noted = load_checksummed(read_bytes(path / NOTES))
     except OSError as error:
         raise ValueError(f"its {NOTES} cannot be read") from error
     except ValueError as error:
         raise ValueError(f"its {NOTES} {error}") from error
     for name, expected in noted["files"].items():
         try:
-            found = digest((path / name).read_bytes())
+            found = digest(read_bytes(path / name))
         except OSError as error:
             raise ValueError(f"{name} cannot be read") from error
         if found != expected:
@@ -194,7 +195,7 @@ def newest(folder: Path, example: PyTree, warn: Callable[[str], None]) -> tuple[
     warning. Raises `RunError` if all checkpoints are damaged.
     """
     for draft in folder.glob("*.tmp"):
-        if draft.stem.isdigit() and not draft.is_symlink():
+        if draft.stem.isdecimal() and not draft.is_symlink():
             shutil.rmtree(draft, ignore_errors=True)
     found = steps(folder)
     for step in found:

@@ -16,7 +16,8 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from poet.checksum import running_digest
-from poet.errors import RunError
+from poet.errors import ContractError, RunError
+from poet.files import open_regular
 from poet.runs.layout import disk_errors
 
 
@@ -43,7 +44,7 @@ def _plain(value: Any, path: str, nonfinite: list[str]) -> Any:
         return None
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"a journal row holds numbers, text, lists and dicts; {path} is a {type(value).__name__}")
+        raise ContractError(f"a journal row holds numbers, text, lists and dicts; {path} is a {type(value).__name__}")
     return _plain(array.tolist(), path, nonfinite)
 
 
@@ -95,7 +96,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         with disk_errors(path):
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+            self._handle = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
             self._digest = self._digest_of(self.offset)
 
     @property

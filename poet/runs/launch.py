@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poet.activity import doing
-from poet.errors import unknown
+from poet.errors import ContractError, named_errors, unknown
 from poet.runs import overrides as user_objects
 from poet.runs.cache import use_cache
 from poet.runs.fork import fork
@@ -23,16 +23,20 @@ if TYPE_CHECKING:
     from poet.search.base import RunContext, Search
 
 
-def prepare(root: Path, devices: int | None) -> None:
-    """Set up what jax reads once, before it computes: a device for each core, and the compilation cache."""
+def prepare(devices: int | None) -> str:
+    """Set up what jax reads once, before it computes: a device for each core, and the compilation cache.
+
+    Returns why there is no cache; empty if there is one.
+    """
+    num = min(devices or num_cores(), num_cores())  # more are refused once it is known whether there are other devices
     if "jax" in sys.modules and "JAX_NUM_CPU_DEVICES" not in os.environ:  # imported, so too late for the environment
         import jax
 
         with contextlib.suppress(RuntimeError):  # it has computed already: its devices cannot change
-            jax.config.update("jax_num_cpu_devices", devices or num_cores())
+            jax.config.update("jax_num_cpu_devices", num)
     else:
-        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or num_cores()))
-    use_cache(root)
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(num))
+    return use_cache()
 
 
 def build_search(config: RunConfig, context: "RunContext | None" = None, **overrides: Any) -> "Search":
@@ -44,15 +48,17 @@ def build_search(config: RunConfig, context: "RunContext | None" = None, **overr
     ('coverage', 'qd_score', 'best')
     """
     from poet.jax_settings import pinned
-    from poet.search.base import RunContext
+    from poet.search.base import RunContext, Search
 
     make: Any = config.make  # each config declares its own overrides
     known = list(inspect.signature(make).parameters)[1:]
     for name in overrides:
         if name not in known:
             raise unknown(f"argument for a run of {config.id!r}:", name, known)
-    with pinned():
+    with pinned(), named_errors(f"make of {config.id!r}"):
         search = make(context or RunContext(config.executor), **overrides)
+    if not isinstance(search, Search):
+        raise ContractError(f"make of {config.id!r} must give a poet.Search, got {type(search).__name__}")
     return search._replace(init=pinned()(search.init), step=pinned()(search.step))
 
 
@@ -71,7 +77,7 @@ def run(
     Args:
       config: Every option. When a run is resumed, only `adjustable` options may differ from its start: iterations,
         max_env_steps, checkpoint_every, keep_every, and devices, chunk and queue of the executor.
-      path: The run folder; the compilation cache lies beside it.
+      path: The run folder.
       source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
       sinks: Called with the journal rows of each iteration, as for an external tracker. One that fails is tried again,
@@ -94,13 +100,15 @@ def run(
 
         reporter = stack.enter_context(reporter or Reporter())
         with doing("starting jax"):
-            prepare(path.parent, config.executor.devices)
+            problem = prepare(config.executor.devices)
             # Only now, so that a folder which cannot be used is refused at once.
             from poet.jax_settings import overridden
             from poet.runs.journal import ProcessLog
             from poet.runs.runner import run_search
             from poet.search.base import RunContext
 
+            if problem:
+                reporter.message(f"note: there is no compilation cache, so a start takes longer: {problem}")
             for name, (theirs, ours) in overridden().items():
                 reporter.message(f"note: {name} {theirs!r} has no effect here: every run uses {ours!r}")
         log = ProcessLog()

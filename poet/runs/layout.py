@@ -8,17 +8,17 @@ import errno
 import itertools
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from poet.errors import RunError
+from poet.files import read_bytes, replace_file
 
-FORMAT = 2  # raised when an older reader could not make sense of a run folder
+FORMAT = 3  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
 CHECKPOINTS, NICHES, ELITES, MEDIA = "checkpoints", "niches", "elites", "media"
-DRAFT = ".draft"  # the end of the names of files that are being written
+DIGESTS = "npz_digests"  # in the JSON of a record: of the arrays that may lie beside it
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -54,19 +54,7 @@ def atomic_write(path: Path, data: bytes) -> None:
     """Write a file so that a reader, and a disk after a crash, have the old or the new one, never a part."""
     with disk_errors(path):
         refuse_links(path.parent)
-        # The name is random and the file must be new, so that it is not a link that someone prepared.
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=DRAFT, dir=path.parent)
-        try:
-            with open(handle, "wb") as file:
-                os.fchmod(handle, 0o644)
-                file.write(data)
-                file.flush()
-                os.fsync(handle)
-            os.replace(name, path)
-            sync_folder(path.parent)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        replace_file(path, data)
 
 
 def refuse_links(*paths: Path) -> None:
@@ -76,19 +64,24 @@ def refuse_links(*paths: Path) -> None:
             raise RunError(f"{path} is a link, and nothing is written or deleted through links: put a folder there")
 
 
+def refuse_links_in_run(path: Path) -> None:
+    """Raise `RunError` if a file would be written through a link below the folder of the run that holds it.
+
+    Outside of runs links are the user's own.
+    """
+    links = []
+    for folder in Path(os.path.abspath(path)).parents:
+        if folder.is_symlink():  # also one to another run: what is written through it is not of this run
+            links.append(folder)
+        elif is_run(folder):
+            refuse_links(*links)
+            return
+
+
 def unused_name(path: Path) -> Path:
     """The path itself, or with "-2", "-3", ... the first one at which there is nothing yet."""
     names = itertools.chain([path], (path.with_name(f"{path.name}-{number}") for number in itertools.count(2)))
     return next(each for each in names if not os.path.lexists(each))
-
-
-def sync_folder(path: Path) -> None:
-    """Return when new and renamed entries of a folder are on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -99,7 +92,7 @@ def write_json(path: Path, data: Any) -> None:
 def read_json(path: Path) -> Any:
     """Parse a JSON file of a run. Raises `RunError` where it is missing or broken."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_bytes(path))
     except FileNotFoundError:
         raise RunError(f"{path.parent} is not a run folder: it has no {path.name}") from None
     except (OSError, ValueError) as error:
@@ -107,7 +100,10 @@ def read_json(path: Path) -> Any:
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """The contents of run.json. Raises `RunError` for a folder that is no run, or of another format version."""
+    """The contents of run.json.
+
+    Raises `RunError` for a folder that is no run, or of another format version, or that names folders outside of it.
+    """
     data = read_json(path / RUN)
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
@@ -115,4 +111,8 @@ def read_run(path: Path) -> dict[str, Any]:
             f"{path} is a run of format {found!r}, this code reads format {FORMAT}: "
             "use the version of poet-evolution that made it (run.json names it), or start another run"
         )
+    for kind in ("artifacts", "snapshots"):
+        for name in data.get(kind) or ():
+            if not isinstance(name, str) or Path(name).name != name or name in ("", ".."):
+                raise RunError(f"{path / RUN} expects names of folders of the run as {kind}, got {name!r:.80}")
     return data

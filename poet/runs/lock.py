@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from poet.errors import RunError
+from poet.files import open_regular, read_bytes
 from poet.runs.layout import LOCK, disk_errors
 
 
@@ -20,13 +21,14 @@ def lock(path: Path) -> Iterator[None]:
     The system releases the lock when its process ends, however it ends, so there is no stale lock.
     """
     with disk_errors(path / LOCK):
-        handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        handle = open_regular(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
     try:
         if not _acquire(handle, path):
             raise RunError(
                 f"{path} is being written by {lock_holder(path)}: stop that process first (Ctrl-C there, or kill), "
                 "or choose another --name"
             )
+        _require_ours(os.pread(handle, 4096, 0), path)
         with disk_errors(path / LOCK):
             os.ftruncate(handle, 0)
             os.pwrite(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
@@ -34,6 +36,16 @@ def lock(path: Path) -> Iterator[None]:
         os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _require_ours(content: bytes, path: Path) -> None:
+    """Raise `RunError` if this is not what a lock holds: nothing, or the process that had it."""
+    try:
+        ours = not content.strip() or "pid" in json.loads(content)
+    except (ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise RunError(f"{path / LOCK} is not the lock of a run: move it away, or choose another --name or --root")
 
 
 def _acquire(handle: int, path: Path) -> bool:
@@ -51,7 +63,7 @@ def _acquire(handle: int, path: Path) -> bool:
 def lock_holder(path: Path) -> str:
     """The process that the lock file names, in words."""
     try:
-        holder = json.loads((path / LOCK).read_bytes())
+        holder = json.loads(read_bytes(path / LOCK))
         return f"process {holder['pid']} on {holder['host']}"
     except (OSError, ValueError, TypeError, KeyError):
         return "another process"
@@ -60,7 +72,7 @@ def lock_holder(path: Path) -> str:
 def is_alive(path: Path) -> bool:
     """Whether a process is writing this run now."""
     try:
-        handle = os.open(path / LOCK, os.O_RDONLY)
+        handle = open_regular(path / LOCK)
     except OSError:
         return False
     try:

@@ -7,15 +7,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from poet import activity
-from poet.console import Console
 from poet.runs.read import headline, quantity
+from poet.terminal import new_console, printable
 
 PLAIN_EVERY_S = 5.0  # not a line for each of 25,200 iterations
 SILENT_S = 4.0  # after so long without a line, the next one says what is being done
@@ -37,7 +36,7 @@ class Reporter:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or new_console(soft_wrap=True)
         self._closed: threading.Event | None = None
         self._live: Live | None = None
         self._bar: Progress | None = None
@@ -60,7 +59,7 @@ class Reporter:
         """Print one line, above what is updated in place."""
         self._said_at = activity.clock()
         with _printing():
-            self.console.print(escape(text))
+            self.console.print(printable(text, keep="\n"), markup=False, emoji=False)
 
     def open(self) -> None:
         """Begin to show what takes time, twice a second; nothing if that has begun."""
@@ -86,7 +85,11 @@ class Reporter:
         self._headline = headline
         self._iterated_at = activity.clock()
         if self._live is not None:
-            columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(24), TextColumn("{task.description}"))
+            columns = (
+                TextColumn("{task.completed}/{task.total}"),
+                BarColumn(24),
+                TextColumn("{task.description}", markup=False),
+            )
             self._bar = Progress(*columns, console=self.console, auto_refresh=False)
             self._task = self._bar.add_task("", completed=iteration, total=iterations)
 
@@ -99,7 +102,7 @@ class Reporter:
         self._iterated_at = activity.clock()
         text = self._describe(row, env_steps, iterations - iteration)
         if self._bar is not None:
-            self._bar.update(self._task, completed=iteration, total=iterations, description=escape(text))
+            self._bar.update(self._task, completed=iteration, total=iterations, description=printable(text))
         elif activity.clock() - self._updated_at >= PLAIN_EVERY_S or iteration == iterations:
             self._updated_at = activity.clock()
             self.message(f"{iteration}/{iterations}  {text}")
@@ -143,7 +146,7 @@ class Reporter:
         seconds = activity.clock() - self._iterated_at
         if bar is not None and not text and seconds >= SILENT_S:
             text = f"next iteration, {seconds:.0f} s"
-        line = Text(text, no_wrap=True, overflow="ellipsis")
+        line = Text(printable(text), no_wrap=True, overflow="ellipsis")
         return line if bar is None else Group(bar, line) if text else bar
 
 

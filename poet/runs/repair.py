@@ -27,6 +27,7 @@ from poet.runs.layout import (
 from poet.runs.lock import lock
 from poet.runs.read import (
     describe_damage,
+    describe_edit,
     list_artifacts,
     list_snapshots,
     read_artifact,
@@ -61,7 +62,7 @@ def examine(path: Path) -> list[Finding]:
     intact, damaged = _read_checkpoints(path)
     return [
         Finding(RUN, "whole"),
-        _part(CONFIG, read_config, path),
+        _config(path, run),
         *(Finding(f"checkpoint {step}", "whole") for step in intact),
         *(Finding(f"checkpoint {step}", problem, RESTORE) for step, problem in damaged.items()),
         _journal(path, intact),
@@ -149,6 +150,14 @@ def _ends(lines: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
     return ends
 
 
+def _config(path: Path, run: dict[str, Any]) -> Finding:
+    try:
+        edited = describe_edit(path, read_config(path), run)
+    except RunError as error:
+        return Finding(CONFIG, str(error), RESTORE)
+    return Finding(CONFIG, edited, f"undo the change, or {RESTORE}") if edited else Finding(CONFIG, "whole")
+
+
 def _part(name: str, read: Callable[..., Any], *args: Any) -> Finding:
     try:
         read(*args)
@@ -163,7 +172,10 @@ def _read_whole_snapshot(path: Path, folder: str, iteration: int) -> None:
 
 
 def _journal(path: Path, intact: dict[int, dict[str, Any]]) -> Finding:
-    rows, damaged = scan_journal(path) if (path / JOURNAL).is_file() else ([], [])
+    try:
+        rows, damaged = scan_journal(path) if os.path.lexists(path / JOURNAL) else ([], [])
+    except RunError as error:
+        return Finding(JOURNAL, str(error), RESTORE)
     advice = f"continue with what can be read: {command('doctor', path, '--repair')}"
     if intact and not holds(path / JOURNAL, _mark(intact[max(intact)])):
         state = f"is not what checkpoint {max(intact)} belongs to; {len(rows)} rows can be read"

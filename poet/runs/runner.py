@@ -13,10 +13,11 @@ import jax
 
 from poet.activity import doing
 from poet.command_line import command
-from poet.errors import ContractError, PoetError, RunError
+from poet.errors import PoetError, RunError
 from poet.jax_settings import other_settings, pinned
 from poet.runs import checkpoint
 from poet.runs.artifacts import remove_born_since, write_artifact
+from poet.runs.contract import check_state, check_step
 from poet.runs.journal import Journal, Mark, ProcessLog
 from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
@@ -82,7 +83,7 @@ def run_search(
 
         with doing("preparing the state"):
             state = search.init(jax.random.key(config.seed))
-            checkpoint.check_state(state)
+            check_state(state)
             saved = _restore(path, run, journal, empty, state, reporter)
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
@@ -116,14 +117,12 @@ def run_search(
         while not _done(state, config) and not stop.is_set():
             began = time.monotonic()
             with begin:
-                state, info = search.step(state)
+                state, info = check_step(search.step(state), iteration)
             begin = contextlib.nullcontext()
-            checkpoint.check_state(state)
-            if int(state.iteration) != iteration + 1:
-                raise ContractError(
-                    f"step must raise state.iteration by one, from {iteration}; got {int(state.iteration)}"
-                )
             rows = writer.record(info, iteration, began)
+            for row in rows:
+                if row.get("event") == "stall":
+                    reporter.message(f"warning: iteration {iteration}: {row.get('text')}")
             iteration += 1
             reporter.update(rows[-1], iteration, config.iterations, time.monotonic() - began)
             # Early pictures show snapshots, which come with a checkpoint.

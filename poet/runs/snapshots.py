@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.checksum import digest, dump_checksummed
-from poet.runs.layout import disk_errors, refuse_links, sync_folder
+from poet.files import sync_folder
+from poet.runs.layout import disk_errors, refuse_links
 
 if TYPE_CHECKING:
     from poet.search.base import Record
@@ -63,7 +64,7 @@ def keep_snapshots(folder: Path, iterations: Collection[int]) -> None:
     if folder.is_dir():
         for entry in folder.iterdir():
             number = entry.name.removesuffix(".tmp")
-            if number.isdigit() and (number != entry.name or int(number) not in iterations):
+            if number.isdecimal() and (number != entry.name or int(number) not in iterations):
                 _remove(entry)
 
 

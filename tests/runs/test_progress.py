@@ -11,10 +11,10 @@ import pytest
 from poet import activity
 from poet.activity import describe, doing
 from poet.cli import main as cli
-from poet.console import Console
 from poet.runs import progress
 from poet.runs.progress import SILENT_S, Reporter
 from poet.search.base import Search
+from poet.terminal import new_console
 from tests.runs.toy import ToyConfig, toy_run, walk
 from tests.test_activity import Clock
 
@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def recorded(terminal: bool = False) -> tuple[Reporter, io.StringIO]:
     text = io.StringIO()
-    return Reporter(Console(file=text, force_terminal=terminal, width=60)), text
+    return Reporter(new_console(file=text, force_terminal=terminal, width=60)), text
 
 
 def test_where_there_is_no_terminal_silence_is_followed_by_a_line(clock: Clock) -> None:
@@ -146,7 +146,7 @@ def test_nobody_has_to_call_tick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(progress, "TICK_S", 0.01)
     monkeypatch.setattr(progress, "SILENT_S", 0.0)
-    with Reporter(Console(file=Stream())), doing("compiling the learner"):
+    with Reporter(new_console(file=Stream())), doing("compiling the learner"):
         assert said.wait(60)
 
 
@@ -192,4 +192,4 @@ def test_a_command_says_what_it_does_on_standard_error(
 
 def test_a_console_without_a_reader_raises_as_print_does() -> None:
     with pytest.raises(BrokenPipeError):
-        Console(file=Failing(BrokenPipeError(), terminal=False)).print("a table")
+        new_console(file=Failing(BrokenPipeError(), terminal=False)).print("a table")
