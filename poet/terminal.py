@@ -56,12 +56,18 @@ class _Cleaned:
 
 
 def new_console(**options: Any) -> "Console":
-    """A console for tables and progress bars, with options of rich, which takes every string as plain text."""
+    """A console for tables and progress bars, with options of rich, which takes every string as plain text.
+
+    It raises `BrokenPipeError` where the reader of a pipe is gone, as `print` does; rich would end the process.
+    """
     from rich.console import Console
     from rich.text import Text
 
     class PlainConsole(Console):
         def render_str(self, text: str, **options: Any) -> Text:  # each string passes here, also those in tables
             return super().render_str(printable(text, keep="\n"), **options)
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
 
     return PlainConsole(markup=False, emoji=False, highlight=False, **options)

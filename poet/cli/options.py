@@ -10,6 +10,7 @@ import typing
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from poet.command_line import command
 from poet.configs import find, registries_of
 from poet.errors import ConfigError
 from poet.registry import PluginConfig, Registry
@@ -92,7 +93,8 @@ def _take(choice: Choice, args: list[str]) -> tuple[list[str], list[str]]:
             ids.append(waiting.pop(0))
         if not ids:
             kinds = " or ".join(registry.kind for registry in choice.registries)
-            raise ConfigError(f"{choice.option} expects an id of kind {kinds}, got nothing; `poet list` shows them")
+            shown = command("list")
+            raise ConfigError(f"{choice.option} expects an id of kind {kinds}, got nothing; `{shown}` shows them")
     return ids, rest
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from poet.cli.main import ROOT
 from poet.cli.runs import find_run
+from poet.command_line import command
 from poet.errors import PoetError
 from poet.registry import registries
 from poet.terminal import print_lines
@@ -21,7 +22,8 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
 
     paths = [find_run(Path(run), root) for run in runs] if runs else list_runs(root)
     if not paths:
-        print_lines(f"no runs in {root}; start one with: poet run tiny")
+        place = () if root == ROOT else ("--root", root)
+        print_lines(f"no runs in {root}; start one with: {command('run', 'tiny', *place)}")
         return 0
     print_lines(f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<9} reached")
     for path in paths:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from poet.activity import doing
+from poet.command_line import command
 from poet.errors import PoetError, RunError
 from poet.jax_settings import other_settings, pinned
 from poet.runs import checkpoint
@@ -90,9 +92,10 @@ def run_search(
         stack.callback(reporter.close)
         stop = stack.enter_context(_stop_on_signals(reporter))
 
-        state = search.init(jax.random.key(config.seed))
-        check_state(state)
-        saved = _restore(path, run, journal, empty, state, reporter)
+        with doing("preparing the state"):
+            state = search.init(jax.random.key(config.seed))
+            check_state(state)
+            saved = _restore(path, run, journal, empty, state, reporter)
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
         rules, feeds = StopRules(config), Sinks(path, config, sinks, reporter.message)
@@ -122,9 +125,12 @@ def run_search(
             reporter.message(f"resuming from iteration {iteration}")
         reporter.message("first iteration: compiling programs that are not in the cache yet")
         reporter.start(iteration, config.iterations, search.headline)
+        begin = doing("first iteration")
         while not (endings := rules.endings(state)) and not stop.is_set() and feeds.stop is None:
             began = time.monotonic()
-            state, info = check_step(search.step(state), iteration)
+            with begin:
+                state, info = check_step(search.step(state), iteration)
+            begin = contextlib.nullcontext()
             rows = writer.record(info, iteration, began)
             for row in rows:
                 if row.get("event") == "stall":
@@ -146,7 +152,6 @@ def run_search(
         reason = {"reason": outcome.reason} if outcome.reason else {}
         log.append("finish" if outcome.finished else "stop", {"iteration": iteration, **reason})
         feeds.finish()
-        reporter.close()
         if outcome.reason:
             reporter.message(f"{path} {describe(endings) if endings else f'was stopped by a sink: {outcome.reason}'}")
         if outcome.finished and media is not None:
@@ -170,7 +175,7 @@ def _restore(
         raise RunError(
             f"{path / JOURNAL} is not the journal that checkpoint {int(saved[0].iteration)} belongs to: it was "
             "cut, edited or replaced. The checkpoint is intact, and nothing was changed. Put the journal back; or "
-            f"continue with the rows that can be read: poet doctor {path} --repair"
+            f"continue with the rows that can be read: {command('doctor', path, '--repair')}"
         )
     return saved
 
@@ -296,7 +301,8 @@ class _Writer:
             return
         self._write_artifacts()
         try:
-            media(self._path, moment)
+            with doing("making pictures"):
+                media(self._path, moment)
         except Exception as error:
             reason = error if isinstance(error, PoetError) else repr(error)
             self._reporter.message(f"warning: some {moment} pictures could not be made: {reason}")

@@ -15,6 +15,7 @@ import numpy as np
 
 from poet import configs
 from poet.agents.config import PolicyConfig, policies
+from poet.command_line import command
 from poet.envs.config import generators, problems
 from poet.errors import ConfigError, PoetError
 from poet.registry import RENAMED
@@ -157,8 +158,8 @@ def require_agents(run: Run) -> AgentRun:
         return run
     raise ConfigError(
         f"{run.name} is shown by the view {run.id!r}, which gives no access to agents: there are none to show in a "
-        "video, to evaluate or to export. Its metrics are shown by poet inspect and poet plot"
-        + (f". {run.warning}" if run.warning else "")
+        f"video, to evaluate or to export. Its metrics are shown by `{command('inspect', run.path)}` and "
+        f"`{command('plot', run.path)}`" + (f". {run.warning}" if run.warning else "")
     )
 
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poet.activity import doing
 from poet.agents.rollout import EpisodeResult, Episodes, rollout
 from poet.errors import ConfigError
 from poet.jax_settings import pinned
@@ -106,8 +107,9 @@ def evaluate(
     )
     params = jnp.broadcast_to(weights, (size, len(weights)))
     program = _program(environment, run.policy_config)
-    result, _ = program(params, queue, jnp.arange(size), jnp.int32(episodes), jnp.int32(size))
-    fitness = np.asarray(result.fitness)[:episodes]
+    with doing(f"running {episodes} episodes"):
+        result, _ = program(params, queue, jnp.arange(size), jnp.int32(episodes), jnp.int32(size))
+        fitness = np.asarray(result.fitness)[:episodes]
     reached = np.asarray(result.success)[:episodes] >= 1
     return Evaluation(
         f"{snapshot} agent of {run.agent_kind} {agent} of {run.name}",

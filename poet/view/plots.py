@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poet.activity import doing
 from poet.errors import unknown
 from poet.view.style import BLUE, INK, new_figure, show_message, style_time_axes, write_file
 
@@ -32,13 +33,14 @@ def plot(run: Run, kind: str = "overview", path: str | os.PathLike[str] | None =
     plots = run.plots()
     if kind not in plots:
         raise unknown("plot", kind, plots)
-    figure = plots[kind](run)
-    if path is not None:
-        buffer = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph")  # a name may have characters that the font lacks
-            figure.savefig(buffer, dpi=130, format=Path(path).suffix.removeprefix(".") or "png")
-        write_file(Path(path), buffer.getvalue())
+    with doing(f"drawing {kind}"):
+        figure = plots[kind](run)
+        if path is not None:
+            buffer = io.BytesIO()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Glyph")  # a name may have characters that the font lacks
+                figure.savefig(buffer, dpi=130, format=Path(path).suffix.removeprefix(".") or "png")
+            write_file(Path(path), buffer.getvalue())
     return figure
 
 

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from poet.activity import doing
 from poet.agents.rollout import recorder
 from poet.errors import ConfigError
 from poet.jax_settings import pinned
@@ -74,15 +75,17 @@ def render_gif(
         raise ConfigError(f"generator {generator.id!r} cannot draw: a video needs its `render(genome, trajectory)`")
     lanes = (run.options.get("executor") or {}).get("lanes") or LANES
     key = jax.random.key(seed)
-    trajectory = _recorder(generator.environment, run.policy_config, lanes)(weights, key, genome)
+    with doing("replaying an episode"):
+        trajectory = _recorder(generator.environment, run.policy_config, lanes)(weights, key, genome)
     steps = len(trajectory.rewards)
     # Drawing is slow: frames are chosen before they are drawn. The last step is always one of them.
     chosen = np.unique(np.append(np.arange(0, steps, max(1, -(-steps // MAX_FRAMES))), steps - 1))
     shown = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], trajectory)
-    pictures = render(genome, shown, **_level_argument(render, generator.environment, key, genome))
-    frames = [Image.fromarray(np.asarray(picture)) for picture in pictures]
-    lines = _caption_lines(run, which, snapshot, float(np.sum(trajectory.rewards)), steps)
-    return encode_within(frames, lines, width, max_bytes)
+    with doing(f"drawing {len(chosen)} frames"):
+        pictures = render(genome, shown, **_level_argument(render, generator.environment, key, genome))
+        frames = [Image.fromarray(np.asarray(picture)) for picture in pictures]
+        lines = _caption_lines(run, which, snapshot, float(np.sum(trajectory.rewards)), steps)
+        return encode_within(frames, lines, width, max_bytes)
 
 
 @functools.lru_cache(maxsize=8)
