@@ -10,11 +10,12 @@ import pytest
 from poet import registry
 from poet.errors import ConfigError, RunError
 from poet.executors.config import LocalExecutorConfig
+from poet.files import DRAFT
 from poet.learners.config import ESConfig, LearnerConfig
 from poet.registry import register
 from poet.runs import launch, layout
 from poet.runs.identity import claim, load_config, record_identity
-from poet.runs.layout import CONFIG, DRAFT, JOURNAL, LOCK, RUN, read_run
+from poet.runs.layout import CONFIG, JOURNAL, LOCK, RUN, read_run
 from poet.runs.provenance import OURS
 from tests.packages import Packages
 from tests.runs.toy import ToyConfig, walk

@@ -42,8 +42,8 @@ class Elites:
             self.meta.get("descriptor_names") or (f"descriptor {d}" for d in range(dimensions))
         )
         for name, shape in (("fitness", (len(self),)), ("descriptor", (len(self), dimensions))):
-            column = self.columns[name]
-            if column.dtype.kind not in "iuf" or column.shape != shape:
+            column = self.columns.get(name)
+            if column is not None and (column.dtype.kind not in "iuf" or column.shape != shape):
                 found = f"{column.dtype}{list(column.shape)}"
                 raise RunError(f"the archive is damaged: its {name} should be numbers {list(shape)}, and is {found}")
 
