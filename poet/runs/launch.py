@@ -93,8 +93,8 @@ def run(
     Raises `RunError` where the folder cannot be used or the disk fails, `ConfigError` for impossible options, and
     KeyboardInterrupt after Ctrl-C: the state is saved before.
     """
-    # Once and for all: an evaluation may change the directory of the process.
-    path = Path(os.path.abspath(Path(path).expanduser()))
+    # Once and for all: an evaluation may change the directory of the process. A link to the folder itself is followed.
+    path = Path(os.path.realpath(Path(path).expanduser()))
     check_sinks((*config.sinks, *sinks))
     described = user_objects.describe(overrides)
     if source is not None:

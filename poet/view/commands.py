@@ -88,7 +88,7 @@ def write_plots(run: Run, what: str, out: Path | None) -> None:
     from poet.view.plots import plot
 
     plots = run.plots()
-    if what == "all" and _names_file(out):
+    if what == "all" and out is not None and _names_file(out):
         raise ConfigError(f"{out} is one file, but there are {len(plots)} figures: name one with --what, or a folder")
     for kind in plots if what == "all" else (what,):
         path = output_path(run, f"{kind}.png", out)
@@ -98,11 +98,13 @@ def write_plots(run: Run, what: str, out: Path | None) -> None:
 
 def output_path(run: Run, name: str, out: Path | None) -> Path:
     """Where to write a figure of this name: in the media folder of its run, in a given folder, or as a given file."""
-    return out if out is not None and _names_file(out) else (out or run.path / MEDIA) / name
+    if out is None:
+        return run.path / MEDIA / name
+    return out if _names_file(out) else out / name
 
 
-def _names_file(out: Path | None) -> bool:
-    return out is not None and bool(out.suffix) and not out.is_dir()
+def _names_file(out: Path) -> bool:
+    return bool(out.suffix) and not out.is_dir()
 
 
 def print_evaluation(result: "Evaluation") -> None:

@@ -28,6 +28,12 @@ WRITERS = {
 }
 
 
+IN_CI = {"plot of an archive", "page", "video"}
+WITH_EACH_WRITER = pytest.mark.parametrize(
+    "writer", [pytest.param(name, marks=[pytest.mark.ci] * (name in IN_CI)) for name in WRITERS]
+)
+
+
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
     """A folder of the user with what nothing may change."""
@@ -46,7 +52,7 @@ def give(command: Command, run: Path, words: list[str]) -> tuple[int, str]:
     return command(*(word.replace("RUN", str(run)) for word in words))
 
 
-@pytest.mark.parametrize("writer", WRITERS)
+@WITH_EACH_WRITER
 def test_a_folder_that_is_a_link_is_refused(
     originals: Path, tmp_path: Path, outside: Path, command: Command, writer: str
 ) -> None:
@@ -65,7 +71,7 @@ def test_a_folder_that_is_a_link_is_refused(
         assert sorted(outside.rglob("*")) == before
 
 
-@pytest.mark.parametrize("writer", WRITERS)
+@WITH_EACH_WRITER
 def test_links_in_place_of_files_are_replaced(
     originals: Path, tmp_path: Path, outside: Path, command: Command, writer: str
 ) -> None:

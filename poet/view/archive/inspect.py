@@ -66,7 +66,7 @@ def elite_table(elites: Elites, top: int, emitters: Sequence[str] = ()) -> Table
             *(f"{value:.4g}" for value in objectives[row]),
             *(f"{value:.3g}" for value in elite["descriptor"]),
             _format_id(elites.id(row)),
-            _emitter_name(emitters, int(elite["emitter"])),
+            maps.emitter_name(emitters, elite["emitter"]),
         )
     return table
 
@@ -78,7 +78,7 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
     """
     elites = run.archive()
     elites.check_row(row)
-    emitter = _emitter_name(run.emitters(), int(elites.columns["emitter"][row]))
+    emitter = maps.emitter_name(run.emitters(), elites.columns["emitter"][row])
     environment = run.caption(row).environment
     objectives = elites.columns["objectives"][row] if "objectives" in elites.columns else None
     children = [other for other in range(len(elites)) if elites.id(row) in elites.parents(other)]
@@ -100,12 +100,8 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
     ]
 
 
-def _emitter_name(emitters: Sequence[str], number: int) -> str:
-    return maps.INITIAL if number < 0 else emitters[number] if number < len(emitters) else f"emitter {number}"
-
-
 def _format_id(id: Id) -> str:
-    return f"{id[0]}:{id[1]}"
+    return ":".join(map(str, id))
 
 
 def print_archive(run: ArchiveRun, last: int, top: int) -> None:

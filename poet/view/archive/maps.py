@@ -138,6 +138,13 @@ def colour_options(colouring: Colouring) -> dict[str, Any]:
     return {"cmap": "viridis", "norm": Normalize(colouring.low, colouring.high)}
 
 
+def emitter_name(emitters: Sequence[str], number: Any) -> str:
+    """The name of the emitter that made an elite, by the elite's "emitter"."""
+    if number in range(len(emitters)):
+        return emitters[int(number)]
+    return INITIAL if number == -1 else f"emitter {number}"
+
+
 def colours_by_name(names: Iterable[str]) -> dict[str, str]:
     """The colour of each emitter, the same in every figure; grey for the initial solutions."""
     emitters = [name for name in dict.fromkeys(names) if name != INITIAL]

@@ -233,12 +233,11 @@ def draw_parents(axes: Axes, elites: Elites) -> None:
 
 def snapshots(run: ArchiveRun) -> Figure:
     """The archive over time: its snapshots side by side, with one colour scale."""
-    times = run.snapshots()
-    if not times:
+    shown = run.snapshots(MAX_SNAPSHOTS)
+    if not shown:
         figure = new_figure(8, 4)
         show_message(figure.subplots(), maps.NO_SNAPSHOT)
         return figure
-    shown = [times[k] for k in np.unique(np.linspace(0, len(times) - 1, min(len(times), MAX_SNAPSHOTS)).astype(int))]
     newest = run.archive(shown[-1])
     columns, width, height = (4, 4.2, 3.9) if len(newest.names) < 3 else (2, 8.4, 5.5)  # several panels need room
     columns = min(len(shown), columns)

@@ -54,9 +54,12 @@ class ArchiveRun(AgentRun):
         self._archives: dict[int | None, Elites] = {}  # None: the newest
         return super().refresh()
 
-    def snapshots(self) -> list[int]:
-        """Iterations after which a snapshot of the archive was kept."""
-        return read.list_elites(self.path)
+    def snapshots(self, most: int | None = None) -> list[int]:
+        """Iterations after which a snapshot of the archive was kept; at most `most` of them, spread over the run."""
+        times = read.list_elites(self.path)
+        if most is None or len(times) <= most:
+            return times
+        return [times[place] for place in np.linspace(0, len(times) - 1, most).astype(int)]
 
     def archive(self, iteration: int | None = None) -> Elites:
         """The elites after so many iterations, by default those of the newest snapshot.
