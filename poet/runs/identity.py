@@ -10,7 +10,19 @@ from typing import Any
 from poet import registry
 from poet.configs import adjustable_fields, differences
 from poet.errors import RunError
-from poet.runs.layout import CONFIG, DRAFT, FORMAT, LOCK, RUN, disk_errors, is_run, read_json, read_run, write_json
+from poet.runs.layout import (
+    CONFIG,
+    FORMAT,
+    LOCK,
+    RUN,
+    disk_errors,
+    is_draft,
+    is_run,
+    read_json,
+    read_run,
+    remove_drafts,
+    write_json,
+)
 from poet.runs.lock import lock
 from poet.runs.overrides import OverrideSpec, require_same_overrides
 from poet.runs.provenance import OURS, plugins, session
@@ -63,6 +75,7 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
                     "choose another --name or --root"
                 )
             run = new_run()
+        remove_drafts(path)
         run |= {
             "search": config.id,
             "view": config.view,
@@ -89,7 +102,7 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
 
 def _is_of_creation(name: str) -> bool:
     """Whether a file is one of those that the creation of a run writes."""
-    return name in (LOCK, CONFIG, RUN) or (name.startswith((f".{CONFIG}.", f".{RUN}.")) and name.endswith(DRAFT))
+    return name in (LOCK, CONFIG, RUN) or is_draft(name, CONFIG) or is_draft(name, RUN)
 
 
 def new_run() -> dict[str, Any]:

@@ -5,9 +5,12 @@ runs/NAME/ run.json config.json journal.jsonl checkpoints/N/ niches/ID.npz|json 
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +22,7 @@ FORMAT = 2  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
 CHECKPOINTS, NICHES, ELITES, MEDIA = "checkpoints", "niches", "elites", "media"
 DRAFT = ".draft"  # the end of the names of files that are being written
+INCOMPLETE = ".tmp"  # the end of the names of folders that are being written or removed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -58,6 +62,8 @@ def atomic_write(path: Path, data: bytes) -> None:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=DRAFT, dir=path.parent)
         try:
             with open(handle, "wb") as file:
+                with contextlib.suppress(OSError):  # a file system without locks
+                    fcntl.flock(handle, fcntl.LOCK_EX)  # tells `remove_drafts` that it is in use
                 os.fchmod(handle, 0o644)
                 file.write(data)
                 file.flush()
@@ -67,6 +73,60 @@ def atomic_write(path: Path, data: bytes) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove the drafts of files that a kill left below a folder; not those that another process is writing."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if is_draft(name):
+                with contextlib.suppress(OSError):
+                    _remove_unlocked(Path(place) / name)
+
+
+def is_draft(name: str, of: str = "") -> bool:
+    """Whether this is the name of a draft that `atomic_write` makes, of any file or of one of this name."""
+    return bool(re.fullmatch(rf"\.{re.escape(of) or '.+'}\.[a-z0-9_]{{8}}{re.escape(DRAFT)}", name))
+
+
+def _remove_unlocked(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(handle)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder of a run, as far as that is possible, so that no reader and no kill sees a part of it.
+
+    A kill leaves it, or an incomplete one.
+    """
+    going = path.with_name(path.name + INCOMPLETE)
+    shutil.rmtree(going, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.rename(path, going)
+        shutil.rmtree(going, ignore_errors=True)
+
+
+def remove_incomplete(folder: Path) -> None:
+    """Remove the numbered folders in a folder that a kill left half written or half removed."""
+    for entry in folder.glob(f"*{INCOMPLETE}"):
+        if as_number(entry.stem) is not None and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def numbered_entries(folder: Path) -> list[int]:
+    """Numbers that are names in a folder, in order; none where there is no folder."""
+    with disk_errors(folder):
+        names = os.listdir(folder) if folder.is_dir() else []
+    return sorted(number for name in names if (number := as_number(name)) is not None)
+
+
+def as_number(name: str) -> int | None:
+    """The number that a name consists of, as we write it; None for any other name, as those of other programs."""
+    return int(name) if re.fullmatch("0|[1-9][0-9]*", name) else None
 
 
 def refuse_links(*paths: Path) -> None:

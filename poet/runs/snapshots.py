@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.checksum import digest, dump_checksummed
-from poet.runs.layout import disk_errors, refuse_links, sync_folder
+from poet.runs.layout import (
+    INCOMPLETE,
+    disk_errors,
+    numbered_entries,
+    refuse_links,
+    remove_folder,
+    remove_incomplete,
+    sync_folder,
+)
 
 if TYPE_CHECKING:
     from poet.search.base import Record
@@ -35,7 +43,7 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
 
     Raises `RunError` with all earlier ones intact.
     """
-    draft, final = folder / f"{iteration}.tmp", folder / str(iteration)
+    draft, final = folder / f"{iteration}{INCOMPLETE}", folder / str(iteration)
     columns = {name: np.ascontiguousarray(column) for name, column in record.arrays.items()}
     headers = {
         name: {"shape": column.shape, "dtype": column.dtype.str, "digest": digest(column)}
@@ -44,12 +52,11 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
     with disk_errors(final):
         refuse_links(folder, draft, final)
         try:
-            shutil.rmtree(draft, ignore_errors=True)
+            remove_folder(final)  # of work that was lost and is done again
             draft.mkdir(parents=True)
             for name, column in columns.items():
                 _write(draft / column_file(name), _header(column), column.tobytes())
             _write(draft / ARCHIVE, dump_checksummed({"meta": record.meta, "columns": headers}))
-            _remove(final)
             os.rename(draft, final)
             sync_folder(folder)
         except BaseException:
@@ -60,17 +67,11 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
 def keep_snapshots(folder: Path, iterations: Collection[int]) -> None:
     """Remove all snapshots except those of some iterations, and incomplete ones that a kill left."""
     refuse_links(folder)
-    if folder.is_dir():
-        for entry in folder.iterdir():
-            number = entry.name.removesuffix(".tmp")
-            if number.isdigit() and (number != entry.name or int(number) not in iterations):
-                _remove(entry)
-
-
-def _remove(path: Path) -> None:
-    refuse_links(path)
-    (path / ARCHIVE).unlink(missing_ok=True)  # first, so that no reader takes an incomplete one for complete
-    shutil.rmtree(path, ignore_errors=True)
+    remove_incomplete(folder)
+    for iteration in numbered_entries(folder):
+        if iteration not in iterations:
+            refuse_links(folder / str(iteration))
+            remove_folder(folder / str(iteration))
 
 
 def _header(column: np.ndarray) -> bytes:
