@@ -4,6 +4,7 @@ Axes: M elites.
 """
 
 import importlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poet.errors import ConfigError
+from poet.files import replace_file
 
 if TYPE_CHECKING:
     import pandas
@@ -59,10 +61,9 @@ def write_parquet(path: str | os.PathLike[str], meta: Mapping[str, Any], columns
         arrays[name] = pyarrow.FixedSizeListArray.from_arrays(values, width) if shapes[name] else values
     header = {METADATA_KEY: json.dumps({"meta": meta, "shapes": shapes})}
     table = pyarrow.table(arrays).replace_schema_metadata(header)
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    parquet.write_table(table, part)
-    part.replace(path)
+    packed = io.BytesIO()
+    parquet.write_table(table, packed)
+    replace_file(Path(path), packed.getvalue())
 
 
 def read_parquet(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

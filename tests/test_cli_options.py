@@ -187,7 +187,7 @@ def test_impossible_choices(config: RunConfig, arguments: list[str], message: st
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(launch, "build_search", lambda config, context, **overrides: walk(ToyConfig(seed=config.seed)))
-    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(launch, "prepare", lambda devices: "")
     monkeypatch.setattr(media, "make_media", lambda path, moment: None)
     monkeypatch.setattr(media, "print_summary", lambda path: None)
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,8 @@ BASE = [
     "poet.registry",
     "poet.configs",
     "poet.checksum",
+    "poet.files",
+    "poet.terminal",
     "poet.jax_settings",
     "poet.typed_config",
 ]
@@ -25,6 +27,8 @@ ALLOWED = {
     "poet.registry": BASE,
     "poet.configs": BASE,
     "poet.checksum": BASE,
+    "poet.files": BASE,
+    "poet.terminal": BASE,
     "poet.jax_settings": BASE,
     "poet.typed_config": BASE,
     "poet.envs": [*BASE, "poet.envs"],

@@ -13,6 +13,7 @@ import tyro
 from poet.cli.main import ROOT
 from poet.cli.runs import find_run
 from poet.errors import ConfigError
+from poet.terminal import print_lines
 
 MAX_WHOLE = 20  # parts that are listed one by one
 
@@ -30,6 +31,7 @@ def doctor(run: tyro.conf.Positional[Path | None] = None, *, repair: bool = Fals
     if repair:
         raise ConfigError("--repair expects a run: poet doctor RUN --repair")
     from poet.runs import provenance
+    from poet.runs.cache import describe_cache
     from poet.runs.launch import prepare
     from poet.runs.read import quantity
 
@@ -38,7 +40,7 @@ def doctor(run: tyro.conf.Positional[Path | None] = None, *, repair: bool = Fals
     def report(subject: str, value: Any, bad: bool = False) -> None:
         nonlocal trouble
         trouble += bad
-        print(f"{'TROUBLE' if bad else 'ok':<8} {subject:<18} {value}")
+        print_lines(*f"{'TROUBLE' if bad else 'ok':<8} {subject:<18} {value}".split("\n"))
 
     report("python", f"{platform.python_version()} on {platform.platform()}", sys.version_info < (3, 11))
     report("processor", f"{provenance.processor()}, {os.cpu_count()} cores")
@@ -51,18 +53,15 @@ def doctor(run: tyro.conf.Positional[Path | None] = None, *, repair: bool = Fals
     report("runs", f"{root.resolve()}", not os.access(base, os.W_OK))
     free = shutil.disk_usage(base).free
     report("free disk", f"{quantity(free)}B", free < 1e9)
-    if root.is_dir():
-        prepare(root, None)
     try:
+        problem = prepare(None)
         import jax
 
         devices = jax.devices()
         report("devices", f"{len(devices)} x {devices[0].platform} ({devices[0].device_kind})")
+        report("compilation cache", f"none: {problem}" if problem else describe_cache())
     except Exception as error:  # the error of a broken driver is what the user needs to see
         report("devices", error, bad=True)
-    cache = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR", ""))
-    entries = list(cache.glob("*-cache")) if root.is_dir() else []
-    report("compilation cache", f"{len(entries)} entries, {quantity(sum(e.stat().st_size for e in entries))}B")
     return 1 if trouble else 0
 
 
@@ -71,15 +70,14 @@ def examine_run(path: Path, repair: bool) -> int:
     from poet.runs import repair as repairs
 
     if repair:
-        for action in repairs.repair(path) or ["there is nothing to repair"]:
-            print(action)
+        print_lines(*repairs.repair(path) or ["there is nothing to repair"])
     findings = repairs.examine(path)
     damaged = [finding for finding in findings if finding.advice]
     for part, state, advice in findings:
         if advice:
-            print(f"DAMAGED  {part}: {state}\n         {advice}")
+            print_lines(f"DAMAGED  {part}: {state}", f"         {advice}")
         elif len(findings) - len(damaged) <= MAX_WHOLE:
-            print(f"ok       {part}: {state}")
+            print_lines(f"ok       {part}: {state}")
     if len(findings) - len(damaged) > MAX_WHOLE:
-        print(f"ok       {len(findings) - len(damaged)} other parts")
+        print_lines(f"ok       {len(findings) - len(damaged)} other parts")
     return 1 if damaged else 0

@@ -4,21 +4,25 @@ Modules are imported where they are needed: `poet --help` and the first line of 
 second or two.
 """
 
+import functools
 import importlib
 import importlib.metadata
 import inspect
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from poet.cli.options import take_option
 from poet.errors import PoetError, unknown
 from poet.registry import RENAMED, parse_renames
+from poet.terminal import cleaned_output, print_lines, printable
 
 ROOT = Path("runs")
+_FORMAT_WARNING = warnings.formatwarning
 
 
 class Command(NamedTuple):
@@ -57,22 +61,23 @@ def main(args: list[str] | None = None) -> int:
     try:
         return _dispatch(args)
     except PoetError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_lines(*f"error: {error}".split("\n"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print_lines("stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # poet list | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # as of a full disk behind standard output
-        print(f"error: {error}", file=sys.stderr)
+        print_lines(f"error: {error}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
 
 
 def _prepare_output() -> None:
-    """Make printing work where standard output is closed, or cannot show every character."""
+    """Make printing work where standard output is closed, or cannot show every character; clean warnings."""
+    warnings.formatwarning = _format_warning
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -81,17 +86,21 @@ def _prepare_output() -> None:
             stream.reconfigure(errors="replace")
 
 
+def _format_warning(*args: Any, **options: Any) -> str:
+    return printable(_FORMAT_WARNING(*args, **options), keep="\n")
+
+
 def _dispatch(args: list[str]) -> int:
     renames, args = take_option("--plugin", args)
     RENAMED.update(parse_renames(renames))
     if not args or args[0] in ("-h", "--help", "help"):
-        print("POET: environments and agents evolve together.\n\nusage: poet COMMAND ...\n")
-        print("\n".join(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()))
-        print("\npoet COMMAND --help shows its options. Start with: poet run tiny")
-        print("--plugin OLD=NEW, with any command: the new name of a plug-in or package that was renamed since")
+        print_lines("POET: environments and agents evolve together.", "", "usage: poet COMMAND ...", "")
+        print_lines(*(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()))
+        print_lines("", "poet COMMAND --help shows its options. Start with: poet run tiny")
+        print_lines("--plugin OLD=NEW, with any command: the new name of a plug-in or package that was renamed since")
         return 0
     if args[0] == "--version":
-        print(importlib.metadata.version("poet-evolution"))
+        print_lines(importlib.metadata.version("poet-evolution"))
         return 0
     name, rest = args[0], args[1:]
     if name not in COMMANDS:
@@ -110,12 +119,12 @@ def _view(name: str, function_name: str, args: list[str]) -> int:
     from poet.view.open import find_run, view_class
     from poet.view.run import Run
 
-    if ROOT.is_dir():
-        prepare(ROOT, None)  # episodes are replayed by programs that may be in the cache
     words = [word for word in args if not word.startswith("-")]
     # Values of options are words too, so the first one that is a run.
     run = next((word for word in words if is_run(Path(word)) or is_run(ROOT / word)), words[0] if words else None)
     view = Run if run is None else view_class(find_run(run))
+    if run is not None and name != "inspect":
+        prepare(None)  # episodes are replayed by programs that may be in the cache
     function = getattr(importlib.import_module(view.commands), function_name)
     description = None
     if run is None:
@@ -129,5 +138,11 @@ def _view(name: str, function_name: str, args: list[str]) -> int:
 def _call(function: Callable[..., int | None], name: str, args: list[str], description: str | None = None) -> int:
     import tyro
 
-    options = (tyro.conf.PositionalRequiredArgs,)
-    return tyro.cli(function, prog=f"poet {name}", description=description, args=args, config=options) or 0
+    @functools.wraps(function)
+    def bind(*args: Any, **options: Any) -> Callable[[], int | None]:
+        return functools.partial(function, *args, **options)
+
+    config = (tyro.conf.PositionalRequiredArgs,)
+    with cleaned_output():
+        bound: Any = tyro.cli(bind, prog=f"poet {name}", description=description, args=args, config=config)
+    return bound() or 0

@@ -6,6 +6,7 @@ from poet.cli.main import ROOT
 from poet.cli.runs import find_run
 from poet.errors import PoetError
 from poet.registry import registries
+from poet.terminal import print_lines
 
 
 def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
@@ -20,14 +21,14 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
 
     paths = [find_run(Path(run), root) for run in runs] if runs else list_runs(root)
     if not paths:
-        print(f"no runs in {root}; start one with: poet run tiny")
+        print_lines(f"no runs in {root}; start one with: poet run tiny")
         return 0
-    print(f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<9} reached")
+    print_lines(f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<9} reached")
     for path in paths:
         try:
             now = read_status(path)
         except PoetError as error:
-            print(f"{path.name:<20} {error}")
+            print_lines(f"{path.name:<20} {error}")
             continue
         cells = (
             f"{now.iteration}/{now.iterations}",
@@ -36,7 +37,7 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
             "-" if now.left_s is None or now.finished else duration(now.left_s),
         )
         numbers = " ".join(f"{cell:>{width}}" for cell, width in zip(cells, (15, 9, 9, 9)))
-        print(f"{now.name:<20} {numbers}  {now.state:<9} {', '.join(now.headline)}".rstrip())
+        print_lines(f"{now.name:<20} {numbers}  {now.state:<9} {', '.join(now.headline)}".rstrip())
     return 0
 
 
@@ -51,7 +52,7 @@ def diff(a: Path, b: Path, root: Path = ROOT) -> int:
     from poet.runs.diff import diff_runs
 
     lines = diff_runs(find_run(a, root), find_run(b, root))
-    print("\n".join(lines) if lines else "equal: same history, same state")
+    print_lines(*lines or ["equal: same history, same state"])
     return 1 if lines else 0
 
 
@@ -65,16 +66,16 @@ def list_(root: Path = ROOT) -> int:
     from poet.search.config import presets
 
     for registry in sorted(registries(), key=lambda registry: registry is not presets):
-        print(registry.plural)
+        print_lines(registry.plural)
         for row in registry.status():
             note = row.problem or str(row.origin)
             if registry is presets and not row.problem:
                 preset = presets.get(row.id)
                 note = f"{preset.id}: {preset.describe()}, {preset.iterations} iterations"
-            print(f"  {row.id:<18} {note}")
+            print_lines(f"  {row.id:<18} {note}")
         if not registry.ids():
-            print("  none installed")
-    print(f"runs in {root}")
+            print_lines("  none installed")
+    print_lines(f"runs in {root}")
     for run in list_runs(root):
-        print(f"  {run}")
+        print_lines(f"  {run}")
     return 0

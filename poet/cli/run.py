@@ -16,6 +16,7 @@ from poet.registry import PluginConfig
 from poet.runs.identity import load_config
 from poet.runs.read import list_runs
 from poet.search.config import RunConfig, presets
+from poet.terminal import cleaned_output, print_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Place:
     name: str | None = None
     """Name of the run; by default that of the preset."""
     root: Path = ROOT
-    """Folder of all runs and of the compilation cache."""
+    """Folder of all runs."""
     source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Fork this run: start from its newest checkpoint."""
 
@@ -43,14 +44,15 @@ def run(args: list[str]) -> int:
     help_wanted = bool({"-h", "--help"} & set(args))
     word = "" if not args or args[0].startswith("-") else args[0]
     args = args[bool(word) :]
-    place, _ = tyro.cli(Place, args=args, return_unknown_args=True, add_help=False)
+    with cleaned_output():
+        place, _ = tyro.cli(Place, args=args, return_unknown_args=True, add_help=False)
     place = dataclasses.replace(place, root=place.root.expanduser())
     source = None if place.source is None or help_wanted else find_run(place.source, place.root)
     config, path = _start(word, place, source, help_wanted)
     config, args = choose(config, args)
     config = _parse(word, path, place, config, args)
 
-    print(f"{path}: {_summary_line(config)}", flush=True)
+    print_lines(f"{path}: {_summary_line(config)}")
 
     from poet.runs import launch
     from poet.view import media
@@ -68,10 +70,11 @@ def run(args: list[str]) -> int:
         budget = f"--iterations {2 * outcome.iteration}"
         if outcome.iteration < config.iterations:
             budget = f"--max-env-steps {2 * int(outcome.state.env_steps)}"
-        print(f"extend:   poet run {quoted} {budget}")
-        print("look:     " + "; ".join(f"poet {line.format(quoted)}" for line in open_run(path).suggested_commands()))
+        print_lines(f"extend:   poet run {quoted} {budget}")
+        commands = (f"poet {line.format(quoted)}" for line in open_run(path).suggested_commands())
+        print_lines(f"look:     {'; '.join(commands)}")
     else:
-        print(f"saved at iteration {outcome.iteration}; resume with: poet run {quoted}")
+        print_lines(f"saved at iteration {outcome.iteration}; resume with: poet run {quoted}")
     return 0
 
 
@@ -104,7 +107,8 @@ def _parse(word: str, path: Path, place: Place, config: RunConfig, args: list[st
     if not word:
         description += "\n\nBelow are the options of all runs; `poet run PRESET --help` shows all options of a preset."
     prog = f"poet run {word or 'PRESET|RUN'}"
-    return tyro.cli(Options, default=Options(place, config), args=args, prog=prog, description=description).config
+    with cleaned_output():
+        return tyro.cli(Options, default=Options(place, config), args=args, prog=prog, description=description).config
 
 
 def _summary_line(config: RunConfig) -> str:

@@ -25,14 +25,13 @@ from orbax.checkpoint._src.futures.synchronization import HandlerAwaitableSignal
 
 from poet.checksum import digest, dump_checksummed, load_checksummed
 from poet.errors import ContractError, RunError
+from poet.files import read_bytes, sync_folder
 from poet.runs.journal import Mark
 from poet.runs.layout import (
     INCOMPLETE,
     numbered_entries,
     refuse_links,
-    remove_folder,
     remove_incomplete,
-    sync_folder,
     unused_name,
 )
 from poet.types import PyTree
@@ -119,7 +118,10 @@ def remove_superseded(folder: Path, iteration: int, keep_every: int) -> None:
     """Keep the last two checkpoints up to an iteration, and those of every `keep_every`-th iteration."""
     for step in [step for step in steps(folder) if step <= iteration][KEEP_LAST:]:
         if step % keep_every:
-            remove_folder(folder / str(step))
+            going = folder / f"{step}{INCOMPLETE}"
+            with contextlib.suppress(OSError):
+                os.rename(folder / str(step), going)  # a kill must not leave a part of it that looks damaged
+                shutil.rmtree(going, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -175,14 +177,14 @@ def notes(folder: Path, step: int) -> dict[str, Any]:
     """
     path = folder / str(step)
     try:
-        noted = load_checksummed((path / NOTES).read_bytes())
+        noted = load_checksummed(read_bytes(path / NOTES))
     except OSError as error:
         raise ValueError(f"its {NOTES} cannot be read") from error
     except ValueError as error:
         raise ValueError(f"its {NOTES} {error}") from error
     for name, expected in noted["files"].items():
         try:
-            found = digest((path / name).read_bytes())
+            found = digest(read_bytes(path / name))
         except OSError as error:
             raise ValueError(f"{name} cannot be read") from error
         if found != expected:

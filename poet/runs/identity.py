@@ -10,19 +10,8 @@ from typing import Any
 from poet import registry
 from poet.configs import adjustable_fields, differences
 from poet.errors import RunError
-from poet.runs.layout import (
-    CONFIG,
-    FORMAT,
-    LOCK,
-    RUN,
-    disk_errors,
-    is_draft,
-    is_run,
-    read_json,
-    read_run,
-    remove_drafts,
-    write_json,
-)
+from poet.files import is_draft, remove_drafts
+from poet.runs.layout import CONFIG, FORMAT, LOCK, RUN, disk_errors, is_run, read_json, read_run, write_json
 from poet.runs.lock import lock
 from poet.runs.overrides import OverrideSpec, require_same_overrides
 from poet.runs.provenance import OURS, plugins, session

@@ -17,6 +17,7 @@ import numpy as np
 
 from poet.checksum import running_digest
 from poet.errors import RunError
+from poet.files import open_regular
 from poet.runs.layout import disk_errors
 
 
@@ -95,7 +96,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         with disk_errors(path):
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+            self._handle = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
             self._digest = self._digest_of(self.offset)
 
     @property

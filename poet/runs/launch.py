@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from poet.search.base import RunContext, Search
 
 
-def prepare(root: Path, devices: int | None) -> None:
-    """Set up what jax reads once, before it computes: a device for each core, and the compilation cache."""
+def prepare(devices: int | None) -> str:
+    """Set up what jax reads once, before it computes: a device for each core, and the compilation cache.
+
+    Returns why there is no cache; empty if there is one.
+    """
     if "jax" in sys.modules and "JAX_NUM_CPU_DEVICES" not in os.environ:  # imported, so too late for the environment
         import jax
 
@@ -31,7 +34,7 @@ def prepare(root: Path, devices: int | None) -> None:
             jax.config.update("jax_num_cpu_devices", devices or num_cores())
     else:
         os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or num_cores()))
-    use_cache(root)
+    return use_cache()
 
 
 def build_search(config: RunConfig, context: "RunContext | None" = None, **overrides: Any) -> "Search":
@@ -70,7 +73,7 @@ def run(
     Args:
       config: Every option. When a run is resumed, only `adjustable` options may differ from its start: iterations,
         max_env_steps, checkpoint_every, keep_every, and devices, chunk and queue of the executor.
-      path: The run folder; the compilation cache lies beside it.
+      path: The run folder.
       source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
       sinks: Called with the journal rows of each iteration, as for an external tracker. One that fails is tried again,
@@ -89,7 +92,7 @@ def run(
     if source is not None:
         fork(Path(source).expanduser(), path, config, described)
     with claim(path, config, described) as record:
-        prepare(path.parent, config.executor.devices)
+        problem = prepare(config.executor.devices)
         # Only now, so that a folder which cannot be used is refused at once: jax alone takes a second to import.
         from poet.jax_settings import overridden
         from poet.runs.journal import ProcessLog
@@ -98,6 +101,8 @@ def run(
         from poet.search.base import RunContext
 
         log, reporter = ProcessLog(), reporter or Reporter()
+        if problem:
+            reporter.message(f"note: there is no compilation cache, so a start takes longer: {problem}")
         for name, (theirs, ours) in overridden().items():
             reporter.message(f"note: {name} {theirs!r} has no effect here: every run uses {ours!r}")
         search = build_search(config, RunContext(config.executor, path, log.append), **overrides)

@@ -5,23 +5,21 @@ runs/NAME/ run.json config.json journal.jsonl checkpoints/N/ niches/ID.npz|json 
 
 import contextlib
 import errno
-import fcntl
 import itertools
 import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from poet.errors import RunError
+from poet.files import read_bytes, replace_file
 
 FORMAT = 2  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
 CHECKPOINTS, NICHES, ELITES, MEDIA = "checkpoints", "niches", "elites", "media"
-DRAFT = ".draft"  # the end of the names of files that are being written
 INCOMPLETE = ".tmp"  # the end of the names of folders that are being written or removed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -58,70 +56,27 @@ def atomic_write(path: Path, data: bytes) -> None:
     """Write a file so that a reader, and a disk after a crash, have the old or the new one, never a part."""
     with disk_errors(path):
         refuse_links(path.parent)
-        # The name is random and the file must be new, so that it is not a link that someone prepared.
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=DRAFT, dir=path.parent)
-        try:
-            with open(handle, "wb") as file:
-                with contextlib.suppress(OSError):  # a file system without locks
-                    fcntl.flock(handle, fcntl.LOCK_EX)  # tells `remove_drafts` that it is in use
-                os.fchmod(handle, 0o644)
-                file.write(data)
-                file.flush()
-                os.fsync(handle)
-            os.replace(name, path)
-            sync_folder(path.parent)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-
-
-def remove_drafts(folder: Path) -> None:
-    """Remove the drafts of files that a kill left below a folder; not those that another process is writing."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if is_draft(name):
-                with contextlib.suppress(OSError):
-                    _remove_unlocked(Path(place) / name)
-
-
-def is_draft(name: str, of: str = "") -> bool:
-    """Whether this is the name of a draft that `atomic_write` makes, of any file or of one of this name."""
-    return bool(re.fullmatch(rf"\.{re.escape(of) or '.+'}\.[a-z0-9_]{{8}}{re.escape(DRAFT)}", name))
-
-
-def _remove_unlocked(path: Path) -> None:
-    handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
-    finally:
-        os.close(handle)
-
-
-def remove_folder(path: Path) -> None:
-    """Remove a folder of a run, as far as that is possible, so that no reader and no kill sees a part of it.
-
-    A kill leaves it, or an incomplete one.
-    """
-    going = path.with_name(path.name + INCOMPLETE)
-    shutil.rmtree(going, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        os.rename(path, going)
-        shutil.rmtree(going, ignore_errors=True)
+        replace_file(path, data)
 
 
 def remove_incomplete(folder: Path) -> None:
     """Remove the numbered folders in a folder that a kill left half written or half removed."""
+    refuse_links(folder)
     for entry in folder.glob(f"*{INCOMPLETE}"):
         if as_number(entry.stem) is not None and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
 
 
-def numbered_entries(folder: Path) -> list[int]:
-    """Numbers that are names in a folder, in order; none where there is no folder."""
-    with disk_errors(folder):
-        names = os.listdir(folder) if folder.is_dir() else []
-    return sorted(number for name in names if (number := as_number(name)) is not None)
+def numbered_entries(folder: Path, suffix: str = "") -> list[int]:
+    """Numbers that are names in a folder, in order, of names with this end; none where there is no folder."""
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read: {error.strerror}") from error
+    stems = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    return sorted(number for stem in stems if (number := as_number(stem)) is not None)
 
 
 def as_number(name: str) -> int | None:
@@ -136,19 +91,24 @@ def refuse_links(*paths: Path) -> None:
             raise RunError(f"{path} is a link, and nothing is written or deleted through links: put a folder there")
 
 
+def refuse_links_in_run(path: Path) -> None:
+    """Raise `RunError` if a file would be written through a link below the folder of the run that holds it.
+
+    Outside of runs links are the user's own.
+    """
+    links = []
+    for folder in Path(os.path.abspath(path)).parents:
+        if folder.is_symlink():  # also one to another run: what is written through it is not of this run
+            links.append(folder)
+        elif is_run(folder):
+            refuse_links(*links)
+            return
+
+
 def unused_name(path: Path) -> Path:
     """The path itself, or with "-2", "-3", ... the first one at which there is nothing yet."""
     names = itertools.chain([path], (path.with_name(f"{path.name}-{number}") for number in itertools.count(2)))
     return next(each for each in names if not os.path.lexists(each))
-
-
-def sync_folder(path: Path) -> None:
-    """Return when new and renamed entries of a folder are on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -159,7 +119,7 @@ def write_json(path: Path, data: Any) -> None:
 def read_json(path: Path) -> Any:
     """Parse a JSON file of a run. Raises `RunError` where it is missing or broken."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_bytes(path))
     except FileNotFoundError:
         raise RunError(f"{path.parent} is not a run folder: it has no {path.name}") from None
     except (OSError, ValueError) as error:
@@ -167,7 +127,10 @@ def read_json(path: Path) -> Any:
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """The contents of run.json. Raises `RunError` for a folder that is no run, or of another format version."""
+    """The contents of run.json.
+
+    Raises `RunError` for a folder that is no run, or of another format version, or that names folders outside of it.
+    """
     data = read_json(path / RUN)
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
@@ -175,4 +138,8 @@ def read_run(path: Path) -> dict[str, Any]:
             f"{path} is a run of format {found!r}, this code reads format {FORMAT}: "
             "use the version of poet-evolution that made it (run.json names it), or start another run"
         )
+    for kind in ("artifacts", "snapshots"):
+        for name in data.get(kind) or ():
+            if not isinstance(name, str) or Path(name).name != name or name in ("", ".."):
+                raise RunError(f"{path / RUN} expects names of folders of the run as {kind}, got {name!r:.80}")
     return data

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from poet.errors import RunError
+from poet.files import open_regular, read_bytes
 from poet.runs.layout import LOCK, disk_errors
 
 
@@ -20,7 +21,7 @@ def lock(path: Path) -> Iterator[None]:
     The system releases the lock when its process ends, however it ends, so there is no stale lock.
     """
     with disk_errors(path / LOCK):
-        handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        handle = open_regular(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
     try:
         if not _acquire(handle, path):
             raise RunError(
@@ -54,7 +55,7 @@ def _acquire(handle: int, path: Path) -> bool:
 def lock_holder(path: Path) -> str:
     """The process that the lock file names, in words."""
     try:
-        holder = json.loads((path / LOCK).read_bytes())
+        holder = json.loads(read_bytes(path / LOCK))
         return f"process {holder['pid']} on {holder['host']}"
     except (OSError, ValueError, TypeError, KeyError):
         return "another process"
@@ -63,7 +64,7 @@ def lock_holder(path: Path) -> str:
 def is_alive(path: Path) -> bool:
     """Whether a process is writing this run now."""
     try:
-        handle = os.open(path / LOCK, os.O_RDONLY)
+        handle = open_regular(path / LOCK)
     except OSError:
         return False
     try:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from poet.runs.read import headline, quantity
+from poet.terminal import new_console, printable
 
 PLAIN_EVERY_S = 5.0  # not a line for each of 25,200 iterations
 
@@ -27,7 +27,7 @@ class Reporter:
     """Prints what a run does. `console` finds out itself whether it is a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or new_console(soft_wrap=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._window: deque[tuple[float, int]] = deque(maxlen=10)  # seconds and environment steps of iterations
@@ -38,13 +38,17 @@ class Reporter:
     def message(self, text: str) -> None:
         """Print one line, above the bar if there is one; where nothing can be printed any more, a run goes on."""
         with contextlib.suppress(OSError, ValueError):  # closed, a full disk, a pipe without a reader
-            self.console.print(escape(text))
+            self.console.print(printable(text, keep="\n"), markup=False, emoji=False)
 
     def start(self, iteration: int, iterations: int, headline: Sequence[str] = ()) -> None:
         """Show the bar, if this is a terminal; `headline` names the metrics to show."""
         self._headline = headline
         if self.console.is_terminal:
-            columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(24), TextColumn("{task.description}"))
+            columns = (
+                TextColumn("{task.completed}/{task.total}"),
+                BarColumn(24),
+                TextColumn("{task.description}", markup=False),
+            )
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._task = self._bar.add_task("compiling", completed=iteration, total=iterations)
             self._bar.start()
@@ -57,7 +61,7 @@ class Reporter:
         self._env_steps = env_steps
         text = self._describe(row, env_steps, iterations - iteration)
         if self._bar is not None:
-            self._bar.update(self._task, completed=iteration, total=iterations, description=escape(text))
+            self._bar.update(self._task, completed=iteration, total=iterations, description=printable(text))
         elif time.monotonic() - self._printed_at >= PLAIN_EVERY_S or iteration == iterations:
             self._printed_at = time.monotonic()
             self.message(f"{iteration}/{iterations}  {text}")

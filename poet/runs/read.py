@@ -1,8 +1,7 @@
 """Read a run folder while it is written or years later: needs no jax, no Orbax, no training code."""
 
-import errno
+import io
 import itertools
-import os
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,8 +12,9 @@ import numpy as np
 
 from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
+from poet.files import read_bytes
 from poet.runs.journal import decode
-from poet.runs.layout import CONFIG, ELITES, JOURNAL, NICHES, read_json, read_run
+from poet.runs.layout import CONFIG, ELITES, JOURNAL, NICHES, numbered_entries, read_json, read_run
 from poet.runs.lock import is_alive
 from poet.runs.snapshots import ARCHIVE, column_file
 from poet.search.base import Record as Record
@@ -39,9 +39,7 @@ def scan_journal(path: Path | str) -> tuple[list[Row], list[int]]:
     """The rows of a journal, and the numbers of the lines before the last that cannot be read."""
     file = Path(path) / JOURNAL
     try:
-        if not file.is_file():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        lines = file.read_bytes().splitlines(keepends=True)
+        lines = read_bytes(file).splitlines(keepends=True)
     except OSError as error:
         raise RunError(f"{file} cannot be read: {error.strerror}") from error
     rows, damaged = [], []
@@ -67,8 +65,8 @@ def read_config(path: Path | str) -> dict[str, Any]:
 
 def list_artifacts(path: Path | str, folder: str) -> list[int]:
     """Numbers of the records in a folder of a run, in order."""
-    files = (Path(path) / folder).glob("*.json")
-    return sorted(int(file.stem) for file in files if file.stem.isdigit() and file.with_suffix(".npz").is_file())
+    place = Path(path) / folder
+    return [number for number in numbered_entries(place, ".json") if (place / f"{number}.npz").is_file()]
 
 
 def read_artifact(path: Path | str, folder: str, number: int) -> Record:
@@ -81,7 +79,8 @@ def read_artifact(path: Path | str, folder: str, number: int) -> Record:
         raise RunError(f"{path} has no {folder[:-1]} {number}: it has {', '.join(map(str, known)) or 'none yet'}")
     file = Path(path) / folder / str(number)
     try:
-        with np.load(file.with_name(f"{number}.npz"), allow_pickle=False) as arrays:
+        packed = io.BytesIO(read_bytes(file.with_name(f"{number}.npz")))
+        with np.load(packed, allow_pickle=False) as arrays:
             return Record(read_json(file.with_name(f"{number}.json")), {name: arrays[name] for name in arrays.files})
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(f"{file}.npz cannot be read: {error}") from error
@@ -99,8 +98,8 @@ def read_niche(path: Path | str, niche: int) -> Record:
 
 def list_snapshots(path: Path | str, folder: str) -> list[int]:
     """Iterations that have a snapshot in a folder of a run, in order."""
-    found = (file.parent.name for file in (Path(path) / folder).glob(f"*/{ARCHIVE}"))
-    return sorted(int(name) for name in found if name.isdigit())
+    place = Path(path) / folder
+    return [number for number in numbered_entries(place) if (place / str(number) / ARCHIVE).exists()]
 
 
 def read_snapshot(path: Path | str, folder: str, iteration: int) -> Record:
@@ -111,7 +110,7 @@ def read_snapshot(path: Path | str, folder: str, iteration: int) -> Record:
     """
     place = Path(path) / folder / str(iteration)
     try:
-        header = load_checksummed((place / ARCHIVE).read_bytes())
+        header = load_checksummed(read_bytes(place / ARCHIVE))
     except (OSError, ValueError) as error:
         raise RunError(f"{place / ARCHIVE} {error}{RESTORE}") from error
     return Record(header["meta"], _Columns(place, header["columns"]))
@@ -172,6 +171,8 @@ def _column(file: Path, header: dict[str, Any]) -> np.ndarray:
     shape, dtype = tuple(header["shape"]), np.dtype(header["dtype"])
     if 0 in shape:  # there is nothing to map
         return np.zeros(shape, dtype)
+    if not file.is_file():
+        raise FileNotFoundError(f"{file.name} is missing, or not a regular file")
     column = np.load(file, mmap_mode="r", allow_pickle=False)
     if column.shape != shape or column.dtype != dtype:
         raise ValueError(f"{file.name} holds {column.dtype}{list(column.shape)}, expected {dtype}{list(shape)}")

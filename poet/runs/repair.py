@@ -162,7 +162,10 @@ def _read_whole_snapshot(path: Path, folder: str, iteration: int) -> None:
 
 
 def _journal(path: Path, intact: dict[int, dict[str, Any]]) -> Finding:
-    rows, damaged = scan_journal(path) if (path / JOURNAL).is_file() else ([], [])
+    try:
+        rows, damaged = scan_journal(path) if os.path.lexists(path / JOURNAL) else ([], [])
+    except RunError as error:
+        return Finding(JOURNAL, str(error), RESTORE)
     advice = f"continue with what can be read: poet doctor {path} --repair"
     if intact and not holds(path / JOURNAL, _mark(intact[max(intact)])):
         state = f"is not what checkpoint {max(intact)} belongs to; {len(rows)} rows can be read"

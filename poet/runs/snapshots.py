@@ -6,6 +6,7 @@ There is a snapshot for exactly each iteration that has a checkpoint: those of t
 show how the archive developed.
 """
 
+import contextlib
 import io
 import os
 import shutil
@@ -17,14 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.checksum import digest, dump_checksummed
+from poet.files import sync_folder
 from poet.runs.layout import (
     INCOMPLETE,
     disk_errors,
     numbered_entries,
     refuse_links,
-    remove_folder,
     remove_incomplete,
-    sync_folder,
 )
 
 if TYPE_CHECKING:
@@ -52,11 +52,12 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
     with disk_errors(final):
         refuse_links(folder, draft, final)
         try:
-            remove_folder(final)  # of work that was lost and is done again
+            shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
             for name, column in columns.items():
                 _write(draft / column_file(name), _header(column), column.tobytes())
             _write(draft / ARCHIVE, dump_checksummed({"meta": record.meta, "columns": headers}))
+            _remove(final)
             os.rename(draft, final)
             sync_folder(folder)
         except BaseException:
@@ -70,8 +71,15 @@ def keep_snapshots(folder: Path, iterations: Collection[int]) -> None:
     remove_incomplete(folder)
     for iteration in numbered_entries(folder):
         if iteration not in iterations:
-            refuse_links(folder / str(iteration))
-            remove_folder(folder / str(iteration))
+            _remove(folder / str(iteration))
+
+
+def _remove(path: Path) -> None:
+    """Remove a snapshot as far as that is possible, but never a part of one that is still listed."""
+    refuse_links(path)
+    with contextlib.suppress(OSError):
+        (path / ARCHIVE).unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _header(column: np.ndarray) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from poet.errors import ConfigError
 from poet.runs.layout import MEDIA
+from poet.terminal import print_lines
 from poet.view.agents import AgentRun, require_agents
 from poet.view.open import open_and_warn
 from poet.view.run import Run
@@ -86,25 +87,34 @@ def write_plots(run: Run, what: str, out: Path | None) -> None:
     """Write one figure of a run, or "all", and print the files."""
     from poet.view.plots import plot
 
-    plots, is_file = run.plots(), out is not None and bool(out.suffix)
-    if is_file and what == "all":
+    plots = run.plots()
+    if what == "all" and _names_file(out):
         raise ConfigError(f"{out} is one file, but there are {len(plots)} figures: name one with --what, or a folder")
     for kind in plots if what == "all" else (what,):
-        path = out if out is not None and is_file else (out or run.path / MEDIA) / f"{kind}.png"
+        path = output_path(run, f"{kind}.png", out)
         plot(run, kind, path)
-        print(path)
+        print_lines(path)
+
+
+def output_path(run: Run, name: str, out: Path | None) -> Path:
+    """Where to write a figure of this name: in the media folder of its run, in a given folder, or as a given file."""
+    return out if out is not None and _names_file(out) else (out or run.path / MEDIA) / name
+
+
+def _names_file(out: Path | None) -> bool:
+    return out is not None and bool(out.suffix) and not out.is_dir()
 
 
 def print_evaluation(result: "Evaluation") -> None:
     """Print the statistics of an evaluation."""
     summary = result.summary()
     broken = f", {summary['not_finite']} of them not finite" if summary["not_finite"] else ""
-    print(f"{result.agent}\non {result.environment}")
-    print(f"episodes  {summary['episodes']}{broken}")
-    print(f"return    mean {summary['mean']:.1f}, std {summary['std']:.1f}")
-    print("quantiles " + ", ".join(f"{share} {value:.1f}" for share, value in summary["quantiles"].items()))
-    print(f"length    mean {summary['length']:.0f} steps")
-    print(f"solved    {summary['share_solved']:.0%}")
+    print_lines(result.agent, f"on {result.environment}")
+    print_lines(f"episodes  {summary['episodes']}{broken}")
+    print_lines(f"return    mean {summary['mean']:.1f}, std {summary['std']:.1f}")
+    print_lines("quantiles " + ", ".join(f"{share} {value:.1f}" for share, value in summary["quantiles"].items()))
+    print_lines(f"length    mean {summary['length']:.0f} steps")
+    print_lines(f"solved    {summary['share_solved']:.0%}")
 
 
 def export_agent(run: AgentRun, which: int, snapshot: str, out: Path | None) -> None:
@@ -112,6 +122,6 @@ def export_agent(run: AgentRun, which: int, snapshot: str, out: Path | None) -> 
     from poet.view.export import GYMNASIUM, export
 
     folder = export(run, which, out or run.path / "export" / f"{run.agent_kind}_{which}", snapshot)
-    print(f"{folder / 'weights.npz'}\n{folder / 'policy.py'}")
+    print_lines(folder / "weights.npz", folder / "policy.py")
     if run.interface().id in GYMNASIUM:
-        print(f"run it: python {folder / 'policy.py'}")
+        print_lines(f"run it: python {folder / 'policy.py'}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from poet.envs.base import Box, Discrete, Space
 from poet.errors import ConfigError
 from poet.jax_settings import pinned
 from poet.view import standalone
+from poet.view.style import write_file
 
 if TYPE_CHECKING:
     from poet.view.agents import AgentRun
@@ -56,12 +57,13 @@ def export(run: AgentRun, which: int, folder: str | os.PathLike[str], snapshot: 
                 "that can be exported: use its weights from Python"
             )
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     arrays = {}
     for number, (kernel, bias) in enumerate(layers):
         arrays |= {f"kernel{number}": kernel, f"bias{number}": bias}
-    np.savez(folder / "weights.npz", meta=np.array(json.dumps(meta)), **arrays)
-    shutil.copyfile(standalone.__file__, folder / "policy.py")
+    packed = io.BytesIO()
+    np.savez(packed, meta=np.array(json.dumps(meta)), **arrays)
+    write_file(folder / "weights.npz", packed.getvalue())
+    write_file(folder / "policy.py", Path(standalone.__file__).read_bytes())
     return folder
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from poet.runs.read import quantity
+from poet.terminal import new_console, print_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +22,8 @@ MAX_VALUE = 60  # characters of a field of an event
 
 def print_run(run: Run, last: int, kind: str | None) -> None:
     """Print the state of a run, its last iterations and its last events, or events of one kind."""
-    console = new_console()
-    console.print(repr(run), markup=False, highlight=False, soft_wrap=True)
+    console = page_console()
+    print_lines(*repr(run).split("\n"))
     if last and run.events("iteration"):
         console.print()
         console.print(metrics_table(run, last))
@@ -62,18 +63,16 @@ def describe_event(row: Row) -> str:
     return f"{row['event']}: {details}" if details else str(row["event"])
 
 
-def new_console() -> Console:
+def page_console() -> Console:
     """A console of the width of the terminal, or of 160 columns if the output goes elsewhere."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 160)
+    return new_console(width=None if sys.stdout.isatty() else 160)
 
 
 def print_events(console: Console, lines: list[str]) -> None:
     """Print lines of events under a heading, if there are any."""
     if lines:
         console.print("\nlast events", style="bold")
-        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        print_lines(*lines)
 
 
 def _shorten(value: Any) -> str:

@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 from poet.runs.layout import MEDIA
+from poet.terminal import print_lines
 from poet.view.agents import AgentRun
 from poet.view.open import open_run, view_class
 from poet.view.plots import plot
@@ -27,5 +28,4 @@ def make_media(path: Path, moment: str) -> None:
 def print_summary(path: Path) -> None:
     """Print what `poet inspect` shows, without events, and the files in the media folder."""
     importlib.import_module(view_class(path).commands).inspect(path, last=0)
-    for file in sorted((path / MEDIA).glob("*.*")):
-        print(file)
+    print_lines(*sorted((path / MEDIA).glob("*.*")))

@@ -14,6 +14,7 @@ from poet.errors import ConfigError, PoetError, RunError
 from poet.registry import RENAMED
 from poet.runs import read
 from poet.runs.layout import is_run
+from poet.terminal import print_lines
 from poet.view.agents import AgentRun
 from poet.view.run import Run, views
 
@@ -59,7 +60,7 @@ def open_and_warn(path: str | os.PathLike[str]) -> Any:
     run = open_run(path)
     for text in (run.warning, run.damage):
         if text:
-            print(f"warning: {text}", file=sys.stderr)
+            print_lines(f"warning: {text}", file=sys.stderr)
     return run
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,9 @@ def plot(run: Run, kind: str = "overview", path: str | os.PathLike[str] | None =
     figure = plots[kind](run)
     if path is not None:
         buffer = io.BytesIO()
-        figure.savefig(buffer, dpi=130, format=Path(path).suffix.removeprefix(".") or "png")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # a name may have characters that the font lacks
+            figure.savefig(buffer, dpi=130, format=Path(path).suffix.removeprefix(".") or "png")
         write_file(Path(path), buffer.getvalue())
     return figure
 

@@ -16,6 +16,7 @@ from poet.errors import ConfigError, unknown
 from poet.registry import Registry
 from poet.runs import read
 from poet.runs.layout import JOURNAL
+from poet.terminal import printable
 from poet.view import tables
 from poet.view.tables import Row, Table
 
@@ -118,14 +119,13 @@ class Run:
 
     def summary(self) -> str:
         """The name and the state of the run in one line."""
+        name = printable(self.name)
         if not self.events("iteration"):
-            return f"{self.name}: just started, no iteration is done yet"
+            return f"{name}: just started, no iteration is done yet"
         age = time.time() - os.path.getmtime(self.path / JOURNAL)
         status = read.read_status(self.path, self._rows)
         progress = f"iteration {status.iteration} of {status.iterations}"
-        return f"{self.name}: " + ", ".join(
-            [progress, *self.headline(), status.state, f"last written {format_age(age)}"]
-        )
+        return f"{name}: " + ", ".join([progress, *self.headline(), status.state, f"last written {format_age(age)}"])
 
     def __repr__(self) -> str:
         return f"Run({self.summary()})" + "".join(f"\nwarning: {text}" for text in (self.warning, self.damage) if text)

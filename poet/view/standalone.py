@@ -60,7 +60,7 @@ def main() -> None:
     """Run episodes in gymnasium and print their returns."""
     _, meta = read(WEIGHTS)
     if meta["gymnasium"] is None:
-        raise SystemExit(f"{meta['interface']} has no counterpart in gymnasium: import load() from this file instead")
+        raise SystemExit(f"{meta['interface']!r} has no counterpart in gymnasium: import load() from this file instead")
     parser = argparse.ArgumentParser(description=f"Run this agent in gymnasium's {meta['gymnasium']}.")
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)

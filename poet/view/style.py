@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poet.runs.layout import atomic_write, disk_errors
+from poet.errors import RunError
+from poet.runs.layout import atomic_write, disk_errors, refuse_links_in_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +66,15 @@ def show_message(axes: Axes, text: str) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file atomically, since another process may be reading it. Raises `RunError` if the disk refuses."""
+    """Write a file atomically, since another process may be reading it.
+
+    Raises `RunError` if the disk refuses, if there is something else than a file, or a link below the folder of a run.
+    """
     with disk_errors(path):
+        refuse_links_in_run(path)
+        for place, kind, fits in ((path, "file", path.is_file()), (path.parent, "folder", path.parent.is_dir())):
+            if place.exists() and not fits:
+                raise RunError(f"cannot write {path}: {place} is there and is not a {kind}; choose another place")
         path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, data)
+        folder = path.parent.resolve()  # outside of runs, links are the user's own
+    atomic_write(folder / path.name, data)

@@ -19,6 +19,7 @@ from poet.agents.rollout import Trajectory, recorder
 from poet.errors import ConfigError
 from poet.jax_settings import pinned
 from poet.runs.layout import MEDIA
+from poet.terminal import printable
 from poet.view.style import write_file
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def _draw_caption(lines: tuple[str, str], width: int) -> Image.Image:
     image = Image.new("RGB", (width, CAPTION_HEIGHT), "white")
     draw = ImageDraw.Draw(image)
     for number, (text, colour) in enumerate(zip(lines, ("#22303c", "#5b6770"), strict=True)):
+        text = printable(text)  # of several lines or with control characters it could not be measured
         font = ImageFont.load_default(size=12 if number == 0 else 11)
         while text and draw.textlength(text, font=font) > width - 12:
             text = textwrap.shorten(text, len(text) - 4, placeholder=" ...")

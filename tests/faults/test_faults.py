@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -127,7 +127,9 @@ def check(job: Job, folder: Path, expected: Path) -> None:
     job.run(folder)
     assert diff_runs(folder, expected) == []
     assert files(folder) == files(expected)
-    resumed = [row["wall"].get("iteration", 0) for row in read_journal(folder) if row.get("wall", {}).get("event") == "resume"]
+    resumed = [
+        row["wall"].get("iteration", 0) for row in read_journal(folder) if row.get("wall", {}).get("event") == "resume"
+    ]
     assert max(resumed, default=saved) >= saved  # none if it was finished
     assert (folder / LOCK).read_bytes() == b""
 
@@ -151,13 +153,16 @@ def files(folder: Path) -> set[str]:
 
 def test_all(archive_run: Undisturbed, tmp_path: Path) -> None:
     bad = []
-    for moment, folder in copies(archive_run.job, first_middle_last(archive_run.moments, ("before", "middle", "after")), tmp_path):
+    for moment, folder in copies(
+        archive_run.job, first_middle_last(archive_run.moments, ("before", "middle", "after")), tmp_path
+    ):
         try:
             check(archive_run.job, folder, archive_run.folder)
         except BaseException as e:
             bad.append((moment, type(e), str(e)[:300]))
             print(bad[-1], flush=True)
     assert not bad
+
 
 @pytest.mark.parametrize("code", ERRORS)
 def test_fail(archive_run: Undisturbed, tmp_path: Path, code) -> None:

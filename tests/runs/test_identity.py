@@ -10,11 +10,12 @@ import pytest
 from poet import registry
 from poet.errors import ConfigError, RunError
 from poet.executors.config import LocalExecutorConfig
+from poet.files import DRAFT
 from poet.learners.config import ESConfig, LearnerConfig
 from poet.registry import register
 from poet.runs import launch, layout
 from poet.runs.identity import claim, load_config, record_identity
-from poet.runs.layout import CONFIG, DRAFT, JOURNAL, LOCK, RUN, read_run
+from poet.runs.layout import CONFIG, JOURNAL, LOCK, RUN, read_run
 from poet.runs.provenance import OURS
 from tests.packages import Packages
 from tests.runs.toy import ToyConfig, walk
@@ -194,7 +195,7 @@ def test_a_run_with_objects_from_python_is_not_advised_to_fork(tmp_path: Path) -
 def test_the_runner_is_not_started_with_another_generator_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(launch, "prepare", lambda devices: "")
     closed = []
 
     def make(version: int):

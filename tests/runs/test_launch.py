@@ -60,7 +60,7 @@ def contexts(monkeypatch: pytest.MonkeyPatch) -> list[RunContext]:
         context.log("model", {"name": "toy"})
         return walk(config)
 
-    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(launch, "prepare", lambda devices: "")
     monkeypatch.setattr(ToyConfig, "make", make)
     return made
 
@@ -112,7 +112,7 @@ def test_a_search_is_closed_once_when_its_run_ends(
         step = (lambda state: 1 / 0) if crash else search.step
         return search._replace(step=step, close=lambda: closed.append("closed"))
 
-    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(launch, "prepare", lambda devices: "")
     monkeypatch.setattr(ToyConfig, "make", make)
     if crash:
         with pytest.raises(ZeroDivisionError):
@@ -132,7 +132,7 @@ def test_a_start_that_fails_leaves_no_folder(tmp_path: Path, monkeypatch: pytest
     def make(config: ToyConfig, context: RunContext) -> Search:
         raise RunError("no such generator")
 
-    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(launch, "prepare", lambda devices: "")
     monkeypatch.setattr(ToyConfig, "make", make)
     with pytest.raises(RunError, match="no such generator"):
         launch.run(ToyConfig(), tmp_path / "a")
@@ -158,7 +158,7 @@ def test_a_run_stays_in_its_folder_when_an_evaluation_changes_the_directory(
 
         return search._replace(step=step)
 
-    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(launch, "prepare", lambda devices: "")
     monkeypatch.setattr(ToyConfig, "make", make)
     for iterations in (4, 8):
         monkeypatch.chdir(tmp_path)
@@ -172,7 +172,7 @@ def test_a_run_stays_in_its_folder_when_an_evaluation_changes_the_directory(
 
 def test_a_path_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(launch, "prepare", lambda root, devices: None)
+    monkeypatch.setattr(launch, "prepare", lambda devices: "")
     launch.run(ToyConfig(iterations=1), "~/runs/a")
     assert read_status(tmp_path / "runs" / "a").name == "a"
     (tmp_path / "runs" / "a").rename(tmp_path / "runs" / "renamed")

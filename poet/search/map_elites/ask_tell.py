@@ -3,6 +3,7 @@
 All inputs and outputs are NumPy arrays, and copies: changing one later does not change the search.
 """
 
+import io
 import json
 import zipfile
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from poet.archives.table import columns
 from poet.checksum import digest
 from poet.configs import differences, to_dict
 from poet.errors import ConfigError, PoetError, ShapeError
+from poet.files import read_bytes, replace_file
 from poet.jax_settings import pinned
 from poet.search.keys import AskTellPhase
 from poet.search.map_elites.base import Offspring, initial_offspring
@@ -147,13 +149,11 @@ class AskTell:
 
     def save(self, path: Path | str) -> None:
         """Write everything that `load` needs to resume as one .npz file, which appears whole or not at all."""
-        path = Path(path)
         pending = () if self._pending is None else self._pending
         arrays = [np.array(self._iteration), *map(np.asarray, jax.tree.leaves((self._island, pending)))]
-        temporary = path.with_name(f".{path.name}.tmp")
-        with temporary.open("wb") as file:
-            np.savez(file, *arrays, allow_pickle=False, settings=np.array(json.dumps(self._settings)))
-        temporary.replace(path)
+        packed = io.BytesIO()
+        np.savez(packed, *arrays, allow_pickle=False, settings=np.array(json.dumps(self._settings)))
+        replace_file(Path(path), packed.getvalue())
 
     @pinned()
     def load(self, path: Path | str) -> None:
@@ -162,7 +162,7 @@ class AskTell:
         Raises `ConfigError` for a file that is damaged, was not written by `save`, or was saved with other arguments.
         """
         try:
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as file:
                 settings = json.loads(str(file["settings"]))
                 iteration, *leaves = (file[f"arr_{place}"] for place in range(len(file.files) - 1))
         except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:

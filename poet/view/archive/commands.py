@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from poet.errors import ConfigError
-from poet.runs.layout import MEDIA
+from poet.terminal import print_lines
 from poet.view import commands
 from poet.view.agents import require_agents
 from poet.view.open import open_and_warn
@@ -55,8 +55,7 @@ def plot(
     if what != "explore":
         commands.write_plots(opened, what, out)
         return
-    path = out if out is not None and out.suffix else (out or opened.path / MEDIA) / "explore.html"
-    print(opened.explore(num_pictures).save(path))
+    print_lines(opened.explore(num_pictures).save(commands.output_path(opened, "explore.html", out)))
 
 
 def video(
@@ -74,7 +73,7 @@ def video(
     from poet.view.video import video
 
     opened = open_and_warn(run)
-    print(video(opened, _find_elite(opened, elite, at), out, seed=seed))
+    print_lines(video(opened, _find_elite(opened, elite, at), out, seed=seed))
 
 
 def evaluate(
@@ -130,6 +129,6 @@ def _find_elite(run: "ArchiveRun", elite: int | None, at: tuple[float, ...]) -> 
     if at:
         elites = run.archive()
         row = elites.nearest(at)
-        print(f"nearest to {', '.join(map('{:g}'.format, at))}: elite {row}, at {elites.coordinates(row)}")
+        print_lines(f"nearest to {', '.join(map('{:g}'.format, at))}: elite {row}, at {elites.coordinates(row)}")
         return row
     return run.default_agent() if elite is None else elite

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.runs.read import quantity
+from poet.terminal import print_lines, printable
 from poet.view.archive import maps
-from poet.view.inspect import new_console
+from poet.view.inspect import page_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +31,7 @@ def progress_table(run: ArchiveRun, last: int) -> Table:
     columns = run.table("progress")
     size = len(columns["iteration"])
     shown = f" ({last} of {size} iterations)" if last < size else ""
-    title = f"{run.name}: {', '.join(run.headline())}{shown}"
+    title = f"{printable(run.name)}: {', '.join(run.headline())}{shown}"
     table = Table(title=title, title_justify="left", title_style="bold")
     counts = [name for name in COUNTED if name in columns and (name in ALWAYS_COUNTED or columns[name].any())]
     corrected = [name for name in columns if name.startswith("corrected_")]
@@ -109,19 +110,19 @@ def _format_id(id: Id) -> str:
 
 def print_archive(run: ArchiveRun, last: int, top: int) -> None:
     """Print the metrics over time and the fittest elites."""
-    console = new_console()
+    console = page_console()
     if not run.events("iteration"):
-        console.print(repr(run), markup=False, highlight=False)
+        console.print(repr(run))
         return
     if last:
         console.print(progress_table(run, last))
     elites = run.latest()
     if elites is None:
-        console.print(maps.NO_SNAPSHOT.replace("\n", " "), markup=False, highlight=False, soft_wrap=True)
+        console.print(maps.NO_SNAPSHOT.replace("\n", " "), soft_wrap=True)
     elif top:
         console.print(elite_table(elites, top, run.emitters()) if len(elites) else maps.NO_ELITE)
 
 
 def print_elite(run: ArchiveRun, elite: int) -> None:
     """Print the facts about one elite."""
-    new_console().print("\n".join(elite_lines(run, elite)), markup=False, highlight=False, soft_wrap=True)
+    print_lines(*elite_lines(run, elite))

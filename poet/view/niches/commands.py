@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from poet.terminal import print_lines
 from poet.view import commands
 from poet.view.agents import require_agents
 from poet.view.open import open_and_warn
@@ -63,7 +64,7 @@ def video(
     """
     from poet.view.video import video
 
-    print(video(open_and_warn(run), niche, out, snapshot=snapshot, seed=seed))
+    print_lines(video(open_and_warn(run), niche, out, snapshot=snapshot, seed=seed))
 
 
 def evaluate(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poet.terminal import printable
 from poet.view import inspect
 from poet.view.niches.lineage import tree_lines
 
@@ -22,6 +23,7 @@ FREQUENT = {"iteration", "child", "transfers"}
 def niche_table(run: NicheRun, width: int = 160) -> Table:
     """One row per environment ever admitted, oldest first; below 120 columns only the most important numbers."""
     from rich.table import Table
+    from rich.text import Text
 
     niches = run.table("niches")
     table = Table(title=run.summary(), title_justify="left", title_style="bold")
@@ -39,9 +41,9 @@ def niche_table(run: NicheRun, width: int = 160) -> Table:
             **{name: str(niche[name]) for name in ("niche", "born", "age")},
             "parent": _format_id(niche["parent"]),
             **{name: _format_number(niche[name]) for name in ("fitness", "best")},
-            "solved": f"[green]at {solved}[/green]" if solved >= 0 else "[dim]no[/dim]",
-            "state": "active" if retired < 0 else f"[dim]retired at {retired}[/dim]",
-            "difficulty": str(niche["difficulty"]) or "[dim]-[/dim]",
+            "solved": Text(f"at {solved}", "green") if solved >= 0 else Text("no", "dim"),
+            "state": "active" if retired < 0 else Text(f"retired at {retired}", "dim"),
+            "difficulty": str(niche["difficulty"]) or Text("-", "dim"),
         }
         table.add_row(*(cells[name] for name in (*numbers, *labels)), str(niche["description"]))
     return table
@@ -56,8 +58,8 @@ def niche_lines(run: NicheRun, niche: int) -> list[str]:
     row = int(found[0])
     values = {name: column[row] for name, column in niches.items()}
     ancestors, parents = [niche], dict(zip(niches["niche"].tolist(), niches["parent"].tolist(), strict=True))
-    while parents.get(ancestors[-1], -1) >= 0:
-        ancestors.append(parents[ancestors[-1]])
+    while (parent := parents.get(ancestors[-1], -1)) >= 0 and parent not in ancestors:
+        ancestors.append(parent)
     children = niches["niche"][niches["parent"] == niche]
     solved, retired = int(values["solved"]), int(values["retired"])
     features = {name.removeprefix("feature_"): values[name] for name in niches if name.startswith("feature_")}
@@ -126,18 +128,18 @@ def describe_event(row: Row) -> str:
 
 def print_niches(run: NicheRun, last: int, kind: str | None, tree: bool) -> None:
     """Print the table of niches, the family tree if wanted, and the last events."""
-    console = inspect.new_console()
+    console = inspect.page_console()
     console.print(niche_table(run, console.width))
     if tree:
         console.print("\nfamily tree", style="bold")
-        console.print("\n".join(tree_lines(run)) or "no environment is admitted yet", markup=False, highlight=False)
+        console.print("\n".join(map(printable, tree_lines(run))) or "no environment is admitted yet")
     inspect.print_events(console, event_lines(run, last, kind=kind))
 
 
 def print_niche(run: NicheRun, niche: int, last: int, kind: str | None) -> None:
     """Print the facts about one niche, and its last events."""
-    console = inspect.new_console()
-    console.print("\n".join(niche_lines(run, niche)), markup=False, highlight=False)
+    console = inspect.page_console()
+    console.print("\n".join(map(printable, niche_lines(run, niche))))
     inspect.print_events(console, event_lines(run, last, niche, kind))
 
 

@@ -23,12 +23,13 @@ def family_order(niches: dict[str, np.ndarray]) -> list[tuple[int, int]]:
     row_of = {int(niche): row for row, niche in enumerate(niches["niche"])}
     children: dict[int, list[int]] = {}
     for row, parent in enumerate(niches["parent"]):
-        children.setdefault(int(parent) if int(parent) in row_of else -1, []).append(row)
+        place = row_of.get(int(parent), row)
+        children.setdefault(place if place < row else -1, []).append(row)  # parents come first, so there is no circle
     ordered, waiting = [], [(row, 0) for row in reversed(children.get(-1, []))]
     while waiting:
         row, depth = waiting.pop()
         ordered.append((row, depth))
-        waiting += [(child, depth + 1) for child in children.get(int(niches["niche"][row]), [])]
+        waiting += [(child, depth + 1) for child in children.get(row, [])]
     return ordered
 
 

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from poet.errors import ConfigError
+from poet.view.niches.inspect import niche_lines
 from poet.view.niches.lineage import family_order, tree_lines
 from poet.view.niches.plots import PLOTS, values_by_niche
 from poet.view.open import open_run
 from poet.view.plots import plot
 from poet.view.style import difficulty_colours
-from tests.view.fake_run import fake_run
+from tests.view.fake_run import HEADLINE, fake_run, poet_options
 from tests.view.figures import ink, messages
-from tests.view.run_folder import edit_json
+from tests.view.run_folder import edit_json, write_run
 from tests.view.toy import HillsConfig
 
 
@@ -112,3 +113,18 @@ def test_tree_in_text(folder):
 def test_each_difficulty_has_its_own_colour():
     colours = difficulty_colours(["", "challenging", "my own", "extremely challenging", "another"])
     assert len(set(colours.values())) == 5
+
+
+@pytest.mark.parametrize("parents", [[1, 0, 0], [2, 0, 1], [0, 1, 2], [None, 5, -7]], ids=str)
+def test_a_family_in_a_circle_has_an_end(tmp_path, parents):
+    """As in a journal that somebody wrote by hand: a niche that descends from itself."""
+    rows = [
+        {"event": "admission", "iteration": 0, "niche": niche, "parent": parent, "description": f"niche {niche}"}
+        for niche, parent in enumerate(parents)
+    ]
+    rows.append({"event": "iteration", "iteration": 0, "niches": [0, 1, 2], "fitness": [1, 2, 3], "best": [1, 2, 3]})
+    run = open_run(write_run(tmp_path / "run", poet_options(HillsConfig()), rows, view="niches", headline=HEADLINE))
+    assert sorted(row for row, _ in family_order(run.table("niches"))) == [0, 1, 2]
+    assert len(tree_lines(run)) == 3
+    assert all("ancestors" in "\n".join(niche_lines(run, niche)) for niche in range(3))
+    assert run.plots()["lineage"](run).axes
