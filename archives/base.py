@@ -6,7 +6,7 @@ state that is allocated at full capacity and never grows, so that batches of one
 Axes: B batch, R rows (places for elites), C cells, D descriptor, M objectives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import jax
@@ -130,6 +130,39 @@ class Archive(NamedTuple, Generic[StateT]):
     spec: Mapping[str, Any]
 
 
+def with_checked_states(archive: Archive[StateT], payload_of: Callable[[StateT], PyTree]) -> Archive[StateT]:
+    """The archive, whose functions raise `ShapeError` for the state of another archive; `payload_of` its states."""
+
+    def check(state: StateT) -> None:
+        try:
+            example = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), payload_of(state))
+        except (AttributeError, TypeError):
+            found, expected = type(state).__name__, "one that `init` of this archive made"
+        else:
+            found, expected = (_describe(each) for each in (state, jax.eval_shape(archive.init, example)))
+        if found != expected:
+            raise ShapeError(f"expected a state of this archive, {expected}; got {found}: use the archive that made it")
+
+    def add(state: StateT, entries: Entries, /) -> tuple[StateT, AddInfo]:
+        check(state)
+        return archive.add(state, entries)
+
+    def sample(key: Key, state: StateT, num: int, /) -> Entries:
+        check(state)
+        return archive.sample(key, state, num)
+
+    def elites(state: StateT, /) -> Entries:
+        check(state)
+        return archive.elites(state)
+
+    return archive._replace(add=add, sample=sample, elites=elites)
+
+
+def _describe(state: Any) -> str:
+    leaves = (f"{np.dtype(leaf.dtype).name}{list(leaf.shape)}" for leaf in jax.tree.leaves(state))
+    return f"{type(state).__name__}({', '.join(leaves)})"
+
+
 def entries(
     payload: PyTree,
     fitness: Float[Array, "B"] | Float[Array, "B M"],
@@ -142,13 +175,17 @@ def entries(
 ) -> Entries:
     """A batch of evaluated solutions; entry b has the id (`generation`, b).
 
-    Ids are unique within a run: pass another `generation` with each batch.
+    Ids are unique within a run: pass another `generation` with each batch. What is masked is taken as NaN.
     Raises `ShapeError` where batch sizes differ, or fitness or descriptor is not an array.
 
     >>> batch = entries(jnp.zeros((2, 10)), jnp.array([1.0, 3.0]), jnp.array([[0.1, 0.2], [0.5, 0.9]]), generation=4)
     >>> batch.id.tolist()
     [[4, 0], [4, 1]]
     """
+    if isinstance(fitness, np.ma.MaskedArray):
+        fitness = jnp.asarray(nan_where_missing(fitness))
+    if isinstance(descriptor, np.ma.MaskedArray):
+        descriptor = jnp.asarray(nan_where_missing(descriptor))
     for name, array in (("fitness", fitness), ("descriptor", descriptor)):
         _check_array(name, array)
     if not fitness.ndim:
@@ -206,7 +243,28 @@ def check_entries(batch: Entries, example: PyTree, num_descriptors: int, num_obj
         _check(f"payload{jax.tree_util.keystr(path)}", leaf, (*size, *like.shape[1:]), like.dtype)
 
 
+def nan_where_missing(values: Any) -> np.ndarray:
+    """Scores as an array in which NaN stands for None and for what is masked.
+
+    Raises `ShapeError` for what is not an array of numbers.
+
+    >>> nan_where_missing([1.0, None])
+    array([ 1., nan])
+    """
+    try:
+        array = np.asanyarray(values)
+        if array.dtype == object:
+            array = array.astype(float)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"expected numbers, None or NaN where there is none; got {values!r:.200}: {error}") from error
+    if isinstance(array, np.ma.MaskedArray):
+        return np.ma.filled(array.astype(np.result_type(array.dtype, np.float32)), np.nan)
+    return array
+
+
 def _check_array(name: str, array: Any) -> None:
+    if isinstance(array, np.ma.MaskedArray):
+        raise ShapeError(f"expected {name} without a mask: pass {name}.filled(nan), or make the batch with `entries`")
     if not (hasattr(array, "shape") and hasattr(array, "dtype")):
         raise ShapeError(f"expected {name} as an array, got {type(array).__name__}: pass jnp.asarray({name}, dtype)")
 

@@ -3,6 +3,7 @@
 Axes: B batch, D descriptor, M objectives.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -14,6 +15,8 @@ from poet.archives.config import OutOfBounds
 from poet.archives.layout import total
 from poet.archives.materialise import materialise
 from poet.errors import ConfigError
+
+MIN_SPAN, MAX_SPAN = 1e-15, 1e15  # of a coordinate: squared distances in archives are normal float32 numbers
 
 
 def validate_batch(
@@ -39,19 +42,47 @@ def validate_batch(
     return batch._replace(descriptor=jnp.clip(batch.descriptor, low, high), valid=storable), counts
 
 
+def check_resolution(bounds: Float[np.ndarray, "D 2"], *num_cells: int) -> None:
+    """Raise `ConfigError` where float32 has too few numbers between the bounds of a coordinate for its cells.
+
+    `num_cells` is for each coordinate, or for all of them.
+    """
+    for (low, high), cells in zip(bounds, itertools.cycle(num_cells)):
+        spacing = float(np.spacing(np.float32(max(abs(low), abs(high)))))
+        largest = int((high - low) / spacing)
+        if largest < cells:
+            closer = f", or subtract {low:g} from this coordinate" if low * high > 0 else ""
+            raise ConfigError(
+                f"bounds ({low:g}, {high:g}) are too close for {cells} cells of float32: "
+                f"use at most {largest} cells there{closer}"
+            )
+
+
 def check_bounds(
     bounds: Sequence[Sequence[float]], out_of_bounds: str
 ) -> tuple[Float[np.ndarray, "D"], Float[np.ndarray, "D"]]:
     """Low and high of each coordinate, f32[D] each.
 
-    Raises `ConfigError` unless bounds are finite, each low is below its high, and `out_of_bounds` is known.
+    Raises `ConfigError` unless bounds are finite, each low is below its high, float32 can tell points between them
+    apart, and `out_of_bounds` is known.
     """
-    pairs = np.asarray(bounds, np.float32)
-    if pairs.ndim != 2 or pairs.shape[1:] != (2,) or not len(pairs):
+    try:
+        exact = np.asarray(bounds, np.float64)
+    except (TypeError, ValueError):
+        exact = np.zeros(0)
+    if exact.ndim != 2 or exact.shape[1:] != (2,) or not len(exact):
         raise ConfigError(f"bounds expects a pair (low, high) for each coordinate of the descriptor, got {bounds!r}")
-    low, high = pairs.T
-    if not (np.isfinite(pairs).all() and (low < high).all()):
+    if not (np.isfinite(exact).all() and (exact[:, 0] < exact[:, 1]).all()):
         raise ConfigError(f"bounds expects finite numbers, each low below its high, got {bounds!r}")
+    for pair in exact:
+        low, high = float(np.min(pair)), float(np.max(pair))
+        if not MIN_SPAN <= high - low <= MAX_SPAN or max(abs(low), abs(high)) > MAX_SPAN:
+            raise ConfigError(
+                f"bounds expects numbers up to {MAX_SPAN:g} that are at least {MIN_SPAN:g} apart, as descriptors are "
+                f"float32; got {(low, high)}: give the descriptor in other units"
+            )
+    check_resolution(exact, 2)
+    pairs = exact.astype(np.float32)
     if out_of_bounds not in ("clip", "reject"):
         raise ConfigError(f"out_of_bounds expects 'clip' or 'reject', got {out_of_bounds!r}")
-    return low, high
+    return pairs[:, 0], pairs[:, 1]

@@ -18,6 +18,7 @@ from scipy.spatial import KDTree
 
 from poet.archives.bounds import check_bounds
 from poet.errors import ConfigError
+from poet.memory import require_memory
 
 BUCKETS_PER_CELL = 2  # with more buckets each has fewer candidates, but the table no longer fits the processor's cache
 GATHER_COST = 12  # gathering a candidate of a point's own bucket costs as much as this many candidates shared by all
@@ -59,6 +60,7 @@ def cvt_centroids(
             "cvt expects at least one cell and at least as many samples as cells, "
             f"got num_cells {num_cells}, samples {samples}"
         )
+    require_memory(16 * samples * len(low), f"cvt samples {samples} of {len(low)} coordinates")
     return _k_means(num_cells, tuple(map(float, low)), tuple(map(float, high)), seed, samples)
 
 

@@ -4,6 +4,7 @@ Vassiliades, Chatzilygeroudis and Mouret 2016, arXiv 1610.05729).
 Axes: C cells, D descriptor, B batch.
 """
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -13,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 
 from poet.archives.base import Archive
-from poet.archives.bounds import check_bounds
+from poet.archives.bounds import check_bounds, check_resolution
 from poet.archives.centroids import CentroidIndex, build_index, cvt_centroids, nearest_cell
 from poet.archives.config import OutOfBounds
 from poet.archives.layout import layout
@@ -53,6 +54,7 @@ def cvt(
     [0, 2]
     """
     low, high = check_bounds(bounds, out_of_bounds)
+    check_resolution(np.asarray(bounds, np.float64), math.ceil(num_cells ** (1 / len(low))))
     if centroids is None:
         chosen = cvt_centroids(num_cells, bounds, seed=seed, samples=samples)
     else:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from poet.archives.base import Archive
-from poet.archives.bounds import check_bounds
+from poet.archives.bounds import check_bounds, check_resolution
 from poet.archives.config import OutOfBounds
 from poet.archives.layout import grid_layout
 from poet.archives.tessellation import TessellationState, tessellation
@@ -77,6 +77,7 @@ def equal_cells(
     """
     if len(shape) != len(low) or min(shape) < 1:
         raise ConfigError(f"shape expects a number of cells, at least 1, for each of {len(low)} bounds, got {shape!r}")
+    check_resolution(np.stack([low, high], axis=1).astype(np.float64), *shape)
     num_cells = math.prod(shape)
     if num_cells > MAX_CELLS:
         raise ConfigError(f"shape {tuple(shape)} has {num_cells} cells, more than the maximum {MAX_CELLS}")

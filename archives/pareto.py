@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries
+from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries, with_checked_states
 from poet.archives.bounds import check_bounds, validate_batch
 from poet.archives.config import OutOfBounds
 from poet.archives.grid import MAX_CELLS, equal_cells
@@ -180,7 +180,7 @@ def pareto(
         "out_of_bounds": out_of_bounds,
         "layout": grid_layout(shape, front_size),
     }
-    return Archive(init, add, sample, elites, spec)
+    return with_checked_states(Archive(init, add, sample, elites, spec), lambda state: state.payload)
 
 
 def _free_rows(example: PyTree, num_rows: int, num_descriptors: int, num_objectives: int) -> Entries:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from poet.archives import store
-from poet.archives.base import AddInfo, Archive, Entries, check_entries
+from poet.archives.base import AddInfo, Archive, Entries, check_entries, with_checked_states
 from poet.archives.bounds import validate_batch
 from poet.archives.config import OutOfBounds
 from poet.archives.store import Store
@@ -56,7 +56,7 @@ def tessellation(
         batch, counts = validate_batch(entries, low, high, out_of_bounds)
         cell = jnp.where(batch.valid, find_cell(state.index, batch.descriptor), num_cells)
         threshold = state.threshold
-        if thresholds is None or threshold is None:
+        if thresholds is None or threshold is None:  # both are
             updated, info = store.insert(state.store, batch, cell)
         else:
             updated, info = store.insert(state.store, batch, cell, threshold[jnp.minimum(cell, num_cells - 1)])
@@ -70,4 +70,4 @@ def tessellation(
     def elites(state: TessellationState, /) -> Entries:
         return store.as_entries(state.store)
 
-    return Archive(init, add, sample, elites, spec)
+    return with_checked_states(Archive(init, add, sample, elites, spec), lambda state: state.store.payload)

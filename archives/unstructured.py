@@ -28,7 +28,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from poet.archives import store
-from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries
+from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries, with_checked_states
 from poet.archives.bounds import check_bounds, validate_batch
 from poet.archives.config import OutOfBounds
 from poet.archives.layout import layout
@@ -147,7 +147,7 @@ def unstructured(
         "out_of_bounds": out_of_bounds,
         "layout": layout(capacity, "points"),
     }
-    return Archive(init, add, sample, elites, spec)
+    return with_checked_states(Archive(init, add, sample, elites, spec), lambda state: state.store.payload)
 
 
 def novelty(state: UnstructuredState, descriptors: Float[Array, "B D"], k: int = 15) -> Float[Array, "B"]:

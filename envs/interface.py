@@ -7,9 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from poet.envs.base import Box, Discrete, Generator, Interface, MultiDiscrete
-from poet.errors import RunError
+from poet.errors import ConfigError, RunError, ShapeError
+from poet.types import Genome
 
 SPACES = {space.__name__: space for space in (Box, Discrete, MultiDiscrete)}
 
@@ -44,6 +46,19 @@ def generator_identity(generator: Generator) -> dict[str, Any]:
         "generator": {"id": generator.id, "version": generator.version},
         "interface": interface_to_dict(generator.environment.interface),
     }
+
+
+def check_genome(generator: Generator, genome: Genome) -> None:
+    """Raise `ShapeError` for a genome of another structure than the generator's, `ConfigError` for one not valid."""
+    wanted = generator.simplest()
+    shapes = [[(np.shape(leaf), np.asarray(leaf).dtype) for leaf in jax.tree.leaves(tree)] for tree in (wanted, genome)]
+    if jax.tree.structure(wanted) != jax.tree.structure(genome) or shapes[0] != shapes[1]:
+        raise ShapeError(f"expected a genome of {generator.id} like {wanted}, got {genome}")
+    valid, reason = generator.check(genome)
+    if not valid:
+        raise ConfigError(
+            f"expected a valid genome of {generator.id} to start with, got {genome}: {generator.reasons[int(reason)]}"
+        )
 
 
 def _lists(fields: Mapping[str, Any]) -> dict[str, Any]:

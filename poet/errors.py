@@ -1,7 +1,12 @@
 """Errors that a user can act on: each says what was expected, what came, and what to do."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+MAX_REASON = 300  # characters of an error of a plug-in
 
 
 class PoetError(Exception):
@@ -30,3 +35,16 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     return ConfigError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")
+
+
+@contextlib.contextmanager
+def named_errors(what: str) -> Iterator[None]:
+    """Turn an error of a plug-in into a `ContractError` that says what failed, why and where."""
+    try:
+        yield
+    except PoetError:
+        raise
+    except Exception as error:  # a plug-in may fail in any way
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_REASON]
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise ContractError(f"{what} raises {reason} (line {place.lineno} of {Path(place.filename).name})") from error

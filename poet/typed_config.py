@@ -88,7 +88,8 @@ def _convert(hint: Any, value: Any) -> Any:
     if hint is bool:
         return _require(isinstance(value, bool), value, "True or False")
     if hint is int:
-        return _require(isinstance(value, int) and not isinstance(value, bool), value, "an integer")
+        _require(isinstance(value, int) and not isinstance(value, bool), value, "an integer")
+        return _require(abs(value) < 2**63, value, "an integer of 64 bits")
     if hint is float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return _require(is_number and math.isfinite(value), value, "a finite number")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -219,6 +220,26 @@ def test_output_that_cannot_be_written(output: str, tmp_path: Path) -> None:
     assert done.returncode == (0 if output == "closed" else 2)
 
 
+def test_a_run_goes_on_when_nobody_reads_its_output_any_more(tmp_path: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from tests.runs.toy import toy_run
+print(toy_run(Path({str(tmp_path / "a")!r})), file=sys.stderr)
+"""
+    command = f"{sys.executable} -c {shlex.quote(program)} | true"
+    root = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "RunOutcome(iteration=6, finished=True, state=...)" in done.stderr
+    assert read_status(tmp_path / "a").state == "finished"
+
+
 # --- bad input ---
 
 
@@ -259,12 +280,12 @@ def test_the_error_for_bad_arguments_is_clear(
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 2"),
+        (lambda run: (run / RUN).write_text('{"format": 99}'), "format 99, this code reads format 3"),
         (lambda run: (run / RUN).write_text("{"), "run.json cannot be read"),
         (lambda run: (run / CONFIG).write_text("{"), "config.json cannot be read"),
         (
             lambda run: (run / CONFIG).write_text(json.dumps({**presets.get("tiny").to_dict(), "sede": 1})),
-            "unknown config field 'sede'. Did you mean 'seed'?",
+            "config.json was edited or replaced after the run was started: undo the change",
         ),
     ],
 )

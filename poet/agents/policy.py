@@ -1,5 +1,6 @@
 """Policies: flax networks as functions of one flat weight vector."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float
 from poet.agents.config import MLPConfig
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete, Space
 from poet.errors import ShapeError
+from poet.memory import require_memory
 from poet.types import Key, Params, PyTree
 
 
@@ -62,6 +64,9 @@ def mlp(interface: Interface, config: MLPConfig) -> Policy:
     num_outputs, to_action = action_head(interface.action)
     module = MLP((*config.hidden, num_outputs))
     obs = jnp.zeros(interface.obs.shape, interface.obs.dtype)
+    shapes = jax.eval_shape(module.init, jax.random.key(0), _flat(obs))
+    size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+    require_memory(4 * size, f"policy.hidden {config.hidden}, {size} weights,")
     template = module.init(jax.random.key(0), _flat(obs))
     weights, unravel = ravel_pytree(template)
 

@@ -89,6 +89,8 @@ def _replace(config: Any, path: Sequence[str], choice: Choice, ids: list[str]) -
     if rest:
         return _with_field(config, name, _replace(value, rest, choice, ids))
     present = {item.id: item for item in (value if choice.many else (value,)) if isinstance(item, PluginConfig)}
+    if choice.many and ids == ["None"]:  # as other options are taken back
+        ids = []
     chosen = [present.get(id) or find(choice.registries, id)() for id in ids]
     return _with_field(config, name, tuple(chosen) if choice.many else chosen[0])
 

@@ -37,7 +37,7 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
             "-" if now.left_s is None or now.finished else duration(now.left_s),
         )
         numbers = " ".join(f"{cell:>{width}}" for cell, width in zip(cells, (15, 9, 9, 9)))
-        print_lines(f"{now.name:<20} {numbers}  {now.state:<9} {', '.join(now.headline)}".rstrip())
+        print_lines(f"{now.name:<20} {numbers}  {now.state:<8}  {', '.join(now.headline)}".rstrip())
     return 0
 
 

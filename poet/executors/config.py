@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from poet.errors import ConfigError, ContractError
+from poet.memory import require_memory
 from poet.registry import PluginConfig, Registry
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class LocalExecutorConfig(ExecutorConfig):
         """The executor on the local devices."""
         from poet.executors.local import local
 
+        for name in ("lanes", "queue"):
+            value = getattr(self, name) or 1
+            require_memory(4 * value * policy.num_params, f"executor.{name} {value} x {policy.num_params} weights")
         return local(environment, policy, learner, self)
 
 

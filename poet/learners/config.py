@@ -6,10 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from poet.errors import ConfigError, ContractError
+from poet.memory import require_memory
 from poet.registry import PluginConfig, Registry
 
 if TYPE_CHECKING:
     from poet.learners.base import Learner
+
+
+EPISODE_BYTES = 100  # of an episode that waits, besides the weights of its agent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +21,10 @@ class LearnerConfig(PluginConfig):
     """Base of the configs of learners: what improves one agent in one environment."""
 
     episodes: int = 1  # episodes per candidate; more than one only helps where episodes differ
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise ConfigError(f"learner.episodes expects at least 1, got {self.episodes}")
 
     def make(self, num_params: int) -> Learner:
         """The learner for flat weights f32[num_params]."""
@@ -40,16 +48,21 @@ class ESConfig(LearnerConfig):
     l2: float = 0.01  # coupled: added to the gradient that Adam sees
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.population < 2 or self.population % 2:
             raise ConfigError(f"learner.population expects an even number of at least 2, got {self.population}")
-        if self.episodes < 1:
-            raise ConfigError(f"learner.episodes expects at least 1, got {self.episodes}")
         for name in ("sigma", "sigma_floor", "learning_rate", "learning_rate_floor"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"learner.{name} expects a positive number, got {getattr(self, name)}")
         for name in ("sigma_decay", "learning_rate_decay"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f"learner.{name} expects a factor in (0, 1], got {getattr(self, name)}")
+        for name in ("sigma", "learning_rate"):
+            if getattr(self, f"{name}_floor") > getattr(self, name):
+                raise ConfigError(
+                    f"learner.{name}_floor expects at most learner.{name} {getattr(self, name)}, "
+                    f"got {getattr(self, f'{name}_floor')}"
+                )
         if self.l2 < 0:
             raise ConfigError(f"learner.l2 expects a number of at least 0, got {self.l2}")
 
@@ -57,6 +70,11 @@ class ESConfig(LearnerConfig):
         """The evolution strategy for so many weights."""
         from poet.learners.es import es
 
+        candidates = self.population * self.episodes
+        require_memory(
+            candidates * (4 * num_params + EPISODE_BYTES),
+            f"learner.population {self.population} x learner.episodes {self.episodes} x {num_params} weights",
+        )
         return es(self, num_params)
 
 

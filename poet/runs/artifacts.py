@@ -1,4 +1,5 @@
-"""Records of a run folder as two plain files each: ID.npz (arrays by name) and ID.json (all the rest).
+"""Records of a run folder as two plain files each: ID.npz (arrays by name) and ID.json (all the rest, and digests that
+tell which ID.npz belongs to it).
 
 POET keeps every environment ever admitted in this way, in niches/.
 """
@@ -9,26 +10,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poet.checksum import digest
 from poet.errors import RunError
 from poet.runs.journal import encode
-from poet.runs.layout import atomic_write, disk_errors, read_json, refuse_links
+from poet.runs.layout import DIGESTS, atomic_write, disk_errors, read_json, refuse_links
 
 if TYPE_CHECKING:
     from poet.search.base import Record
 
 
 def write_artifact(path: Path, record: "Record") -> None:
-    """Write or replace the files of a record, PATH.npz and PATH.json.
+    """Write or replace the files of a record, PATH.json and PATH.npz.
 
-    The JSON comes last, so that a reader who finds it finds both.
+    The JSON comes first, and names the arrays before and after: whatever a kill leaves, they belong together.
     """
+    packed, arrays = io.BytesIO(), path.with_name(f"{path.name}.npz")
+    np.savez(packed, allow_pickle=False, **{name: np.asarray(array) for name, array in record.arrays.items()})
     with disk_errors(path):
         refuse_links(path.parent)
         path.parent.mkdir(exist_ok=True)
-    packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, **{name: np.asarray(array) for name, array in record.arrays.items()})
-    atomic_write(path.with_name(f"{path.name}.npz"), packed.getvalue())
-    atomic_write(path.with_name(f"{path.name}.json"), encode(record.meta))
+        before = [digest(arrays.read_bytes())] if arrays.is_file() else []
+    meta = {**record.meta, DIGESTS: [*before, digest(packed.getvalue())]}
+    atomic_write(path.with_name(f"{path.name}.json"), encode(meta))
+    atomic_write(arrays, packed.getvalue())
 
 
 def remove_born_since(folder: Path, iteration: int) -> None:

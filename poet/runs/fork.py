@@ -15,11 +15,11 @@ from poet.runs.layout import (
     disk_errors,
     is_run,
     numbered_entries,
-    read_json,
     read_run,
     write_json,
 )
 from poet.runs.overrides import OverrideSpec, require_same_overrides
+from poet.runs.read import digest_of, read_config
 from poet.search.config import RunConfig
 
 
@@ -36,7 +36,7 @@ def fork(source: Path, path: Path, config: RunConfig, overrides: OverrideSpec = 
         if read_run(path).get("forked_from") != str(source.resolve()):
             raise RunError(f"{path} exists and is no fork of {source}: choose another --name")
         return
-    seeds = [read_json(source / CONFIG).get("seed"), config.seed]
+    seeds = [read_config(source).get("seed"), config.seed]
     if seeds[0] != seeds[1]:
         raise RunError(
             f"a fork continues the random numbers of its source, so its seed cannot change "
@@ -62,9 +62,13 @@ def fork(source: Path, path: Path, config: RunConfig, overrides: OverrideSpec = 
             if (source / folder).is_dir():
                 shutil.copytree(source / folder, draft / folder, symlinks=True, ignore=shutil.ignore_patterns(".*"))
         shutil.copy(source / JOURNAL, draft / JOURNAL)
-        write_json(draft / CONFIG, config.to_dict())
+        write_json(draft / CONFIG, options := config.to_dict())
         inherited = {name: origin[name] for name in ("view", "headline", "artifacts", "snapshots", "renamed")}
-        about = {"overrides": dict(overrides), "forked_from": str(source.resolve())}
+        about = {
+            "overrides": dict(overrides),
+            "config_digests": [digest_of(options)],
+            "forked_from": str(source.resolve()),
+        }
         write_json(draft / RUN, new_run() | inherited | about)
         try:
             draft.rename(path)

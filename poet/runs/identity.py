@@ -11,19 +11,39 @@ from poet import registry
 from poet.configs import adjustable_fields, differences
 from poet.errors import RunError
 from poet.files import is_draft, remove_drafts
-from poet.runs.layout import CONFIG, FORMAT, LOCK, RUN, disk_errors, is_run, read_json, read_run, write_json
+from poet.runs.layout import CONFIG, FORMAT, LOCK, RUN, disk_errors, is_run, read_run, write_json
 from poet.runs.lock import lock
 from poet.runs.overrides import OverrideSpec, require_same_overrides
 from poet.runs.provenance import OURS, plugins, session
+from poet.runs.read import describe_edit, digest_of, read_config
 from poet.search.config import RunConfig
+from poet.sinks.config import sinks
 
 NONE: OverrideSpec = MappingProxyType({})
 
 
-def load_config(path: Path) -> RunConfig:
-    """The config of a run. Raises `ConfigError` where a plug-in that it names is not installed."""
-    use_recorded_renames(read_run(path))
-    return RunConfig.from_dict(read_json(path / CONFIG))
+def load_config(path: Path, *, without_lost_sinks: bool = False) -> RunConfig:
+    """The config of a run, on request without sinks that are not installed.
+
+    Raises `ConfigError` where a plug-in that it names is not installed, and `RunError` if config.json was edited.
+    """
+    run = read_run(path)
+    use_recorded_renames(run)
+    options = _unedited_config(path, run)
+    if without_lost_sinks:
+        options["sinks"] = [sink for sink in options.get("sinks", []) if sink["id"] in sinks.ids()]
+    return RunConfig.from_dict(options)
+
+
+def _unedited_config(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+    """The contents of config.json. Raises `RunError` if no session of the run wrote them."""
+    options = read_config(path)
+    if edited := describe_edit(path, options, run):
+        raise RunError(
+            f"{edited}: undo the change, or restore the file. Options are given with the command: "
+            f"poet run {path} --OPTION VALUE"
+        )
+    return options
 
 
 def use_recorded_renames(run: Mapping[str, Any]) -> None:
@@ -48,15 +68,15 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
         path.mkdir(parents=True, exist_ok=True)
     ours = path.stat()
     with lock(path):
-        others = sorted(entry.name for entry in path.iterdir() if not _is_of_creation(entry.name))
         existed = is_run(path)
+        others = sorted(entry.name for entry in path.iterdir() if not _is_of_creation(entry.name, existed))
         if existed:
             run = read_run(path)
             use_recorded_renames(run)
             if others:  # else it never began, and may be started with other settings
                 _require_same_identity(path, run, config, overrides)
             else:
-                run["identity"] = {}
+                run |= {"identity": {}, "config_digests": []}
         else:
             if others:
                 raise RunError(
@@ -65,23 +85,27 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
                 )
             run = new_run()
         remove_drafts(path)
+        options = config.to_dict()
         run |= {
             "search": config.id,
             "view": config.view,
             "plugins": plugins(config),
             "renamed": _renames_of(run),
             "overrides": dict(overrides),
+            # Of the file as it is, too, in case that a kill prevents the next write.
+            "config_digests": [*run["config_digests"][-1:], digest_of(options)],
         }
-        write_json(path / CONFIG, config.to_dict())
         run["sessions"].append(session())
+        # run.json first: a folder with a config.json alone is not ours.
         write_json(path / RUN, run)
+        write_json(path / CONFIG, options)
         try:
             yield run
         except BaseException:
             there = path.is_dir() and os.path.samestat(path.stat(), ours)
             entries = list(path.iterdir()) if there else []
             # Refused: leave nothing behind.
-            if there and not existed and all(_is_of_creation(entry.name) for entry in entries):
+            if there and not existed and all(_is_of_creation(entry.name, True) for entry in entries):
                 for entry in entries:
                     entry.unlink()
                 if created:
@@ -89,15 +113,17 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
             raise
 
 
-def _is_of_creation(name: str) -> bool:
-    """Whether a file is one of those that the creation of a run writes."""
-    return name in (LOCK, CONFIG, RUN) or is_draft(name, CONFIG) or is_draft(name, RUN)
+def _is_of_creation(name: str, begun: bool) -> bool:
+    """Whether a file is one of those that the creation of a run writes, before or after run.json."""
+    files, drafts = ((LOCK, CONFIG, RUN), (CONFIG, RUN)) if begun else ((LOCK,), (RUN,))
+    return name in files or any(is_draft(name, each) for each in drafts)
 
 
 def new_run() -> dict[str, Any]:
     """The contents of run.json before the first session.
 
-    `artifacts` and `snapshots` are the folders that hold such records, `headline` the metrics that a status line shows.
+    `artifacts` and `snapshots` are the folders that hold such records, `headline` the metrics that a status line shows,
+    `config_digests` those of the options that may stand in config.json.
     """
     return {
         "format": FORMAT,
@@ -110,6 +136,7 @@ def new_run() -> dict[str, Any]:
         "renamed": {},
         "overrides": {},
         "identity": {},
+        "config_digests": [],
         "sessions": [],
     }
 
@@ -132,10 +159,11 @@ def _require_same_identity(path: Path, run: dict[str, Any], config: RunConfig, o
     changes = [
         *differences(run["overrides"], overrides),
         *differences(
-            _with_new_names(read_json(path / CONFIG)), _with_new_names(config.to_dict()), adjustable_fields(config)
+            _with_new_names(_unedited_config(path, run)), _with_new_names(config.to_dict()), adjustable_fields(config)
         ),
     ]
-    plugin_changes = _plugin_changes(run["plugins"], plugins(config))
+    fixed = {place: each for place, each in plugins(config).items() if place.split(".")[0] not in config.adjustable}
+    plugin_changes = _plugin_changes(run["plugins"], fixed)
     if changes or plugin_changes:
         forkable = not (run["overrides"] or overrides)
         raise RunError(

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from poet.checksum import running_digest
-from poet.errors import RunError
+from poet.errors import ContractError, RunError
 from poet.files import open_regular
 from poet.runs.layout import disk_errors
 
@@ -44,7 +44,7 @@ def _plain(value: Any, path: str, nonfinite: list[str]) -> Any:
         return None
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"a journal row holds numbers, text, lists and dicts; {path} is a {type(value).__name__}")
+        raise ContractError(f"a journal row holds numbers, text, lists and dicts; {path} is a {type(value).__name__}")
     return _plain(array.tolist(), path, nonfinite)
 
 
@@ -59,6 +59,11 @@ def decode(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return row if isinstance(row, dict) and line.endswith(b"\n") else None
+
+
+def as_read(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as a reader of the journal gets it."""
+    return json.loads(encode(row))
 
 
 class Mark(NamedTuple):

@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poet.errors import unknown
+from poet.errors import ContractError, named_errors, unknown
 from poet.runs import overrides as user_objects
 from poet.runs.cache import use_cache
 from poet.runs.fork import fork
 from poet.runs.identity import claim, record_identity
 from poet.runs.provenance import num_cores
+from poet.runs.sinks import check_sinks
 from poet.search.config import RunConfig
+from poet.sinks.base import Sink
+from poet.sinks.config import SinkConfig
 
 if TYPE_CHECKING:
     from poet.runs.progress import Reporter
@@ -27,13 +30,14 @@ def prepare(devices: int | None) -> str:
 
     Returns why there is no cache; empty if there is one.
     """
+    num = min(devices or num_cores(), num_cores())  # more are refused once it is known whether there are other devices
     if "jax" in sys.modules and "JAX_NUM_CPU_DEVICES" not in os.environ:  # imported, so too late for the environment
         import jax
 
         with contextlib.suppress(RuntimeError):  # it has computed already: its devices cannot change
-            jax.config.update("jax_num_cpu_devices", devices or num_cores())
+            jax.config.update("jax_num_cpu_devices", num)
     else:
-        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(devices or num_cores()))
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(num))
     return use_cache()
 
 
@@ -46,15 +50,17 @@ def build_search(config: RunConfig, context: "RunContext | None" = None, **overr
     ('coverage', 'qd_score', 'best')
     """
     from poet.jax_settings import pinned
-    from poet.search.base import RunContext
+    from poet.search.base import RunContext, Search
 
     make: Any = config.make  # each config declares its own overrides
     known = list(inspect.signature(make).parameters)[1:]
     for name in overrides:
         if name not in known:
             raise unknown(f"argument for a run of {config.id!r}:", name, known)
-    with pinned():
+    with pinned(), named_errors(f"make of {config.id!r}"):
         search = make(context or RunContext(config.executor), **overrides)
+    if not isinstance(search, Search):
+        raise ContractError(f"make of {config.id!r} must give a poet.Search, got {type(search).__name__}")
     return search._replace(init=pinned()(search.init), step=pinned()(search.step))
 
 
@@ -64,7 +70,7 @@ def run(
     *,
     source: Path | str | None = None,
     media: Callable[[Path, str], None] | None = None,
-    sinks: Sequence[Callable[[Sequence[dict[str, Any]]], None]] = (),
+    sinks: Sequence[Sink | SinkConfig] = (),
     reporter: "Reporter | None" = None,
     **overrides: Any,
 ) -> "RunOutcome":
@@ -72,12 +78,12 @@ def run(
 
     Args:
       config: Every option. When a run is resumed, only `adjustable` options may differ from its start: iterations,
-        max_env_steps, checkpoint_every, keep_every, and devices, chunk and queue of the executor.
+        max_env_steps, checkpoint_every, keep_every, stop, sinks, and devices, chunk and queue of the executor.
       path: The run folder.
       source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
-      sinks: Called with the journal rows of each iteration, as for an external tracker. One that fails is tried again,
-        and then gets the rows that it missed.
+      sinks: Functions that are called with the journal rows of each iteration, and configs of sinks, besides those of
+        the config (docs/trackers.md). One that fails or hangs does not disturb the run.
       reporter: Where progress is shown; by default on standard output.
       overrides: Objects in place of those that the config names, as parameters of its `make`: for POET a `generator`,
         and environments to `start` with; for MAP-Elites a `scoring` and its `archive`. What can be described of them
@@ -88,6 +94,7 @@ def run(
     """
     # Once and for all: an evaluation may change the directory of the process.
     path = Path(os.path.abspath(Path(path).expanduser()))
+    check_sinks((*config.sinks, *sinks))
     described = user_objects.describe(overrides)
     if source is not None:
         fork(Path(source).expanduser(), path, config, described)

@@ -1,6 +1,6 @@
 """The files of a run, and how they are written and read. Knows no jax.
 
-runs/NAME/ run.json config.json journal.jsonl checkpoints/N/ niches/ID.npz|json elites/N/ media/ lock
+runs/NAME/ run.json config.json journal.jsonl checkpoints/N/ niches/ID.npz|json elites/N/ sinks/ID/ media/ lock
 """
 
 import contextlib
@@ -17,9 +17,10 @@ from typing import Any
 from poet.errors import RunError
 from poet.files import read_bytes, replace_file
 
-FORMAT = 2  # raised when an older reader could not make sense of a run folder
+FORMAT = 3  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
-CHECKPOINTS, NICHES, ELITES, MEDIA = "checkpoints", "niches", "elites", "media"
+CHECKPOINTS, NICHES, ELITES, MEDIA, SINKS = "checkpoints", "niches", "elites", "media", "sinks"
+DIGESTS = "npz_digests"  # in the JSON of a record: of the arrays that may lie beside it
 INCOMPLETE = ".tmp"  # the end of the names of folders that are being written or removed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -28,6 +28,7 @@ def lock(path: Path) -> Iterator[None]:
                 f"{path} is being written by {lock_holder(path)}: stop that process first (Ctrl-C there, or kill), "
                 "or choose another --name"
             )
+        _require_ours(os.pread(handle, 4096, 0), path)
         with disk_errors(path / LOCK):
             os.ftruncate(handle, 0)
             os.pwrite(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
@@ -38,6 +39,16 @@ def lock(path: Path) -> Iterator[None]:
                 os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _require_ours(content: bytes, path: Path) -> None:
+    """Raise `RunError` if this is not what a lock holds: nothing, or the process that had it."""
+    try:
+        ours = not content.strip() or "pid" in json.loads(content)
+    except (ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise RunError(f"{path / LOCK} is not the lock of a run: move it away, or choose another --name or --root")
 
 
 def _acquire(handle: int, path: Path) -> bool:

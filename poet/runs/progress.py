@@ -37,7 +37,8 @@ class Reporter:
 
     def message(self, text: str) -> None:
         """Print one line, above the bar if there is one; where nothing can be printed any more, a run goes on."""
-        with contextlib.suppress(OSError, ValueError):  # closed, a full disk, a pipe without a reader
+        # Closed, a full disk, a pipe without a reader: for the last rich raises SystemExit, and is silent from then on.
+        with contextlib.suppress(OSError, ValueError, SystemExit):
             self.console.print(printable(text, keep="\n"), markup=False, emoji=False)
 
     def start(self, iteration: int, iterations: int, headline: Sequence[str] = ()) -> None:

@@ -2,9 +2,10 @@
 
 import io
 import itertools
+import json
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,13 +15,14 @@ from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
 from poet.files import read_bytes
 from poet.runs.journal import decode
-from poet.runs.layout import CONFIG, ELITES, JOURNAL, NICHES, numbered_entries, read_json, read_run
+from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, numbered_entries, read_json, read_run
 from poet.runs.lock import is_alive
 from poet.runs.snapshots import ARCHIVE, column_file
 from poet.search.base import Record as Record
 
 Row = dict[str, Any]
 
+READS = 3  # of a record that does not fit together: it may have been replaced between the reads of its files
 RESTORE = ": restore it from a backup, or look at another snapshot"
 
 
@@ -63,6 +65,20 @@ def read_config(path: Path | str) -> dict[str, Any]:
     return read_json(Path(path) / CONFIG)
 
 
+def digest_of(options: Any) -> str:
+    """The digest of JSON values, however they are laid out in a file."""
+    return digest(json.dumps(options, sort_keys=True).encode())
+
+
+def describe_edit(path: Path | str, options: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """That no session of a run wrote these options, in words; empty if one did.
+
+    `options` is what config.json holds, read before `run`, which is what run.json holds.
+    """
+    written = digest_of(options) in run["config_digests"]
+    return "" if written else f"{Path(path) / CONFIG} was edited or replaced after the run was started"
+
+
 def list_artifacts(path: Path | str, folder: str) -> list[int]:
     """Numbers of the records in a folder of a run, in order."""
     place = Path(path) / folder
@@ -77,13 +93,17 @@ def read_artifact(path: Path | str, folder: str, number: int) -> Record:
     known = list_artifacts(path, folder)
     if number not in known:
         raise RunError(f"{path} has no {folder[:-1]} {number}: it has {', '.join(map(str, known)) or 'none yet'}")
-    file = Path(path) / folder / str(number)
-    try:
-        packed = io.BytesIO(read_bytes(file.with_name(f"{number}.npz")))
-        with np.load(packed, allow_pickle=False) as arrays:
-            return Record(read_json(file.with_name(f"{number}.json")), {name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise RunError(f"{file}.npz cannot be read: {error}") from error
+    file = Path(path) / folder / f"{number}.npz"
+    for _ in range(READS):
+        meta = read_json(file.with_suffix(".json"))
+        try:
+            data = read_bytes(file)
+            if isinstance(meta, dict) and digest(data) in meta.pop(DIGESTS, ()):
+                with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                    return Record(meta, {name: arrays[name] for name in arrays.files})
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise RunError(f"{file} cannot be read: {error}") from error
+    raise RunError(f"{file} is not what {number}.json belongs to: it was damaged or replaced{RESTORE}")
 
 
 def list_niches(path: Path | str) -> list[int]:
@@ -214,12 +234,15 @@ class Status(NamedTuple):
     steps_per_s: float | None
     left_s: float | None
     alive: bool
-    finished: bool  # whether it has used its budget of iterations or of environment steps
+    finished: bool  # whether it has used its budget of iterations or of environment steps, or ended by a rule
+    reason: str = ""  # why it ended before its budget, by a rule or a sink
 
     @property
     def state(self) -> str:
-        """Whether a process is writing it, it has used its budget, or neither."""
-        return "running" if self.alive else "finished" if self.finished else "stopped"
+        """Whether a process is writing it, it is finished, or neither; then why it ended before its budget."""
+        if self.alive:
+            return "running"
+        return ": ".join(filter(None, ("finished" if self.finished else "stopped", self.reason)))
 
 
 def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
@@ -238,6 +261,7 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
     iteration = last.get("iteration", -1) + 1
     iterations = max(config["iterations"], iteration)  # a budget may have been lowered since
     env_steps, max_env_steps = last.get("env_steps", 0), config.get("max_env_steps")
+    ended, reason = _end(rows)
     left_s = (iterations - iteration) * seconds / counted if counted else None
     if left_s is not None and max_env_steps is not None and steps:
         left_s = min(left_s, max(max_env_steps - env_steps, 0) * seconds / steps)
@@ -250,8 +274,20 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
         steps_per_s=steps / seconds if seconds else None,
         left_s=left_s,
         alive=is_alive(path),
-        finished=iteration >= iterations or (max_env_steps is not None and env_steps >= max_env_steps),
+        finished=iteration >= iterations
+        or (max_env_steps is not None and env_steps >= max_env_steps)
+        or (ended == "finish" and bool(reason)),
+        reason=reason,
     )
+
+
+def _end(rows: Sequence[Row]) -> tuple[str, str]:
+    """How the last process ended, "finish" or "stop", and why if that was before its budget; else two empty texts."""
+    for row in reversed(rows):
+        wall = row.get("wall", {})
+        if wall.get("event") in ("start", "resume", "stop", "finish"):
+            return wall["event"], str(wall.get("reason", ""))
+    return "", ""
 
 
 def list_runs(root: Path | str) -> list[Path]:

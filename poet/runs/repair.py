@@ -26,6 +26,7 @@ from poet.runs.layout import (
 from poet.runs.lock import lock
 from poet.runs.read import (
     describe_damage,
+    describe_edit,
     list_artifacts,
     list_snapshots,
     read_artifact,
@@ -60,7 +61,7 @@ def examine(path: Path) -> list[Finding]:
     intact, damaged = _read_checkpoints(path)
     return [
         Finding(RUN, "whole"),
-        _part(CONFIG, read_config, path),
+        _config(path, run),
         *(Finding(f"checkpoint {step}", "whole") for step in intact),
         *(Finding(f"checkpoint {step}", problem, RESTORE) for step, problem in damaged.items()),
         _journal(path, intact),
@@ -146,6 +147,14 @@ def _ends(lines: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
         if iteration >= 0:
             ends.append((iteration, offset))
     return ends
+
+
+def _config(path: Path, run: dict[str, Any]) -> Finding:
+    try:
+        edited = describe_edit(path, read_config(path), run)
+    except RunError as error:
+        return Finding(CONFIG, str(error), RESTORE)
+    return Finding(CONFIG, edited, f"undo the change, or {RESTORE}") if edited else Finding(CONFIG, "whole")
 
 
 def _part(name: str, read: Callable[..., Any], *args: Any) -> Finding:

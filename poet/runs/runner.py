@@ -11,19 +11,23 @@ from typing import Any, NamedTuple
 
 import jax
 
-from poet.errors import ContractError, PoetError, RunError
+from poet.errors import PoetError, RunError
 from poet.jax_settings import other_settings, pinned
 from poet.runs import checkpoint
 from poet.runs.artifacts import remove_born_since, write_artifact
+from poet.runs.contract import check_state, check_step
 from poet.runs.journal import Journal, Mark, ProcessLog
 from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
 from poet.runs.provenance import num_cores, processor
 from poet.runs.read import scan_journal
-from poet.runs.sinks import Sink, SinkFeed
+from poet.runs.sinks import Sinks
 from poet.runs.snapshots import keep_snapshots, write_snapshot
+from poet.runs.stop import Ending, StopRules, describe
 from poet.search.base import Info, Record, Search
 from poet.search.config import RunConfig
+from poet.sinks.base import Sink, Stop
+from poet.sinks.config import SinkConfig
 from poet.types import PyTree
 
 SAVE_AFTER_S = 300.0  # a checkpoint is never older than this and one iteration, however long iterations take
@@ -33,11 +37,19 @@ Media = Callable[[Path, str], None]  # makes pictures of a run folder at "early"
 
 
 class RunOutcome(NamedTuple):
-    """How a call of `run_search` ended."""
+    """How a call of `run_search` ended.
+
+    Attributes:
+      finished: whether it used its budget, reached its target or is stagnant; False if it was asked to stop.
+      reason: why it ended before its budget; empty if a signal asked it to stop.
+      extend: options of the command that resume a finished run.
+    """
 
     state: PyTree
     iteration: int
-    finished: bool  # False: it was asked to stop
+    finished: bool
+    reason: str = ""
+    extend: str = ""
 
     def __repr__(self) -> str:
         return f"RunOutcome(iteration={self.iteration}, finished={self.finished}, state=...)"
@@ -61,7 +73,7 @@ def run_search(
     reporter: Reporter,
     log: ProcessLog | None = None,
     media: Media | None = None,
-    sinks: Sequence[Sink] = (),
+    sinks: Sequence[Sink | SinkConfig] = (),
 ) -> RunOutcome:
     """Start a search, or resume it from its newest checkpoint, until it is done or asked to stop.
 
@@ -79,19 +91,20 @@ def run_search(
         stop = stack.enter_context(_stop_on_signals(reporter))
 
         state = search.init(jax.random.key(config.seed))
-        checkpoint.check_state(state)
+        check_state(state)
         saved = _restore(path, run, journal, empty, state, reporter)
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
         checkpoint.remove_superseded(path / CHECKPOINTS, iteration, config.keep_every)
         _keep_snapshots(path, run)
-        if _done(state, config):
-            if iteration >= config.iterations:
-                used = f"is finished at iteration {iteration}; a larger --iterations resumes it"
-            else:
-                used = f"has used its {config.max_env_steps} environment steps; a larger --max-env-steps resumes it"
-            reporter.message(f"{path} {used}")
-            return RunOutcome(state, iteration, True)
+        rules, feeds = StopRules(config), Sinks(path, config, sinks, reporter.message)
+        history = _read_history(path, iteration) if rules.active or feeds.lack(iteration) else []
+        rules.see_all(history)
+        feeds.catch_up(history, iteration)
+        if endings := rules.endings(state):
+            reporter.message(f"{path} {describe(endings)}")
+            feeds.finish()
+            return _outcome(state, endings)
         journal.trim(offset)
         log = log or ProcessLog()
         log.open(journal)
@@ -102,7 +115,7 @@ def run_search(
             log,
             config.keep_every,
             reporter,
-            [SinkFeed(sink, reporter.message) for sink in sinks],
+            feeds,
             iteration if saved else -1,
         )
         writer.discard_lost_work(iteration)
@@ -111,16 +124,15 @@ def run_search(
             reporter.message(f"resuming from iteration {iteration}")
         reporter.message("first iteration: compiling programs that are not in the cache yet")
         reporter.start(iteration, config.iterations, search.headline)
-        while not _done(state, config) and not stop.is_set():
+        while not (endings := rules.endings(state)) and not stop.is_set() and feeds.stop is None:
             began = time.monotonic()
-            state, info = search.step(state)
-            checkpoint.check_state(state)
-            if int(state.iteration) != iteration + 1:
-                raise ContractError(
-                    f"step must raise state.iteration by one, from {iteration}; got {int(state.iteration)}"
-                )
+            state, info = check_step(search.step(state), iteration)
             rows = writer.record(info, iteration, began)
+            for row in rows:
+                if row.get("event") == "stall":
+                    reporter.message(f"warning: iteration {iteration}: {row.get('text')}")
             iteration += 1
+            rules.see(rows[-1])
             reporter.update(rows[-1], iteration, config.iterations, time.monotonic() - began)
             # Early pictures show snapshots, which come with a checkpoint.
             early = media is not None and iteration == 1 and bool(info.snapshots)
@@ -132,14 +144,16 @@ def run_search(
                 if any(row.get("event") == "milestone" for row in rows):
                     writer.show(media, "milestone", iteration)
         writer.save(state, iteration)
-        finished = _done(state, config)
-        log.append("finish" if finished else "stop", {"iteration": iteration})
-        writer.finish_sinks()
+        outcome = _outcome(state, endings, feeds.stop)
+        reason = {"reason": outcome.reason} if outcome.reason else {}
+        log.append("finish" if outcome.finished else "stop", {"iteration": iteration, **reason})
+        feeds.finish()
         reporter.close()
-        if finished and media is not None:
+        if outcome.reason:
+            reporter.message(f"{path} {describe(endings) if endings else f'was stopped by a sink: {outcome.reason}'}")
+        if outcome.finished and media is not None:
             writer.show(media, "end", iteration)
-        outcome = RunOutcome(state, iteration, finished)
-        if stop.by_user and not finished:
+        if stop.by_user and not outcome.finished:
             raise Interrupted(outcome)
         return outcome
 
@@ -185,10 +199,15 @@ def _keep_snapshots(path: Path, run: Mapping[str, Any]) -> None:
         keep_snapshots(path / folder, checkpoint.steps(path / CHECKPOINTS))
 
 
-def _done(state: PyTree, config: RunConfig) -> bool:
-    if int(state.iteration) >= config.iterations:
-        return True
-    return config.max_env_steps is not None and int(state.env_steps) >= config.max_env_steps
+def _read_history(path: Path, iteration: int) -> list[dict[str, Any]]:
+    """The rows of the journal before an iteration, without those about the process."""
+    return [row for row in scan_journal(path)[0] if row.get("iteration", iteration) < iteration]
+
+
+def _outcome(state: PyTree, endings: Sequence[Ending], stop: Stop | None = None) -> RunOutcome:
+    reasons = [each.reason for each in endings if each.reason] if endings else [stop.reason] if stop else []
+    options = " ".join(each.options for each in endings)
+    return RunOutcome(state, int(state.iteration), bool(endings), ", ".join(reasons), options)
 
 
 def _record_devices(path: Path, run: dict[str, Any], reporter: Reporter) -> None:
@@ -228,7 +247,7 @@ class _Writer:
         log: ProcessLog,
         keep_every: int,
         reporter: Reporter,
-        sinks: list[SinkFeed],
+        sinks: Sinks,
         saved: int,
     ) -> None:
         self._path = path
@@ -262,14 +281,8 @@ class _Writer:
         self._journal.append(rows)
         self._artifacts |= info.artifacts
         self._snapshots = info.snapshots
-        for sink in self._sinks:
-            sink.send(rows)
+        self._sinks.send(rows)
         return rows
-
-    def finish_sinks(self) -> None:
-        """Try once more to give every sink its last rows."""
-        for sink in self._sinks:
-            sink.send((), last=True)
 
     def save(self, state: PyTree, iteration: int) -> None:
         """A checkpoint, unless this iteration has one; its records are on disk before it."""
@@ -284,6 +297,7 @@ class _Writer:
         self._journal.sync()
         checkpoint.save(self._path / CHECKPOINTS, state, iteration, self._journal.mark, self._keep_every)
         _keep_snapshots(self._path, self._run)
+        self._sinks.save()
         self._saved, self._saved_at = iteration, time.monotonic()
         self._log.append("checkpoint", {"iteration": iteration, "seconds": round(self._saved_at - began, 6)})
 

@@ -7,17 +7,18 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from poet.types import PyTree
 
 
 def get_item(tree: PyTree, index: int) -> PyTree:
-    """One of the N trees, with NumPy leaves, which may be views: a later `set_item` of the same index changes them.
+    """A copy of one of the N trees, with NumPy leaves: a later `set_item` of the same index does not change it.
 
     >>> get_item({"x": np.array([1, 2]), "y": np.array([[3, 4], [5, 6]])}, 1)
     {'x': array(2), 'y': array([5, 6])}
     """
-    return jax.tree.map(lambda leaf: np.asarray(leaf[index]), tree)
+    return jax.tree.map(lambda leaf: np.array(leaf[index]), tree)
 
 
 def set_item(tree: PyTree, index: int, item: PyTree) -> None:
@@ -34,8 +35,17 @@ def set_item(tree: PyTree, index: int, item: PyTree) -> None:
 def jit_to_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function compiled once, with NumPy arrays as results.
 
-    >>> jit_to_numpy(lambda x: {"double": 2 * x})(np.array([1, 2]))
-    {'double': array([2, 4])}
+    >>> jit_to_numpy(lambda x: {"double": 2 * x})(np.float32([1, 2]))
+    {'double': array([2., 4.], dtype=float32)}
     """
     compiled = jax.jit(function)
     return lambda *args: jax.tree.map(np.asarray, compiled(*args))
+
+
+def worst_if_not_finite(scores: Float[np.ndarray, "*K"]) -> Float[np.ndarray, "*K"]:
+    """Scores that can be compared: NaN and infinities rank below everything.
+
+    >>> worst_if_not_finite(np.array([1.0, np.inf, np.nan]))
+    array([  1., -inf, -inf])
+    """
+    return np.where(np.isfinite(scores), scores, -np.inf)

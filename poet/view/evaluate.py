@@ -14,6 +14,7 @@ import numpy as np
 from poet.agents.rollout import EpisodeResult, Episodes, rollout
 from poet.errors import ConfigError
 from poet.jax_settings import pinned
+from poet.memory import require_memory
 
 if TYPE_CHECKING:
     from poet.agents.config import PolicyConfig
@@ -86,6 +87,8 @@ def evaluate(
     """
     if episodes < 1:
         raise ConfigError(f"episodes expects at least 1, got {episodes}")
+    weights = run.agent(agent, snapshot)
+    require_memory(4 * episodes * len(weights), f"{episodes} episodes of an agent of {len(weights)} weights")
     source = environment_run or run
     interfaces = run.interface().id, source.interface().id
     if interfaces[0] != interfaces[1]:
@@ -95,7 +98,6 @@ def evaluate(
         )
     genome, description = _find_environment(source, agent if on is None else on)
     environment = _with_fresh_terrain(source) if fresh else source.environment()
-    weights = run.agent(agent, snapshot)
 
     size = LANES * -(-episodes // LANES)
     queue = Episodes(

@@ -58,9 +58,7 @@ def open_run(path: str | os.PathLike[str], generator: Generator | None = None) -
 def open_and_warn(path: str | os.PathLike[str]) -> Any:
     """`open_run` for a command: what the user should know of the run is printed to standard error."""
     run = open_run(path)
-    for text in (run.warning, run.damage):
-        if text:
-            print_lines(f"warning: {text}", file=sys.stderr)
+    print_lines(*(f"warning: {text}" for text in run.warnings()), file=sys.stderr)
     return run
 
 

@@ -36,7 +36,7 @@ class Run:
       meta: run.json.
       options: config.json, every option of the run.
       warning: why the run is not shown by the view that its search names; empty if it is.
-      damage: which lines of the journal cannot be read; empty if all can.
+      damage: which lines of the journal cannot be read, and whether config.json was edited; empty if all is well.
     """
 
     id: ClassVar[str] = "journal"
@@ -48,8 +48,8 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.resolve().name
-        self.meta: dict[str, Any] = read.read_run(path)
         self.options: dict[str, Any] = read.read_config(path)
+        self.meta: dict[str, Any] = read.read_run(path)
         self.warning = ""
         self._rows: list[Row] = []
         self._tables: dict[str, Table] = {}
@@ -58,9 +58,21 @@ class Run:
     def refresh(self) -> Run:
         """Read what was written since; returns the run itself."""
         self._rows, damaged = read.scan_journal(self.path) if (self.path / JOURNAL).exists() else ([], [])
-        self.damage = read.describe_damage(self.path, damaged) if damaged else ""
+        problems = [read.describe_damage(self.path, damaged)] if damaged else []
+        problems += filter(None, [read.describe_edit(self.path, self.options, self.meta)])
+        self.damage = "; ".join(problems)
         self._tables = {}
         return self
+
+    def warnings(self) -> list[str]:
+        """What a reader should know: a missing view, damaged files, why the search does not go on."""
+        return [text for text in (self.warning, self.damage, self.stall) if text]
+
+    @property
+    def stall(self) -> str:
+        """Why the search does not go on, if it said so in the last half of its iterations; else empty."""
+        recent = [row for row in self.events("stall") if 2 * (row["iteration"] + 1) > self.iteration]
+        return f"iteration {recent[-1]['iteration']}: {recent[-1]['text']}" if recent else ""
 
     @property
     def iteration(self) -> int:
@@ -128,7 +140,7 @@ class Run:
         return f"{name}: " + ", ".join([progress, *self.headline(), status.state, f"last written {format_age(age)}"])
 
     def __repr__(self) -> str:
-        return f"Run({self.summary()})" + "".join(f"\nwarning: {text}" for text in (self.warning, self.damage) if text)
+        return f"Run({self.summary()})" + "".join(f"\nwarning: {text}" for text in self.warnings())
 
 
 views: Registry[type[Run]] = Registry("view", Run)

@@ -2,12 +2,14 @@
 are not finite or out of bounds are counted and not stored, and the other entries of the batch are stored.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.archives import CVTConfig, GridConfig, ParetoConfig, UnstructuredConfig, entries, make
+from poet.archives import ArchiveConfig, CVTConfig, GridConfig, ParetoConfig, UnstructuredConfig, entries, make
 from poet.archives.base import Archive, Entries
 from poet.archives.layout import num_objectives
 from poet.errors import ConfigError, ShapeError
@@ -208,6 +210,12 @@ WRONG_SPECS = {
     "infinite bound": ({"bounds": [[-1, np.inf], [0, 4]]}, "finite"),
     "no bounds": ({"bounds": []}, "bounds"),
     "bounds of one number": ({"bounds": [-1, 1]}, "bounds"),
+    "bounds in words": ({"bounds": [["low", "high"], [0, 4]]}, "a pair"),
+    "bounds of different lengths": ({"bounds": [[-1, 1], [0]]}, "a pair"),
+    "a span that float32 does not hold": ({"bounds": [[-3e38, 3e38], [0, 4]]}, "numbers up to 1e\\+15"),
+    "a span whose square float32 does not hold": ({"bounds": [[0, 1e-20], [0, 4]]}, "at least 1e-15 apart"),
+    "a span finer than float32 numbers": ({"bounds": [[1e9, 1e9 + 3], [0, 4]]}, "or subtract 1e\\+09 from"),
+    "low and high of one float32 number": ({"bounds": [[1, 1 + 1e-9], [0, 4]]}, "use at most 0 cells there"),
     "unknown rule for out of bounds": ({"out_of_bounds": "ignore"}, "'clip' or 'reject', got 'ignore'"),
 }
 
@@ -242,6 +250,71 @@ def test_impossible_bounds_raise(name: str, bad: str) -> None:
 def test_impossible_options_of_a_spec_raise(name: str, change: dict, message: str) -> None:
     with pytest.raises((ConfigError, ShapeError), match=message):
         make({**CONFIGS[name].spec(BOUNDS), **change})
+
+
+@pytest.mark.parametrize(
+    ("make_archive", "message"),
+    [
+        (lambda: GridConfig(shape=(100, 2)).make([(5e6, 5e6 + 20), (0, 1)]), "use at most 40 cells there, or subtract"),
+        (lambda: GridConfig(shape=(2, 2**25)).make([(0, 1), (0, 1)]), "use at most 8388608 cells there$"),
+        (lambda: ParetoConfig(shape=(2, 100)).make([(0, 1), (-5e6 - 20, -5e6)]), "use at most 40 cells there"),
+        (lambda: CVTConfig(num_cells=10_000).make([(1e6, 1e6 + 1), (1e6, 1e6 + 1)]), "use at most 16 cells there"),
+    ],
+)
+def test_cells_that_no_descriptor_reaches_are_refused(make_archive: Callable[[], Archive], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_archive()
+
+
+def test_the_finest_cells_that_are_accepted_can_all_be_reached() -> None:
+    low, high, cells = 5e6, 5e6 + 20, 40
+    finest = GridConfig(shape=(cells,)).make([(low, high)])
+    points = np.float32(low) + np.arange(cells + 1, dtype=np.float32) / 2
+    _, info = finest.add(finest.init(jnp.zeros(1)), entries(floats(41, 1), jnp.zeros(41), points[:, None]))
+    assert set(info.cell.tolist()) == set(range(cells))
+
+
+OTHER_STATES = {
+    "smaller grid": lambda: GridConfig(shape=(3, 3)),
+    "larger grid": lambda: GridConfig(shape=(6, 3)),
+    "grid with thresholds": lambda: GridConfig(shape=(5, 3), learning_rate=0.5, threshold_min=0.0),
+    "centroids": lambda: CVTConfig(num_cells=16),
+    "points": lambda: UnstructuredConfig(capacity=15, min_distance=0.1),
+    "more points": lambda: UnstructuredConfig(capacity=16, min_distance=0.1),
+    "fronts": lambda: ParetoConfig(shape=(5, 3), front_size=3),
+}
+
+
+@pytest.mark.parametrize("other", OTHER_STATES)
+@pytest.mark.parametrize("config", [CONFIGS[name] for name in ("grid", "cvt", "unstructured", "pareto")])
+def test_the_state_of_another_archive_is_refused(config: ArchiveConfig, other: str) -> None:
+    made, theirs = make(config.spec(BOUNDS)), make(OTHER_STATES[other]().spec(BOUNDS))
+    state = theirs.init(EXAMPLE)
+    for use in (
+        lambda: made.add(state, batch(0, made=made)),
+        lambda: made.sample(jax.random.key(0), state, 3),
+        lambda: made.elites(state),
+        lambda: jax.jit(made.elites)(state),
+    ):
+        with pytest.raises(ShapeError, match="expected a state of this archive, .*use the archive that made it"):
+            use()
+
+
+@pytest.mark.parametrize("state", [None, (), {"store": 3}, np.zeros(3)])
+def test_what_is_no_state_is_refused(state: object) -> None:
+    with pytest.raises(ShapeError, match="expected a state of this archive"):
+        make(CONFIGS["grid"].spec(BOUNDS)).elites(state)
+
+
+def test_masked_numbers_have_failed() -> None:
+    grid = GridConfig(shape=(5, 3)).make(BOUNDS)
+    fitness = np.ma.array(floats(4), mask=[True, False, False, False])
+    descriptor = np.ma.array(floats(4, 2), mask=[[False, False], [True, False], [False, True], [False, False]])
+    _, info = grid.add(grid.init(jnp.zeros(3)), entries(floats(4, 3), fitness, descriptor))
+    assert int(info.counts.not_finite) == 3
+    masked = batch(0)._replace(fitness=np.ma.array(floats(32)))
+    with pytest.raises(ShapeError, match="expected fitness without a mask"):
+        grid.add(grid.init(EXAMPLE), masked)
 
 
 def test_a_spec_without_bounds_raises() -> None:

@@ -229,7 +229,7 @@ def test_fitness_of_another_shape_raises() -> None:
         ({"front_size": 2}, "front_size expects at least 3"),
         ({"front_size": 3, "num_objectives": 3}, "front_size expects at least 4"),
         ({"shape": [2, 2]}, "shape"),
-        ({"shape": [2**28], "front_size": 8}, "rows, more than"),
+        ({"shape": [2**14] * 2, "bounds": BOUNDS * 2, "front_size": 8}, "rows, more than"),
         ({"bounds": [(0, 0)]}, "low below its high"),
         ({"out_of_bounds": "ignore"}, "'clip' or 'reject'"),
     ],

@@ -1,15 +1,10 @@
-"""The examples in the docstrings of `poet.envs` run, and every module of which users import something has one."""
+"""Every module of `poet.envs` of which users import something has an example."""
 
 import doctest
 import importlib
-import pkgutil
 
 import pytest
 
-import poet.envs
-
-pytestmark = pytest.mark.ci
-MODULES = sorted(info.name for info in pkgutil.walk_packages(poet.envs.__path__, "poet.envs."))
 WITH_EXAMPLES = {
     "poet.envs.arm.arm",
     "poet.envs.arm.config",
@@ -30,12 +25,6 @@ WITH_EXAMPLES = {
 }
 
 
-def test_modules_with_examples_exist() -> None:
-    assert set(MODULES) >= WITH_EXAMPLES
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples(name: str) -> None:
-    results = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
-    assert results.failed == 0
-    assert (results.attempted > 0) == (name in WITH_EXAMPLES)
+@pytest.mark.parametrize("name", sorted(WITH_EXAMPLES))
+def test_a_module_has_examples(name: str) -> None:
+    assert doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name))

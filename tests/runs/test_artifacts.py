@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from poet.errors import RunError
+from poet.runs import artifacts
 from poet.runs.artifacts import remove_born_since, write_artifact
 from poet.runs.layout import NICHES
 from poet.runs.read import list_artifacts, list_niches, read_artifact, read_niche
@@ -48,8 +49,46 @@ def test_the_error_for_an_unknown_niche_lists_the_known(tmp_path: Path) -> None:
 def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     write_artifact(tmp_path / NICHES / "3", niche_record(3, best=np.ones(3)))
     (tmp_path / NICHES / "3.npz").write_bytes(b"PK")
-    with pytest.raises(RunError, match=r"3\.npz cannot be read"):
+    with pytest.raises(RunError, match=r"3\.npz is not what 3\.json belongs to: it was damaged or replaced"):
         read_niche(tmp_path, 3)
+
+
+def test_swapped_arrays_are_noticed(tmp_path: Path) -> None:
+    """Those of another niche, of another run, and earlier ones that were put back."""
+    for niche in (1, 2):
+        write_artifact(tmp_path / NICHES / str(niche), niche_record(niche, best=np.full(3, niche)))
+    file = tmp_path / NICHES / "1.npz"
+    earlier = file.read_bytes()
+    (tmp_path / "other").mkdir()
+    write_artifact(tmp_path / "other" / NICHES / "1", niche_record(1, best=np.zeros(3)))
+    for factor in (7, 8):
+        write_artifact(tmp_path / NICHES / "1", niche_record(1, best=np.full(3, factor)))
+    for wrong in (tmp_path / NICHES / "2.npz", tmp_path / "other" / NICHES / "1.npz"):
+        file.write_bytes(wrong.read_bytes())
+        with pytest.raises(RunError, match="damaged or replaced"):
+            read_niche(tmp_path, 1)
+    file.write_bytes(earlier)
+    with pytest.raises(RunError, match="damaged or replaced"):
+        read_niche(tmp_path, 1)
+
+
+def test_a_record_is_whole_after_a_kill_between_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / NICHES / "1"
+    write_artifact(place, niche_record(1, best=np.zeros(3)))
+    write = artifacts.atomic_write
+
+    def die_at_arrays(path: Path, data: bytes) -> None:
+        if path.suffix == ".npz":
+            raise KeyboardInterrupt
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(artifacts, "atomic_write", die_at_arrays)
+        with pytest.raises(KeyboardInterrupt):
+            write_artifact(place, niche_record(1, best=np.ones(3)))
+    assert read_niche(tmp_path, 1).arrays["best"].tolist() == [0, 0, 0]
+    write_artifact(place, niche_record(1, best=np.ones(3)))
+    assert read_niche(tmp_path, 1).arrays["best"].tolist() == [1, 1, 1]
 
 
 def test_records_of_lost_iterations_are_removed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,10 +14,12 @@ from poet.executors.config import LocalExecutorConfig
 from poet.files import DRAFT
 from poet.learners.config import ESConfig, LearnerConfig
 from poet.registry import register
-from poet.runs import launch, layout
+from poet.runs import identity, launch, layout
 from poet.runs.identity import claim, load_config, record_identity
 from poet.runs.layout import CONFIG, JOURNAL, LOCK, RUN, read_run
 from poet.runs.provenance import OURS
+from poet.runs.repair import examine
+from poet.view.open import open_run
 from tests.packages import Packages
 from tests.runs.toy import ToyConfig, walk
 
@@ -96,11 +99,71 @@ def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / RUN).exists()
 
 
-def test_a_folder_whose_creation_was_killed_is_created_again(tmp_path: Path) -> None:
-    for name in (LOCK, CONFIG, f".{CONFIG}.x1y2{DRAFT}"):
-        (tmp_path / name).touch()
+@pytest.mark.parametrize("name", [CONFIG, JOURNAL, f".{CONFIG}.x1y2{DRAFT}", "elites"])
+def test_files_with_names_of_ours_are_not_ours_without_a_run_json(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(RunError, match="is not a run folder and not empty"), claim(tmp_path, TOY):
+        pass
+    assert (tmp_path / name).read_text() == "{}"
+
+
+@pytest.mark.parametrize("content", ["kept by hand", "[]", '{"host": "here"}'])
+def test_a_file_called_lock_is_left_alone(tmp_path: Path, content: str) -> None:
+    (tmp_path / LOCK).write_text(content)
+    with pytest.raises(RunError, match="is not the lock of a run"), claim(tmp_path, TOY):
+        pass
+    assert (tmp_path / LOCK).read_text() == content
+
+
+@pytest.mark.parametrize("num_writes", [0, 1, 2])
+def test_a_run_whose_creation_was_killed_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_writes: int
+) -> None:
+    write, seen = identity.write_json, []
+
+    def write_and_copy(path: Path, data: object) -> None:
+        if len(seen) == num_writes:
+            shutil.copytree(path.parent, tmp_path / "killed")
+            (tmp_path / "killed" / f".{path.name}.x1y2{DRAFT}").touch()
+        seen.append(path.name)
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "write_json", write_and_copy)
+        with claim(tmp_path / "whole", TOY) as run:
+            record_identity(tmp_path / "whole", run, {"version": 1})
+    assert seen == [RUN, CONFIG, RUN]
+    with claim(tmp_path / "killed", dataclasses.replace(TOY, seed=1)):
+        assert len(read_run(tmp_path / "killed")["config_digests"]) == 1
+    assert load_config(tmp_path / "killed").seed == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("seed", 7), ("iterations", 9), ("executor", {"id": "local", "lanes": 3}), ("note", "mine")]
+)
+def test_an_edited_config_is_not_taken_for_what_was_run(tmp_path: Path, name: str, value: object) -> None:
+    begin(tmp_path, TOY)
+    options = json.loads((tmp_path / CONFIG).read_text())
+    (tmp_path / CONFIG).write_text(json.dumps(options | {name: value}))
+    for resume in (lambda: load_config(tmp_path), lambda: claim(tmp_path, TOY).__enter__()):
+        with pytest.raises(RunError, match=r"config\.json was edited or replaced after the run was started: undo"):
+            resume()
+    assert "config.json was edited" in open_run(tmp_path).damage
+    (advice,) = [finding.advice for finding in examine(tmp_path) if finding.part == CONFIG]
+    assert advice.startswith("undo the change")
+    (tmp_path / CONFIG).write_text(json.dumps(options))  # in one line: only the values count
     with claim(tmp_path, TOY):
-        assert read_run(tmp_path)["sessions"]
+        assert not open_run(tmp_path).damage
+
+
+@pytest.mark.parametrize("kept", ["before", "after"])
+def test_a_config_is_known_after_a_kill_between_the_two_files(tmp_path: Path, kept: str) -> None:
+    begin(tmp_path, TOY)
+    before = (tmp_path / CONFIG).read_bytes()
+    begin(tmp_path, dataclasses.replace(TOY, iterations=99))
+    if kept == "before":
+        (tmp_path / CONFIG).write_bytes(before)
+    assert load_config(tmp_path).iterations == (TOY.iterations if kept == "before" else 99)
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder that even root cannot write")

@@ -16,13 +16,13 @@ from poet.search.base import Record
 
 def test_the_format_error_names_both_formats(tmp_path: Path) -> None:
     (tmp_path / RUN).write_text('{"format": 99}')
-    with pytest.raises(RunError, match="format 99, this code reads format 2"):
+    with pytest.raises(RunError, match="format 99, this code reads format 3"):
         read_run(tmp_path)
 
 
 def test_a_run_of_format_1_is_refused(tmp_path: Path) -> None:
     (tmp_path / RUN).write_text('{"format": 1, "name": "old", "kind": "poet"}')
-    with pytest.raises(RunError, match="format 1, this code reads format 2: use the version of poet-evolution"):
+    with pytest.raises(RunError, match="format 1, this code reads format 3: use the version of poet-evolution"):
         read_run(tmp_path)
 
 

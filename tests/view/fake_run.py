@@ -4,7 +4,6 @@
 """
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from poet import configs
 from poet.agents.config import MLPConfig
 from poet.envs.config import GeneratorConfig, generators
 from poet.envs.interface import interface_to_dict
+from poet.runs.artifacts import write_artifact
+from poet.search.base import Record
 from tests.view.run_folder import write_run
 from tests.view.toy import HillsConfig
 
@@ -176,11 +177,10 @@ def fake_run(
         row = admissions[pair.id]
         fields = {name: value for name, value in row.items() if name not in ("event", "iteration", "niche")}
         fields |= {"id": pair.id, "born": pair.born, "retired": pair.retired, "solved": pair.solved}
-        (folder / "niches" / f"{pair.id}.json").write_text(json.dumps(fields))
         agents = {name: weights(num_params, 3 * pair.id + k) for k, name in enumerate(("admission", "best"))}
         if pair.retired is not None:
             agents["retirement"] = weights(num_params, 3 * pair.id + 2)
-        np.savez(folder / "niches" / f"{pair.id}.npz", **agents)
+        write_artifact(folder / "niches" / str(pair.id), Record(fields, agents))
     return folder
 
 

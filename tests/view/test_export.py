@@ -13,6 +13,8 @@ from poet.agents.policy import mlp
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError
+from poet.runs.artifacts import write_artifact
+from poet.runs.read import read_niche
 from poet.view import standalone
 from poet.view.export import export
 from poet.view.niches import commands
@@ -79,8 +81,7 @@ def test_every_kind_of_action(folder, tmp_path, space):
     niche.mkdir(parents=True)
     for name in ("run.json", "config.json", "journal.jsonl"):
         (tmp_path / "run" / name).write_bytes((folder / name).read_bytes())
-    (niche / "0.json").write_bytes((folder / "niches" / "0.json").read_bytes())
-    np.savez(niche / "0.npz", best=flat)
+    write_artifact(niche / "0", read_niche(folder, 0)._replace(arrays={"best": flat}))
     act = standalone.load(export(open_run(tmp_path / "run", Generator()), 0, tmp_path / "out") / "weights.npz")
     tree = policy.unravel(flat)
     for obs in observations(3, 20):

@@ -42,6 +42,16 @@ def new_folder(tmp_path):
     return write_run(tmp_path / "new", OPTIONS, headline=HEADLINE)
 
 
+@pytest.mark.parametrize(("told", "shown"), [((0, 1, 3, 7, 15), True), ((0, 1, 3, 7), False), ((), False)])
+def test_a_stall_is_shown_while_it_lasts(tmp_path, told, shown, capsys):
+    """A search tells it at the 1st, 2nd, 4th, ... iteration: one that lasts is told in the second half of them."""
+    rows = [{"event": "stall", "iteration": t, "text": "no score is finite"} for t in told]
+    run = write_run(tmp_path / "stalled", OPTIONS, [*rows, *journal()], headline=HEADLINE)
+    assert ("iteration 15: no score is finite" in repr(open_run(run))) == shown
+    commands.inspect(run)
+    assert ("warning: iteration 15: no score is finite" in capsys.readouterr().err) == shown
+
+
 def test_every_scalar_of_an_iteration_is_a_column(plain_folder):
     table = open_run(plain_folder).table("progress")
     assert set(table) == {

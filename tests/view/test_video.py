@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from poet.errors import ConfigError, ShapeError
+from poet.runs.artifacts import write_artifact
+from poet.runs.read import read_niche
 from poet.view.niches import commands
 from poet.view.open import open_run
 from poet.view.video import encode, encode_within, video
@@ -47,6 +49,7 @@ def test_agents_that_have_no_video_raise_errors(folder, tmp_path):
     with pytest.raises(ConfigError, match="render"):
         video(run, 0)
     shutil.copytree(folder, tmp_path / "copy")
-    np.savez(tmp_path / "copy" / "niches" / "0.npz", best=np.zeros(3, np.float32))
+    record = read_niche(folder, 0)
+    write_artifact(tmp_path / "copy" / "niches" / "0", record._replace(arrays={"best": np.zeros(3, np.float32)}))
     with pytest.raises(ShapeError, match=r"f32\[21\]"):
         video(open_run(tmp_path / "copy"), 0)

@@ -6,7 +6,7 @@ iteration the archives of all islands are merged, and every island continues wit
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -18,11 +18,12 @@ from jax import lax
 from jaxtyping import Array
 
 from poet.archives.base import Archive, Entries
-from poet.archives.layout import check_objectives
+from poet.archives.layout import check_objectives, num_rows
 from poet.archives.stats import summary
 from poet.errors import ConfigError
 from poet.executors.local import local_devices
 from poet.jax_settings import pinned
+from poet.memory import require_memory
 from poet.search.base import Info, Search
 from poet.search.elites import elites_record
 from poet.search.keys import MapElitesPhase
@@ -30,7 +31,8 @@ from poet.search.map_elites.base import initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.generation import AddAndUpdate, Generation, InitIsland, Island, OffspringCounts, generation
 from poet.search.map_elites.scoring import Evaluate, Scores, ScoringFn, check_scoring
-from poet.types import Key, PyTree, derive_key
+from poet.search.stall import stall
+from poet.types import Key, Params, PyTree, derive_key
 
 HEADLINE = ("coverage", "qd_score", "best")
 
@@ -86,11 +88,20 @@ def map_elites(
     >>> search.close()
     """
     check_objectives(archive.spec, scoring.num_objectives)
+    rows, size = num_rows(archive.spec), scoring.num_params
+    # Of the archive there is a copy while islands are merged, of the batch one in each step of a generation.
+    require_memory(
+        4 * size * (rows * (config.islands + 1) + 2 * config.batch * config.islands),
+        f"an archive of {rows} elites of {size} numbers with search.islands {config.islands} and search.batch "
+        f"{config.batch}",
+    )
     if config.islands > 1 and archive.spec.get("thresholds"):
         raise ConfigError(
             "islands cannot merge the thresholds of an archive: take search.islands 1, or no archive.learning_rate"
         )
     scoring = check_scoring(scoring, config.batch, len(archive.spec["bounds"]))
+    if config.bounds is not None:
+        scoring = scoring._replace(sample=_clipped(scoring.sample, config.bounds))
     functions = generation(config, archive, scoring.sample, scoring.num_params)
     programs = _compile(config, archive, scoring, functions)
     local = local_devices(devices)
@@ -142,8 +153,9 @@ def map_elites(
             qd_offset=scoring.qd_offset,
             **scoring.meta,
         )
+        events = () if elites.valid.any() else tuple(_describe_empty_archive(iteration, metrics))
         timings = {"step_s": time.perf_counter() - start}
-        return state, Info(metrics=metrics, snapshots={"elites": snapshot}, timings=timings)
+        return state, Info(events, metrics, snapshots={"elites": snapshot}, timings=timings)
 
     def close() -> None:
         pool.shutdown()
@@ -173,6 +185,10 @@ def _compile(config: MapElitesConfig, archive: Archive, scoring: ScoringFn, func
         jax.jit(scoring.evaluate) if scoring.jittable else scoring.evaluate,
         make_iteration(config, functions, scoring.evaluate),
     )
+
+
+def _clipped(sample: Callable[[Key], Params], bounds: tuple[float, float]) -> Callable[[Key], Params]:
+    return lambda key: jnp.clip(sample(key), *bounds)
 
 
 def _add_initial(
@@ -287,6 +303,12 @@ def _metrics(
             for k, name in enumerate(names)
         },
     }
+
+
+def _describe_empty_archive(iteration: int, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    causes = [name for name in ("not_finite", "out_of_bounds", "rejected") if metrics[name]]
+    counted = ", ".join(f"{metrics[name]} {name.replace('_', ' ')}" for name in causes)
+    return stall(iteration, iteration + 1, f"the archive is empty; solutions of this iteration: {counted}")
 
 
 def _reevaluate(

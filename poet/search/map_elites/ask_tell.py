@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poet.archives.base import Archive, Entries
+from poet.archives.base import Archive, Entries, nan_where_missing
 from poet.archives.layout import num_objectives
 from poet.archives.stats import summary
 from poet.archives.table import columns
@@ -109,9 +109,9 @@ class AskTell:
         """Add the evaluated solutions to the archive.
 
         Args:
-          fitness: [B] in the order of `ask`, or [B, M] for an archive of M objectives; NaN for a solution that could
-            not be evaluated: it is counted and not stored.
-          descriptor: [B, D].
+          fitness: [B] in the order of `ask`, or [B, M] for an archive of M objectives; NaN, None or masked for a
+            solution that could not be evaluated: it is counted and not stored.
+          descriptor: [B, D]; a row may be missing in the same ways.
 
         Returns "status" i32[B] (2 for a new cell, 1 for an improvement, else 0), "improvement" f32[B] and the archive's
         counts. Raises `ShapeError` for other shapes and `PoetError` if `ask` was not called; the archive is then
@@ -191,7 +191,9 @@ def _settings(config: MapElitesConfig, archive: Archive, seed: int, initial: np.
 
 
 def _numbers(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(values)
+    if len(shape) == 2 and isinstance(values, Sequence):
+        values = [np.full(shape[1], np.nan) if row is None else row for row in values]
+    array = nan_where_missing(values)
     if array.shape != shape or array.dtype.kind not in "fiub":
         raise ShapeError(
             f"expected {name} numbers of shape {shape}, one row per solution of ask(); got {array.dtype} {array.shape}"

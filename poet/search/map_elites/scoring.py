@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from poet.agents.policy import Policy
+from poet.archives.base import nan_where_missing
 from poet.envs.base import Environment, Problem
 from poet.errors import ContractError
 from poet.executors.base import Episode, Executor
@@ -21,6 +22,8 @@ from poet.types import Genome, Key, Params
 
 class Scores(NamedTuple):
     """The evaluation of a batch of solutions; a failed one has a fitness or descriptor that is not finite.
+
+    From a scoring that is not jittable, None and masked values are failed too.
 
     Attributes:
       fitness: bigger is better; f32[B, M] for M > 1 objectives.
@@ -89,7 +92,8 @@ def check_scoring(scoring: ScoringFn, batch: int, num_descriptors: int) -> Scori
     def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
         scores = scoring.evaluate(key, params)
         _check_scores(scores, scoring, params.shape[0], num_descriptors)
-        return scores
+        fitness, descriptor = nan_where_missing(scores.fitness), nan_where_missing(scores.descriptor)
+        return scores._replace(fitness=jnp.asarray(fitness), descriptor=jnp.asarray(descriptor))
 
     return scoring._replace(evaluate=evaluate)
 

@@ -20,7 +20,7 @@ from poet.agents.policy import Policy
 from poet.archives.base import Archive, Entries
 from poet.archives.stats import summary
 from poet.envs.base import Generator
-from poet.envs.interface import generator_identity
+from poet.envs.interface import check_genome, generator_identity
 from poet.executors.base import Executor
 from poet.jax_settings import pinned
 from poet.learners.base import Learner
@@ -34,6 +34,7 @@ from poet.search.paired_map_elites.reproduce import reproduce
 from poet.search.paired_map_elites.state import PairedMapElitesState, editable_copy, init_trainees
 from poet.search.paired_map_elites.train import start_training, train
 from poet.search.paired_map_elites.transfer import transfer
+from poet.search.stall import best_in_words
 from poet.types import Key, derive_key
 
 HEADLINE = ("coverage", "qd_score", "trainee_best", "best")
@@ -47,6 +48,8 @@ def paired_map_elites(
     learner: Learner,
     executor: Executor,
     archive: Archive,
+    *,
+    episodes: int = 1,
 ) -> Search[PairedMapElitesState]:
     """An archive of solved environments with their solvers.
 
@@ -55,11 +58,14 @@ def paired_map_elites(
       generator: makes environments; `policy`, `learner`, `executor` make, train and run agents in them.
       archive: of one objective; its descriptor is `config.features` of the generator. A payload is
         {"genome": leaves of the generator, "params": f32[G]}.
+      episodes: per candidate of a learner step.
 
     Raises:
-      ConfigError: for features that the generator does not have, or an archive of several objectives.
+      ConfigError: for features that the generator does not have, an archive of several objectives, or a generator
+        whose simplest environment is not valid.
     """
-    components = Components(config, generator, policy, learner, executor, archive)
+    components = Components(config, generator, policy, learner, executor, archive, episodes)
+    check_genome(generator, components.simplest)
 
     @pinned()
     def init(key: Key) -> PairedMapElitesState:
@@ -73,11 +79,18 @@ def paired_map_elites(
     def step(state: PairedMapElitesState) -> tuple[PairedMapElitesState, Info]:
         began = time.perf_counter()
         context = StepContext(components, editable_copy(state))
-        train(context)
+        trained = train(context)
+        insert(context, trained)
         offspring = reproduce(context)
         insert(context, offspring.solved)
-        transfer(context, offspring.solved)
+        transfer(context, [*trained, *offspring.solved])
         start_training(context, offspring.promising)
+        if not len(context.elites().fitness):
+            best = best_in_words(np.array(context.trainee_scores))
+            context.log_stall(
+                f"the archive is empty: no agent reaches search.solved_score {config.solved_score:g} and the goal in "
+                f"an environment; {best}"
+            )
         context.state.iteration[...] += 1
 
         rows = components.archive_rows(context.state.archive)

@@ -51,10 +51,7 @@ class PairedMapElitesConfig(TypedConfig):
 
 @dataclasses.dataclass(frozen=True)
 class PairedMapElitesRunConfig(RunConfig):
-    """An archive of solved environments, each with the agent that solves it.
-
-    Candidates of a learner step run one episode each: `learner.episodes` has no effect.
-    """
+    """An archive of solved environments, each with the agent that solves it."""
 
     id: ClassVar[str] = "paired-map-elites"
     view: ClassVar[str] = "archive"
@@ -84,4 +81,5 @@ class PairedMapElitesRunConfig(RunConfig):
         policy = self.policy.make(generator.environment.interface)
         learner = self.learner.make(policy.num_params)
         executor = (context.executor or self.executor).make(generator.environment, policy, learner)
-        return paired_map_elites(self.search, generator, policy, learner, executor, archive)
+        search = self.search
+        return paired_map_elites(search, generator, policy, learner, executor, archive, episodes=self.learner.episodes)

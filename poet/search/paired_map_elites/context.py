@@ -10,19 +10,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from poet.agents.policy import Policy
 from poet.archives.base import Archive, Entries
-from poet.archives.layout import check_objectives
+from poet.archives.layout import check_objectives, num_rows
 from poet.envs.base import Generator
 from poet.errors import unknown
 from poet.executors.base import Episode, Executor
 from poet.learners.base import Learner
+from poet.memory import require_memory
 from poet.search.host import jit_to_numpy
 from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.config import PairedMapElitesConfig
 from poet.search.paired_map_elites.state import PairedMapElitesState, Source
+from poet.search.stall import stall
 from poet.types import Genome, Key, derive_key
 
 COUNTS = ("added", "improved", "rejected", "not_finite", "out_of_bounds", "clipped")
@@ -54,10 +56,21 @@ class Components:
         learner: Learner,
         executor: Executor,
         archive: Archive,
+        episodes: int = 1,
     ) -> None:
         check_objectives(archive.spec, 1)
+        rows = num_rows(archive.spec)
+        require_memory(4 * rows * policy.num_params, f"an archive of {rows} elites of {policy.num_params} weights")
+        require_memory(12 * config.trainees * policy.num_params, f"search.trainees {config.trainees} with their agents")
+        candidates = config.children * (1 + config.variants + config.neighbours)
+        require_memory(
+            candidates * (4 * policy.num_params + 100 * config.eval_episodes),
+            f"search.children {config.children} with search.variants {config.variants}, search.neighbours "
+            f"{config.neighbours} and search.eval_episodes {config.eval_episodes}",
+        )
         self.config, self.generator, self.policy = config, generator, policy
         self.learner, self.executor, self.archive = learner, executor, archive
+        self.num_train_episodes = episodes  # per candidate
         self.num_score_episodes = 1 if generator.deterministic else config.eval_episodes
         self.simplest = jax.tree.map(np.asarray, generator.simplest())
         self.payload = {"genome": self.simplest, "params": jax.ShapeDtypeStruct((policy.num_params,), jnp.float32)}
@@ -79,9 +92,9 @@ class Components:
         """One child of each of B genomes, with NumPy leaves."""
         return self._mutate(keys, genomes, self.config.mutation_strength)
 
-    def valid(self, genomes: Genome) -> Bool[np.ndarray, "B"]:
-        """Whether each of B genomes is valid."""
-        return self._check(genomes)[0]
+    def check(self, genomes: Genome) -> tuple[Bool[np.ndarray, "B"], Int[np.ndarray, "B"]]:
+        """Whether each of B genomes is valid, and the number of the reason."""
+        return self._check(genomes)
 
     def descriptors(self, genomes: Genome) -> Float[np.ndarray, "B D"]:
         """The coordinates in the archive of each of B genomes."""
@@ -124,6 +137,10 @@ class StepContext:
         """Add to the totals of the run."""
         self.state.env_steps[...] += num_steps
         self.state.evaluations[...] += num_evaluations
+
+    def log_stall(self, text: str) -> None:
+        """Append a journal row that says why nothing new came of this iteration; see `stall`."""
+        self.events += stall(self.iteration, self.iteration + 1, text)
 
     def log_event(self, event: str, **fields: Any) -> None:
         """Append a journal row."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from poet.search.host import worst_if_not_finite
 from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.context import StepContext
 from poet.search.paired_map_elites.state import Candidate
@@ -26,7 +27,7 @@ class Trial(NamedTuple):
 class TrialResult(NamedTuple):
     """What the candidates of one trial achieved."""
 
-    fitness: Float[np.ndarray, "B"]  # mean over the episodes
+    fitness: Float[np.ndarray, "B"]  # mean over the episodes, -inf where it is not finite
     reached: Bool[np.ndarray, "B"]  # whether the candidate reached the goal in each episode
 
 
@@ -47,7 +48,8 @@ def evaluate(context: StepContext, trials: Sequence[Trial]) -> list[TrialResult]
             agents.append(candidate.params)
     result = components.executor.evaluate(agents, episodes, pairs)
     context.count(int(result.length.sum()), len(pairs))
-    fitness = result.fitness.reshape(-1, num_episodes).mean(axis=1, dtype=np.float32)
+    scores = np.asarray(result.fitness).reshape(-1, num_episodes)
+    fitness = worst_if_not_finite(scores.mean(axis=1, dtype=np.float32))
     reached = (result.success.reshape(-1, num_episodes) >= 1).all(axis=1)
     cuts = np.cumsum([len(trial.candidates) for trial in trials])[:-1]
     return [TrialResult(*parts) for parts in zip(np.split(fitness, cuts), np.split(reached, cuts))]

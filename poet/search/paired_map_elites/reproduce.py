@@ -35,7 +35,7 @@ def reproduce(context: StepContext) -> Offspring:
     trials = _trials(context, context.elites())
     offspring = Offspring([], [])
     for trial, result in zip(trials, evaluate(context, trials)):
-        best = int(np.argmax(np.where(np.isfinite(result.fitness), result.fitness, -np.inf)))
+        best = int(np.argmax(result.fitness))
         offer = Offer(trial.genome, float(result.fitness[best]), trial.candidates[best])
         if solves(context, result, best):
             offspring.solved.append(offer)
@@ -53,14 +53,17 @@ def _trials(context: StepContext, elites: Entries) -> list[Trial]:
     parents = np.asarray(jax.random.randint(context.key(PairedPhase.PARENT), (num_children,), 0, num_elites))
     keys = jax.random.split(context.key(PairedPhase.MUTATE), num_children)
     children = components.mutate(keys, jax.tree.map(lambda leaf: leaf[parents], elites.payload["genome"]))
-    descriptors = components.descriptors(children)
+    descriptors, (valid, reasons) = components.descriptors(children), components.check(children)
+    if not valid.any():
+        words = sorted({components.generator.reasons[int(reason)] for reason in reasons})
+        context.log_stall(f"all {num_children} children are invalid: {', '.join(words)}")
     return [
         Trial(
             get_item(children, child),
             _candidates(context, elites, int(parents[child]), descriptors[child], child),
             child,
         )
-        for child in map(int, np.flatnonzero(components.valid(children)))
+        for child in map(int, np.flatnonzero(valid))
     ]
 
 

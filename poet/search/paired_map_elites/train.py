@@ -9,24 +9,22 @@ from poet.executors.base import TrainJob, TrainResult
 from poet.search.host import get_item, set_item
 from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.context import StepContext
-from poet.search.paired_map_elites.insert import insert, opens_cell
+from poet.search.paired_map_elites.insert import opens_cell
 from poet.search.paired_map_elites.state import Candidate, Offer, PromisingChild, Source
 
 
-def train(context: StepContext) -> None:
-    """Score each trainee, then train it for one learner step.
+def train(context: StepContext) -> list[Offer]:
+    """Score each trainee, then train it for one learner step; returns the solved environments with their agents.
 
-    A trainee that solves its environment is offered to the archive as it was scored, and its slot becomes free. An
-    unsolved environment is given up after `max_training_steps` steps, unless the archive is empty: then only trainees
-    can find a first elite.
+    A trainee that solves its environment is taken as it was scored, and its slot becomes free. An environment that is
+    unsolved after `max_training_steps` steps is given up, unless the archive is empty: then only trainees can find a
+    first elite.
     """
     slots = [int(slot) for slot in np.flatnonzero(context.state.trainees.age >= 0)]
-    if not slots:
-        return
     jobs = [_job(context, slot) for slot in slots]
     results = context.components.executor.train(jobs)
     offers = [_apply(context, *item) for item in zip(slots, jobs, results)]
-    insert(context, [offer for offer in offers if offer is not None])
+    return [offer for offer in offers if offer is not None]
 
 
 def _job(context: StepContext, slot: int) -> TrainJob:
@@ -35,7 +33,7 @@ def _job(context: StepContext, slot: int) -> TrainJob:
     return TrainJob(
         get_item(trainees.learner, slot),
         context.key(PairedPhase.TRAIN, slot),
-        context.episodes_for(genome, PairedPhase.TRAIN_EPISODE, slot, 1),
+        context.episodes_for(genome, PairedPhase.TRAIN_EPISODE, slot, context.components.num_train_episodes),
         context.episodes_for(genome, PairedPhase.SCORE_EPISODE, slot, num_episodes),
     )
 
@@ -46,13 +44,13 @@ def _apply(context: StepContext, slot: int, job: TrainJob, result: TrainResult) 
     context.count(result.num_steps, result.num_episodes)
     fitness = float(result.score.fitness.mean())
     context.trainee_scores.append(fitness)
-    if fitness >= config.solved_score and (result.score.success >= 1).all():
+    if np.isfinite(fitness) and fitness >= config.solved_score and (result.score.success >= 1).all():
         params = np.asarray(context.components.learner.params(job.learner))
         parents = np.stack([trainees.parent[slot], np.full(2, NO_PARENT)])
         trainees.age[slot] = -1
         context.state = context.state._replace(last_solver=job.learner)
         return Offer(get_item(trainees.genome, slot), fitness, Candidate(params, Source.TRAINEE, parents))
-    if trainees.age[slot] + 1 >= config.max_training_steps and context.elites().fitness.size:
+    if trainees.age[slot] >= config.max_training_steps and context.elites().fitness.size:
         context.log_event("given_up", fitness=fitness)
         trainees.age[slot] = -1
         return None

@@ -14,15 +14,16 @@ import numpy as np
 
 from poet.agents.policy import Policy, check_params
 from poet.envs.base import Generator
-from poet.envs.interface import generator_identity
-from poet.errors import ConfigError, ShapeError
+from poet.envs.interface import check_genome, generator_identity
+from poet.errors import ConfigError
 from poet.executors.base import Executor
 from poet.jax_settings import pinned
 from poet.learners.base import Learner
 from poet.search.base import Info, Search
+from poet.search.host import worst_if_not_finite
 from poet.search.keys import PoetPhase
 from poet.search.poet.config import PoetConfig
-from poet.search.poet.context import Components, StepContext, worst_if_not_finite
+from poet.search.poet.context import Components, StepContext
 from poet.search.poet.niches import admit, record_active
 from poet.search.poet.reproduce import reproduce
 from poet.search.poet.state import PoetState, editable_copy, empty_state
@@ -57,7 +58,9 @@ def poet(
       ShapeError: for a start of another genome or weight shape.
     """
     components = Components(config, generator, policy, learner, executor, episodes)
-    start = [(_check_start(generator, genome), params) for genome, params in start] or [(generator.simplest(), None)]
+    start = start or [(generator.simplest(), None)]
+    for genome, _ in start:
+        check_genome(generator, genome)
     if len(start) > config.max_niches:
         raise ConfigError(
             f"expected at most search.max_niches {config.max_niches} environments to start with, got {len(start)}"
@@ -86,6 +89,8 @@ def poet(
         if iteration > 0 and iteration % config.reproduce_every == 0:
             reproduce(context)
         metrics = train(context)
+        if not np.isfinite(metrics["fitness"]).any():
+            context.log_stall(iteration + 1, "no agent has a finite score in its environment")
         if iteration % config.transfer_every == 0:
             transfer(context)
         record_active(context)
@@ -96,16 +101,3 @@ def poet(
         return context.state, Info(tuple(context.events), metrics, context.artifacts, {}, timings)
 
     return Search(init, step, executor.close, HEADLINE, generator_identity(generator))
-
-
-def _check_start(generator: Generator, genome: Genome) -> Genome:
-    wanted, got = generator.simplest(), genome
-    shapes = [[(np.shape(leaf), np.asarray(leaf).dtype) for leaf in jax.tree.leaves(tree)] for tree in (wanted, got)]
-    if jax.tree.structure(wanted) != jax.tree.structure(got) or shapes[0] != shapes[1]:
-        raise ShapeError(f"expected a genome of {generator.id} like {wanted}, got {got}")
-    valid, reason = generator.check(got)
-    if not valid:
-        raise ConfigError(
-            f"expected a valid genome of {generator.id} to start with, got {got}: {generator.reasons[int(reason)]}"
-        )
-    return got

@@ -11,11 +11,13 @@ from poet.agents.policy import Policy
 from poet.envs.base import Generator
 from poet.executors.base import Episode, Executor
 from poet.learners.base import Learner
+from poet.memory import require_memory
 from poet.search.base import Record
 from poet.search.host import get_item, jit_to_numpy
 from poet.search.keys import PoetPhase
 from poet.search.poet.config import PoetConfig
 from poet.search.poet.state import PoetState, active_slots
+from poet.search.stall import stall
 from poet.types import Genome, Key, PyTree, derive_key
 
 Agent = Float[np.ndarray, "G"]
@@ -39,6 +41,14 @@ class Components:
         self.learner = learner
         self.executor = executor
         self.num_train_episodes = episodes  # per candidate
+        require_memory(
+            12 * config.max_niches * policy.num_params, f"search.max_niches {config.max_niches} with their agents"
+        )
+        require_memory(
+            100 * config.eval_episodes * config.max_niches,
+            f"search.eval_episodes {config.eval_episodes} in each of {config.max_niches} niches",
+        )
+        require_memory(1000 * config.num_children, f"search.num_children {config.num_children}")
         self.num_score_episodes = 1 if generator.deterministic else config.eval_episodes
         self.mutate = jit_to_numpy(generator.mutate)
         self.check = jit_to_numpy(generator.check)
@@ -78,6 +88,10 @@ class StepContext:
         """The key of (phase, iteration, niche, source, episode)."""
         return derive_key(self.state.key, phase, self.iteration, *identity)
 
+    def log_stall(self, occasion: int, text: str) -> None:
+        """Append a journal row that says why nothing new came of an occasion; see `stall`."""
+        self.events += stall(self.iteration, occasion, text)
+
     def log_event(self, event: str, **fields: Any) -> None:
         """Append a journal row."""
         self.events.append({"event": event, "iteration": self.iteration, **fields})
@@ -115,8 +129,3 @@ class StepContext:
         """Add to the totals of the run."""
         self.state.env_steps[...] += num_steps
         self.state.episodes[...] += num_episodes
-
-
-def worst_if_not_finite(scores: Float[np.ndarray, "*K"]) -> Float[np.ndarray, "*K"]:
-    """Scores that can be compared: NaN and infinities rank below everything."""
-    return np.where(np.isfinite(scores), scores, -np.inf)

@@ -72,7 +72,12 @@ def set_agent(context: StepContext, slot: int, params: Params, *source: int) -> 
 
 
 def update_best(context: StepContext, slot: int, score: float, reached: bool, params: Params) -> None:
-    """Keep a niche's best agent, and the iteration in which it was first solved."""
+    """Keep a niche's best agent, and the iteration in which it was first solved.
+
+    A score that is not finite changes nothing.
+    """
+    if not math.isfinite(score):
+        return
     niches, history = context.state.niches, context.state.history
     if score > niches.best[slot]:
         niches.best[slot] = score
@@ -132,7 +137,7 @@ def niche_record(components: Components, state: PoetState, slot: int, iteration:
     agents = {
         "admission": niches.admission_params[slot].copy(),
         "best": niches.best_params[slot].copy(),
-        "current": components.params(get_item(niches.learner, slot)).copy(),
+        "current": components.params(get_item(niches.learner, slot)),
     }
     return Record(meta, agents)
 

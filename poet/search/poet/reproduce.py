@@ -2,6 +2,8 @@
 admitted.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,12 +11,13 @@ import numpy as np
 from jaxtyping import Float
 
 from poet.executors.base import Episode, TrainJob
-from poet.search.host import get_item
+from poet.search.host import get_item, worst_if_not_finite
 from poet.search.keys import PoetPhase
 from poet.search.poet.config import PoetConfig
-from poet.search.poet.context import ActivePairs, StepContext, worst_if_not_finite
+from poet.search.poet.context import ActivePairs, StepContext
 from poet.search.poet.niches import admit, log_admission, update_best
 from poet.search.poet.novelty import novelty
+from poet.search.stall import best_in_words
 from poet.types import Genome
 
 
@@ -41,14 +44,23 @@ def reproduce(context: StepContext) -> None:
     own, reached = context.evaluate(active.agents, active.episodes, [(n, n) for n in range(len(active.slots))])
     for slot, score, goal, params in zip(active.slots, own, reached, active.agents):
         update_best(context, slot, float(score), bool(goal), params)
-    eligible = [n for n in range(len(active.slots)) if own[n] >= config.reproduce_threshold]
+    eligible = [int(n) for n in np.flatnonzero(worst_if_not_finite(own) >= config.reproduce_threshold)]
 
+    if not eligible:
+        context.log_stall(
+            _occasion(context),
+            f"no niche reaches search.reproduce_threshold {config.reproduce_threshold:g}, so none has children: "
+            f"{best_in_words(own)}",
+        )
     passed = _passed_children(context, active, eligible) if eligible else []
     num_admitted = 0
     for child, child_novelty in passed:
         if num_admitted == config.max_admitted:
             break
         num_admitted += _seed_and_admit(context, active, child, child_novelty)
+    if passed and not num_admitted:
+        text = f"{len(passed)} children passed, but no agent that was found for them meets the criterion"
+        context.log_stall(_occasion(context), text)
     ids = [active.ids[n] for n in eligible]
     context.log_event("reproduction", eligible=ids, passed=len(passed), admitted=num_admitted)
 
@@ -62,11 +74,12 @@ def _passed_children(context: StepContext, active: ActivePairs, eligible: list[i
     pairs = [(child.parent, n) for n, child in enumerate(tried)]
     scores, _ = context.evaluate(active.agents, [child.episodes for child in tried], pairs)
     score_of = {child.number: float(score) for child, score in zip(tried, scores)}
-    passed = []
+    passed, verdicts = [], []
     for child in children:
         score = score_of.get(child.number)
         verdict = child.verdict or minimal_criterion(config, score)
         child_novelty = novelty(child.features, known, config.novelty_neighbours) if verdict == "passed" else None
+        verdicts.append(f"{verdict} ({child.reason})" if child.reason else verdict)
         if child_novelty is not None:
             passed.append((child, child_novelty))
         context.log_event(
@@ -79,7 +92,22 @@ def _passed_children(context: StepContext, active: ActivePairs, eligible: list[i
             fitness=score,
             novelty=child_novelty,
         )
+    if not passed:
+        context.log_stall(
+            _occasion(context),
+            f"none of {len(children)} children is admitted, with scores from search.mc_lower {config.mc_lower:g} to "
+            f"search.mc_upper {config.mc_upper:g}: {_count(verdicts)}",
+        )
     return sorted(passed, key=lambda pair: -pair[1])
+
+
+def _occasion(context: StepContext) -> int:
+    """The number of this reproduction, from 1."""
+    return context.iteration // context.components.config.reproduce_every
+
+
+def _count(verdicts: Sequence[str]) -> str:
+    return ", ".join(f"{num} {verdict.replace('_', ' ')}" for verdict, num in Counter(verdicts).most_common())
 
 
 def _mutate(context: StepContext, active: ActivePairs, eligible: list[int], seen: list[np.ndarray]) -> list[_Child]:

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from poet.executors.base import TrainJob
-from poet.search.host import get_item
+from poet.search.host import get_item, worst_if_not_finite
 from poet.search.keys import PoetPhase
-from poet.search.poet.context import ActivePairs, Agent, StepContext, worst_if_not_finite
+from poet.search.poet.context import ActivePairs, Agent, StepContext
 from poet.search.poet.niches import set_agent, update_best
 from poet.search.poet.state import NUM_RECENT
 

@@ -59,6 +59,39 @@ def test_metrics_add_up_and_the_archive_improves() -> None:
     np.testing.assert_allclose(again.fitness, record.arrays["fitness"], rtol=1e-5)
 
 
+def test_solutions_from_the_prior_lie_within_the_bounds() -> None:
+    """Samples of the prior too, though the prior knows no bounds."""
+    scoring = problem_scoring(SPHERE)._replace(sample=lambda key: 9 * jax.random.normal(key, (6,)))
+    config = dataclasses.replace(CONFIG, bounds=(-2.0, 2.0), generations=1)
+    _, _, record = run(map_elites(config, GRID.make(BOUNDS), scoring), 1)
+    assert len(record.arrays["params"]) > 5
+    assert (abs(record.arrays["params"]) <= 2).all()
+
+
+@pytest.mark.parametrize(
+    ("fitness", "descriptor", "cause"),
+    [
+        (jnp.nan, 0.0, "96 not finite"),
+        (jnp.inf, 0.0, "96 not finite"),
+        (0.0, jnp.nan, "96 not finite"),
+        (0.0, 99.0, "96 out of bounds"),
+    ],
+)
+def test_an_empty_archive_is_explained(fitness: float, descriptor: float, cause: str) -> None:
+    def evaluate(key, params):
+        return Scores(jnp.full(len(params), fitness), jnp.full((len(params), 2), descriptor), len(params))
+
+    scoring = ScoringFn(evaluate, SPHERE.sample, 6)
+    archive = GridConfig(shape=(4, 4), out_of_bounds="reject").make(BOUNDS)
+    config = MapElitesConfig(batch=32, generations=1, initial=64, emitters=(ISO_LINE,))
+    search = map_elites(config, archive, scoring)
+    _, infos = run_search(search, 2)
+    search.close()
+    events = [event for info in infos for event in info.events]
+    assert [event["event"] for event in events] == ["stall", "stall"]
+    assert events[0]["text"] == f"the archive is empty; solutions of this iteration: {cause}"
+
+
 def test_lineage_leads_to_what_was_evaluated_before() -> None:
     _, _, record = run(sphere_search())
     table = record.arrays

@@ -114,6 +114,38 @@ def test_a_failed_evaluation_is_nan() -> None:
     assert (report["status"][:15] == 0).all()
 
 
+def _masked(values: np.ndarray) -> np.ma.MaskedArray:
+    mask = np.zeros(values.shape, bool)
+    mask[:15] = True
+    return np.ma.array(values, mask=mask)
+
+
+MISSING = {
+    "fitness masked": lambda fitness, descriptor: (_masked(fitness), descriptor),
+    "fitness None": lambda fitness, descriptor: ([None] * 15 + fitness[15:].tolist(), descriptor),
+    "fitness of objects": lambda fitness, descriptor: (
+        np.array([None] * 15 + fitness[15:].tolist(), object),
+        descriptor,
+    ),
+    "descriptor masked": lambda fitness, descriptor: (fitness, _masked(descriptor)),
+    "descriptor None": lambda fitness, descriptor: (fitness, [None] * 15 + descriptor[15:].tolist()),
+    "numbers in it None": lambda fitness, descriptor: (fitness, [[None, 0.5]] * 15 + descriptor[15:].tolist()),
+}
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_what_is_missing_has_failed(kind: str) -> None:
+    search, same = make_search(), make_search()
+    fitness, descriptor = laboratory(search.ask())
+    same.ask()
+    report = search.tell(*MISSING[kind](fitness, descriptor))
+    assert report["not_finite"] == 15
+    fitness[:15] = np.nan
+    same.tell(fitness, descriptor)
+    for name, column in same.table().items():
+        np.testing.assert_array_equal(column, search.table()[name])
+
+
 def test_wrong_shapes_raise_and_lose_nothing() -> None:
     search = make_search()
     play(search, 3)
@@ -126,7 +158,8 @@ def test_wrong_shapes_raise_and_lose_nothing() -> None:
         (fitness, descriptor[:, 0]),
         (fitness, np.concatenate([descriptor, descriptor], 1)),
         (fitness.astype(str), descriptor),
-        ([None] * 20, descriptor),
+        (["none"] * 20, descriptor),
+        (fitness, [[0.0, 1.0]] * 19 + [[0.0]]),
     ):
         with pytest.raises(ShapeError, match="expected"):
             search.tell(*bad)

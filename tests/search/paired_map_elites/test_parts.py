@@ -1,5 +1,6 @@
 """The decisions of each part of an iteration, on a ladder of levels whose scores are known."""
 
+import re
 from collections.abc import Callable
 
 import jax
@@ -8,7 +9,9 @@ import pytest
 
 from poet.archives.config import GridConfig
 from poet.archives.layout import NO_PARENT
+from poet.errors import ConfigError
 from poet.executors.base import Executor
+from poet.search.paired_map_elites.algorithm import paired_map_elites
 from poet.search.paired_map_elites.config import PairedMapElitesConfig
 from poet.search.paired_map_elites.context import Components, StepContext, nearest_elites
 from poet.search.paired_map_elites.evaluate import Trial, evaluate
@@ -24,7 +27,7 @@ from poet.search.paired_map_elites.state import (
 )
 from poet.search.paired_map_elites.train import start_training, train
 from poet.search.paired_map_elites.transfer import transfer
-from tests.search.poet.fakes import POLICY, Ladder, counting_learner, fake_executor
+from tests.search.poet.fakes import POLICY, Ladder, counting_learner, events_of, fake_executor, run
 
 RULES = {"solved_score": 10.0, "training_score": 5.0, "children": 4, "variants": 2, "neighbours": 2, "trainees": 2}
 
@@ -39,6 +42,7 @@ def make_context(
     deterministic: bool = True,
     wrap: Callable[[Executor], Executor] = lambda executor: executor,
     calls: list | None = None,
+    episodes: int = 1,
     **options: float,
 ) -> StepContext:
     """An empty archive with a cell for each level, and an agent of weights 0 in training on level 0."""
@@ -46,7 +50,7 @@ def make_context(
     generator = Ladder(deterministic=deterministic)
     archive = GridConfig(shape=(91,)).make(generator.feature_bounds)
     executor = wrap(fake_executor(score, calls=calls))
-    components = Components(config, generator, POLICY, counting_learner(), executor, archive)
+    components = Components(config, generator, POLICY, counting_learner(), executor, archive, episodes)
     first = components.init_learner(jax.random.key(1), np.zeros(2, np.float32))
     trainees = init_trainees(components.simplest, first, config.trainees)
     total = [np.array(0, np.int64) for _ in range(3)]
@@ -139,7 +143,7 @@ def test_a_trainee_takes_one_step_and_is_scored_before_it() -> None:
 def test_a_trainee_that_solves_its_environment_becomes_an_elite() -> None:
     context = make_context()
     context.state.trainees.learner.params[0] = [10, 0]
-    train(context)
+    insert(context, train(context))
     elites = context.elites()
     assert elites.fitness.tolist() == [10.0]
     assert elites.payload["params"].tolist() == [[10.0, 0.0]], "the weights that were scored"
@@ -160,8 +164,7 @@ def test_a_score_without_the_goal_solves_nothing() -> None:
         return executor._replace(train=train, evaluate=evaluate)
 
     context = make_context(lambda weight, level: 100.0, wrap=wrap)
-    train(context)
-    assert levels(context) == []
+    assert train(context) == []
     insert(context, [make_offer(0, 10.0)])
     offspring = reproduce(context)
     assert not offspring.solved
@@ -177,6 +180,53 @@ def test_an_unsolved_environment_is_given_up_once_there_are_elites() -> None:
     train(context)
     assert context.state.trainees.age[0] == -1
     assert context.events[-1] == {"event": "given_up", "iteration": 0, "fitness": 4.0}
+
+
+@pytest.mark.parametrize("max_training_steps", [1, 3])
+def test_the_last_training_step_counts(max_training_steps: int) -> None:
+    """An agent that solves its environment after exactly so many steps is an elite."""
+    for needed, solved in ((max_training_steps, 1), (max_training_steps + 1, 0)):
+        context = make_context(max_training_steps=max_training_steps, solved_score=float(needed))
+        insert(context, [make_offer(50, 10.0)])
+        offers = [offer for _ in range(max_training_steps + 1) for offer in train(context)]
+        assert len(offers) == solved
+        assert context.state.trainees.age[0] == -1
+
+
+def test_a_trainee_that_solved_its_environment_is_tried_in_those_of_elites() -> None:
+    context = make_context(children=1, neighbours=9)
+    insert(context, [make_offer(50, 10.0, weight=60.0)])
+    context.state.trainees.learner.params[0] = [100, 0]
+    parts = context.components
+    search = paired_map_elites(
+        parts.config, parts.generator, parts.policy, parts.learner, parts.executor, parts.archive
+    )
+    state, info = search.step(context.state)
+    elites = jax.tree.map(np.asarray, parts.archive.elites(state.archive))
+    assert elites.fitness[50] == 50.0
+    assert info.metrics["emitters"]["transfer"]["improved"] >= 1
+
+
+def test_candidates_of_a_learner_step_run_the_episodes_of_the_config() -> None:
+    asked = []
+
+    def wrap(executor: Executor) -> Executor:
+        def train(jobs):
+            asked.extend(len(job.episodes) for job in jobs)
+            return executor.train(jobs)
+
+        return executor._replace(train=train)
+
+    train(make_context(wrap=wrap, episodes=3))
+    assert asked == [3]
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_a_score_that_is_not_finite_solves_nothing(bad: float) -> None:
+    context = make_context(lambda weight, level: bad)
+    assert train(context) == []
+    insert(context, [make_offer(0, 10.0)])
+    assert reproduce(context) == ([], [])
 
 
 def test_training_starts_in_the_free_cell_with_the_best_score() -> None:
@@ -246,6 +296,42 @@ def test_invalid_children_are_not_evaluated() -> None:
     insert(context, [make_offer(90, 10.0)])
     assert reproduce(context) == ([], [])
     assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [
+        (lambda weight, level: 3.0, "no agent reaches search.solved_score 10 .*; the best score is 3"),
+        (lambda weight, level: float("nan"), "no agent reaches search.solved_score 10 .*; no score is finite"),
+        (lambda weight, level: float("inf"), "; no score is finite"),
+    ],
+)
+def test_an_empty_archive_is_explained(score: Callable[[float, int], float], text: str) -> None:
+    parts = make_context(score).components
+    search = paired_map_elites(
+        parts.config, parts.generator, parts.policy, parts.learner, parts.executor, parts.archive
+    )
+    _, infos = run(search, 5)
+    stalls = events_of(infos, "stall")
+    assert [event["iteration"] for event in stalls] == [0, 1, 3]
+    assert re.search(text, stalls[0]["text"])
+
+
+def test_children_that_are_all_invalid_are_explained() -> None:
+    context = make_context()
+    insert(context, [make_offer(90, 10.0)])
+    reproduce(context)
+    assert context.events[-1] == {"event": "stall", "iteration": 0, "text": "all 4 children are invalid: too high"}
+
+
+def test_a_generator_whose_simplest_environment_is_invalid_is_refused() -> None:
+    class Bad(Ladder):
+        def simplest(self) -> dict:
+            return {"level": np.int32(91)}
+
+    parts = make_context().components
+    with pytest.raises(ConfigError, match="expected a valid genome of ladder to start with.*too high"):
+        paired_map_elites(parts.config, Bad(), parts.policy, parts.learner, parts.executor, parts.archive)
 
 
 def test_a_new_agent_replaces_worse_ones_nearby() -> None:

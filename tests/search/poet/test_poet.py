@@ -1,6 +1,7 @@
 """The decisions of POET, where scores are a function."""
 
 import json
+import re
 
 import jax
 import numpy as np
@@ -146,6 +147,78 @@ def test_transfer_takes_the_better_agent_with_a_new_optimiser(rule: str) -> None
     (summary,) = events_of([info], "transfers")
     assert (summary["attempts"], summary["proposals"], summary["accepted"]) == (2, 2, 2)
     assert summary["scores"] == [[91.0, 99.0], [99.0, 91.0]]
+
+
+def test_two_niches_can_exchange_their_agents() -> None:
+    """Each gets the weights that were scored, though the first niche gets other ones before the second."""
+
+    def opposite(weight: float, level: int) -> float:
+        return 100 - abs(weight - (5 if level == 0 else -5))
+
+    pair = start((0, -6.0), (1, 4.0))  # -5 and 5 after the training step
+    search = ladder(opposite, start=pair, transfer_every=1, reproduce_every=NEVER)
+    state, info = search.step(search.init(jax.random.key(0)))
+    transfers = [(e["source"], e["target"], e["via"], e["fitness"]) for e in events_of([info], "transfer")]
+    assert transfers == [(1, 0, "direct", 100.0), (0, 1, "direct", 100.0)]
+    assert state.niches.learner.params[:2, 0].tolist() == [5.0, -5.0]
+    assert state.niches.best_params[:2, 0].tolist() == [5.0, -5.0]
+
+
+def test_each_of_several_children_gets_the_agent_that_was_scored() -> None:
+    """The second child may get the agent of the niche whose slot the first child took."""
+
+    def score(weight: float, level: int) -> float:
+        return 60 if level <= 1 else 60 - abs(weight - (7 if level == 3 else 9))
+
+    rules = dict(max_niches=2, max_admitted=2, reproduce_every=1, transfer_every=NEVER, progress=0.0)
+    rules |= dict(reproduce_threshold=-NEVER, mc_lower=-NEVER, num_children=12)
+    state, infos = run(ladder(score, start=start((0, 7.0), (1, 9.0)), **rules), 2)
+    admitted = events_of(infos, "admission")[2:]
+    assert [(e["genome"]["level"], e["fitness"], e["agent_from"]) for e in admitted] == [(4, 60.0, 1), (3, 60.0, 0)]
+    by_level = dict(zip(state.niches.genome["level"].tolist(), state.niches.learner.params[:, 0].tolist()))
+    assert by_level == {4: 9.0, 3: 7.0}
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_a_score_that_is_not_finite_is_never_the_best(bad: float) -> None:
+    state, infos = run(ladder(lambda weight, level: bad, reproduce_every=1, reproduce_threshold=-NEVER), 3)
+    assert not events_of(infos, "milestone")
+    assert not events_of(infos, "child")
+    assert state.niches.best[0] == -np.inf
+    assert infos[-1].metrics["num_solved"] == 0
+
+
+def _between(weight: float, level: int) -> float:
+    return 90.0 if level == 0 else 40.0
+
+
+REASONS = {
+    "threshold": (easy, {"reproduce_threshold": 500.0}, "no niche reaches search.reproduce_threshold 500, so none has"),
+    "all NaN": (lambda weight, level: float("nan"), {}, "no agent has a finite score in its environment"),
+    "all infinite": (lambda weight, level: float("inf"), {}, "no agent has a finite score in its environment"),
+    "too hard": (_between, {"reproduce_threshold": 0.0}, "none of 12 children is admitted, .*: .* too hard"),
+    "too easy": (easy, {"reproduce_threshold": 0.0, "mc_lower": -9.0, "mc_upper": -8.0}, "none of 12.* too easy"),
+    "invalid": (easy, {"reproduce_threshold": -999.0, "start": start((90, 0.0))}, r"none of 12.* invalid \(too high\)"),
+    "no agent": (
+        easy,
+        {"reproduce_threshold": 0.0, "mc_upper": 155.0, "progress": 60.0},
+        "children passed, but no agent that was found for them meets the criterion",
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_search_that_does_not_go_on_says_why(reason: str) -> None:
+    score, rules, text = REASONS[reason]
+    options = {"transfer_every": NEVER, "num_children": 12, "reproduce_every": 1, **rules}
+    _, infos = run(ladder(score, **options), 6)
+    told = [event for event in events_of(infos, "stall") if re.search(text, event["text"])]
+    assert told, events_of(infos, "stall")
+
+
+def test_reasons_are_told_less_and_less_often() -> None:
+    _, infos = run(ladder(easy, reproduce_threshold=500.0, reproduce_every=2, transfer_every=NEVER), 36)
+    assert [event["iteration"] for event in events_of(infos, "stall")] == [2, 4, 8, 16, 32]
 
 
 def test_ties_keep_the_incumbent_and_the_enhanced_rule_compares_with_recent_scores() -> None:
