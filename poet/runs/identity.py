@@ -12,7 +12,7 @@ from poet import registry
 from poet.command_line import command
 from poet.configs import adjustable_fields, differences
 from poet.errors import RunError
-from poet.files import DRAFT
+from poet.files import is_draft, remove_drafts
 from poet.runs.layout import CONFIG, FORMAT, LOCK, RUN, disk_errors, is_run, read_run, write_json
 from poet.runs.lock import lock
 from poet.runs.overrides import OverrideSpec, require_same_overrides
@@ -86,6 +86,7 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
                     "choose another --name or --root"
                 )
             run = new_run()
+        remove_drafts(path)
         options = config.to_dict()
         run |= {
             "search": config.id,
@@ -116,8 +117,8 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
 
 def _is_of_creation(name: str, begun: bool) -> bool:
     """Whether a file is one of those that the creation of a run writes, before or after run.json."""
-    drafts = (f".{CONFIG}.", f".{RUN}.") if begun else (f".{RUN}.",)
-    return name in ((LOCK, CONFIG, RUN) if begun else (LOCK,)) or (name.startswith(drafts) and name.endswith(DRAFT))
+    files, drafts = ((LOCK, CONFIG, RUN), (CONFIG, RUN)) if begun else ((LOCK,), (RUN,))
+    return name in files or any(is_draft(name, each) for each in drafts)
 
 
 def new_run() -> dict[str, Any]:

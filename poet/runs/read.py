@@ -15,7 +15,7 @@ from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
 from poet.files import read_bytes
 from poet.runs.journal import decode
-from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, read_json, read_run
+from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, numbered_entries, read_json, read_run
 from poet.runs.lock import is_alive
 from poet.runs.snapshots import ARCHIVE, column_file
 from poet.search.base import Record as Record
@@ -86,8 +86,8 @@ def describe_edit(path: Path | str, options: Mapping[str, Any], run: Mapping[str
 
 def list_artifacts(path: Path | str, folder: str) -> list[int]:
     """Numbers of the records in a folder of a run, in order."""
-    files = (Path(path) / folder).glob("*.json")
-    return sorted(int(file.stem) for file in files if file.stem.isdecimal() and file.with_suffix(".npz").is_file())
+    place = Path(path) / folder
+    return [number for number in numbered_entries(place, ".json") if (place / f"{number}.npz").is_file()]
 
 
 def read_artifact(path: Path | str, folder: str, number: int) -> Record:
@@ -123,8 +123,8 @@ def read_niche(path: Path | str, niche: int) -> Record:
 
 def list_snapshots(path: Path | str, folder: str) -> list[int]:
     """Iterations that have a snapshot in a folder of a run, in order."""
-    found = (file.parent.name for file in (Path(path) / folder).glob(f"*/{ARCHIVE}"))
-    return sorted(int(name) for name in found if name.isdecimal())
+    place = Path(path) / folder
+    return [number for number in numbered_entries(place) if (place / str(number) / ARCHIVE).exists()]
 
 
 def read_snapshot(path: Path | str, folder: str, iteration: int) -> Record:

@@ -98,6 +98,8 @@ def run_search(
             saved = _restore(path, run, journal, empty, state, reporter)
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
+        checkpoint.remove_superseded(path / CHECKPOINTS, iteration, config.keep_every)
+        _keep_snapshots(path, run)
         rules, feeds = StopRules(config), Sinks(path, config, sinks, reporter.message)
         history = read_history(path, iteration) if rules.active or feeds.lack(iteration) else []
         rules.see_all(history)
@@ -196,6 +198,12 @@ def _require_no_lost_history(path: Path, run: Mapping[str, Any], empty: bool) ->
     )
 
 
+def _keep_snapshots(path: Path, run: Mapping[str, Any]) -> None:
+    """Remove snapshots without a checkpoint."""
+    for folder in run["snapshots"]:
+        keep_snapshots(path / folder, checkpoint.steps(path / CHECKPOINTS))
+
+
 def _outcome(state: PyTree, endings: Sequence[Ending], stop: Stop | None = None) -> RunOutcome:
     reasons = [each.reason for each in endings if each.reason] if endings else [stop.reason] if stop else []
     options = " ".join(each.options for each in endings)
@@ -264,7 +272,6 @@ class _Writer:
         """Remove records of iterations that will be done again."""
         for folder in self._run["artifacts"]:
             remove_born_since(self._path / folder, iteration)
-        self._keep_snapshots()
 
     def record(self, info: Info, iteration: int, began: float) -> list[dict[str, Any]]:
         """Append an iteration's rows, give them to the sinks, and remember the records that have to be written."""
@@ -289,7 +296,7 @@ class _Writer:
             write_snapshot(self._path / folder, iteration, make())
         self._journal.sync()
         checkpoint.save(self._path / CHECKPOINTS, state, iteration, self._journal.mark, self._keep_every)
-        self._keep_snapshots()
+        _keep_snapshots(self._path, self._run)
         self._sinks.save()
         self._saved, self._saved_at = iteration, time.monotonic()
         self._log.append("checkpoint", {"iteration": iteration, "seconds": round(self._saved_at - began, 6)})
@@ -315,10 +322,6 @@ class _Writer:
         for name in sorted(self._artifacts):
             write_artifact(self._path / name, self._artifacts[name]())
         self._artifacts.clear()
-
-    def _keep_snapshots(self) -> None:
-        for folder in self._run["snapshots"]:
-            keep_snapshots(self._path / folder, checkpoint.steps(self._path / CHECKPOINTS))
 
     def _register(self, kind: str, folders: Any) -> None:
         """Note in run.json which folders hold records."""
