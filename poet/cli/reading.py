@@ -1,11 +1,14 @@
 """`poet status`, `poet diff`, `poet list`."""
 
+import shutil
 from pathlib import Path
 
 from poet.cli.main import ROOT
 from poet.cli.runs import find_run
 from poet.errors import PoetError
 from poet.registry import registries
+
+WIDE = 120  # columns; in narrower terminals `status` prints two lines for each run
 
 
 def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
@@ -22,7 +25,9 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
     if not paths:
         print(f"no runs in {root}; start one with: poet run tiny")
         return 0
-    print(f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<9} reached")
+    narrow = shutil.get_terminal_size((WIDE, 24)).columns < WIDE
+    gap = "\n    " if narrow else " "
+    print(f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<9}{gap}reached")
     for path in paths:
         try:
             now = read_status(path)
@@ -36,7 +41,7 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
             "-" if now.left_s is None or now.finished else duration(now.left_s),
         )
         numbers = " ".join(f"{cell:>{width}}" for cell, width in zip(cells, (15, 9, 9, 9)))
-        print(f"{now.name:<20} {numbers}  {now.state:<9} {', '.join(now.headline)}".rstrip())
+        print(f"{now.name:<20} {numbers}  {now.state:<9}{gap}{', '.join(now.headline)}".rstrip())
     return 0
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from poet.agents.rollout import EpisodeResult, Episodes, rollout
 from poet.errors import ConfigError
 from poet.jax_settings import pinned
+from poet.view.plugins import named_errors
 
 if TYPE_CHECKING:
     from poet.agents.config import PolicyConfig
@@ -103,15 +104,15 @@ def evaluate(
         jax.random.split(jax.random.key(seed), size),
     )
     params = jnp.broadcast_to(weights, (size, len(weights)))
-    program = _program(environment, run.policy_config)
-    result, _ = program(params, queue, jnp.arange(size), jnp.int32(episodes), jnp.int32(size))
-    fitness = np.asarray(result.fitness)[:episodes]
-    reached = np.asarray(result.success)[:episodes] >= 1
+    with named_errors(f"an episode of generator {source.generator().id!r}"):
+        program = _program(environment, run.policy_config)
+        result, _ = jax.device_get(program(params, queue, jnp.arange(size), jnp.int32(episodes), jnp.int32(size)))
+    fitness, reached = result.fitness[:episodes], result.success[:episodes] >= 1
     return Evaluation(
         f"{snapshot} agent of {run.agent_kind} {agent} of {run.name}",
         description,
         fitness,
-        np.asarray(result.length)[:episodes],
+        result.length[:episodes],
         reached & (fitness >= (run.options.get("search") or {}).get("solved_score", -np.inf)),
     )
 
@@ -125,8 +126,8 @@ def _program(environment: Environment, config: PolicyConfig) -> Callable[..., tu
 def _find_environment(run: AgentRun, on: int | str) -> tuple[Genome, str]:
     """The genome and a description of an environment of a run."""
     if on == SIMPLEST:
-        genome = run.generator().simplest()
-        return genome, f"the simplest environment: {run.generator().describe(genome)}"
+        genome = run.simplest()
+        return genome, f"the simplest environment: {run.describe(genome)}"
     try:
         which = int(on)
     except ValueError as error:

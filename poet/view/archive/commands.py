@@ -42,7 +42,7 @@ def plot(
     ] = "all",
     out: Path | None = None,
     num_pictures: int = 16,
-) -> None:
+) -> int:
     """Draw an archive: overview, heat map, curves, emitters, origins, snapshots over time, gallery of elites.
 
     Args:
@@ -53,10 +53,10 @@ def plot(
     """
     opened = open_and_warn(run)
     if what != "explore":
-        commands.write_plots(opened, what, out)
-        return
+        return commands.write_plots(opened, what, out)
     path = out if out is not None and out.suffix else (out or opened.path / MEDIA) / "explore.html"
     print(opened.explore(num_pictures).save(path))
+    return commands.report_failures(opened)
 
 
 def video(

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poet.errors import ConfigError
-from poet.view.archive import cells, maps
+from poet.errors import ConfigError, ContractError
+from poet.view.archive import cells, colours, maps
 from poet.view.archive.gallery import find_renderer
+from poet.view.plugins import try_picture
 from poet.view.style import write_file
 
 if TYPE_CHECKING:
@@ -61,17 +62,17 @@ def page_text(run: ArchiveRun, num_pictures: int = 16) -> str:
     shapes, axes = _shapes(elites)
     chosen = elites.select_distant(num_pictures)
     pictures = {row: picture for row in chosen if (picture := _picture(run, row)) is not None}
-    colouring = maps.colour_by_fitness(elites)
-    colours = (255 * maps.elite_colours(colouring)[:, :3]).round().astype(int)
+    colouring = colours.colour_by_fitness(elites)
+    rgb = (255 * colours.elite_colours(colouring)[:, :3]).round().astype(int)
     data = {
         "shapes": shapes,
-        "colours": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colours],
+        "colours": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in rgb],
         "fitness": _rounded(elites.columns["fitness"]),
         "descriptors": [_rounded(descriptor) for descriptor in np.asarray(elites.columns["descriptor"])],
         "ids": np.asarray(elites.columns["id"]).tolist(),
         "emitter": [int(emitter) for emitter in elites.columns["emitter"]],
         "emitters": run.emitters(),
-        "initial": maps.INITIAL,
+        "initial": colours.INITIAL,
         "names": list(elites.names),
         "scale": [1 / (high - low) for low, high in elites.spec["bounds"]],
         "pictures": pictures,
@@ -120,7 +121,7 @@ def _shapes(elites: Elites) -> tuple[list[list[int]], dict[str, Any]]:
 
 def _picture(run: ArchiveRun, row: int) -> str | None:
     """A video of the elite, otherwise its drawing, as a data URI; None if it has neither."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         from poet.view.video import render_gif
@@ -128,10 +129,14 @@ def _picture(run: ArchiveRun, row: int) -> str | None:
         return _data_uri("image/gif", render_gif(run, row, width=360, max_bytes=MAX_VIDEO_BYTES))
     except ConfigError:
         render = find_renderer(run)
-    if render is None:
+    except ContractError as error:
+        run.failures.append(str(error))
+        return None
+    picture = None if render is None else try_picture(run, render, row)
+    if not isinstance(picture, np.ndarray):
         return None
     buffer = io.BytesIO()
-    Image.fromarray(np.asarray(render(row))).resize((360, 360)).quantize(64).save(buffer, "PNG")
+    ImageOps.contain(Image.fromarray(picture), (360, 360)).quantize(64).save(buffer, "PNG")
     return _data_uri("image/png", buffer.getvalue())
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.runs.read import quantity
-from poet.view.archive import maps
-from poet.view.inspect import new_console
+from poet.view.archive import colours, maps
+from poet.view.inspect import new_console, print_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -100,7 +100,7 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
 
 
 def _emitter_name(emitters: Sequence[str], number: int) -> str:
-    return maps.INITIAL if number < 0 else emitters[number] if number < len(emitters) else f"emitter {number}"
+    return colours.INITIAL if number < 0 else emitters[number] if number < len(emitters) else f"emitter {number}"
 
 
 def _format_id(id: Id) -> str:
@@ -114,12 +114,18 @@ def print_archive(run: ArchiveRun, last: int, top: int) -> None:
         console.print(repr(run), markup=False, highlight=False)
         return
     if last:
-        console.print(progress_table(run, last))
+        table = progress_table(run, last)
+        print_table(console, table, [str(column.header) for column in table.columns[:2:-1]])
     elites = run.latest()
     if elites is None:
         console.print(maps.NO_SNAPSHOT.replace("\n", " "), markup=False, highlight=False, soft_wrap=True)
     elif top:
-        console.print(elite_table(elites, top, run.emitters()) if len(elites) else maps.NO_ELITE)
+        if len(elites):
+            print_table(
+                console, elite_table(elites, top, run.emitters()), ["id", "cell", "emitter", *elites.names[::-1]]
+            )
+        else:
+            console.print(maps.NO_ELITE)
 
 
 def print_elite(run: ArchiveRun, elite: int) -> None:
