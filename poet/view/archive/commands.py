@@ -51,10 +51,13 @@ def plot(
         out: Folder for the figures, or a file name for a single one; by default the run's media folder.
         num_pictures: How many elites of the interactive page have a video or a drawing.
     """
+    from poet.view.archive.explore import check_suffix
+
     opened = open_and_warn(run)
     if what != "explore":
         return commands.write_plots(opened, what, out)
     path = out if out is not None and out.suffix else (out or opened.path / MEDIA) / "explore.html"
+    check_suffix(path)
     print(opened.explore(num_pictures).save(path))
     return commands.report_failures(opened)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from poet.view.archive.elites import Elites
     from poet.view.archive.run import ArchiveRun
 
+SUFFIX = ".html"
 SIZE, MARGIN = 460, 46  # of the map, pixels
 MAX_ELITES = 20_000
 MAX_VIDEO_BYTES = 250_000
@@ -45,9 +46,16 @@ class Page:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the page as a file for a browser; returns its path."""
+        """Write the page as a file for a browser; returns its path. Raises `ConfigError` unless it ends in ".html"."""
+        check_suffix(path)
         write_file(Path(path), self.text.encode())
         return Path(path)
+
+
+def check_suffix(path: str | Path) -> None:
+    """Raise `ConfigError` unless a file name ends in ".html"."""
+    if Path(path).suffix.lower() != SUFFIX:
+        raise ConfigError(f"a page is written as HTML: expected a file name that ends in {SUFFIX}, got {str(path)!r}")
 
 
 def page_text(run: ArchiveRun, num_pictures: int = 16) -> str:
