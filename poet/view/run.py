@@ -38,6 +38,7 @@ class Run:
       options: config.json, every option of the run.
       warning: why the run is not shown by the view that its search names; empty if it is.
       damage: which lines of the journal cannot be read, and whether config.json was edited; empty if all is well.
+      failures: why figures and pages lack a picture, or were not made at all; "plot" reports them.
     """
 
     id: ClassVar[str] = "journal"
@@ -52,6 +53,7 @@ class Run:
         self.options: dict[str, Any] = read.read_config(path)
         self.meta: dict[str, Any] = read.read_run(path)
         self.warning = ""
+        self.failures: list[str] = []
         self._rows: list[Row] = []
         self._tables: dict[str, Table] = {}
         self.refresh()

@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poet.errors import ConfigError
-from poet.view.archive import cells, maps
+from poet.errors import ConfigError, ContractError
+from poet.view.archive import cells, colours, maps
 from poet.view.archive.gallery import find_renderer
+from poet.view.plugins import try_picture
 from poet.view.style import write_file
 
 if TYPE_CHECKING:
     from poet.view.archive.elites import Elites
     from poet.view.archive.run import ArchiveRun
 
+SUFFIX = ".html"
 SIZE, MARGIN = 460, 46  # of the map, pixels
 MAX_ELITES = 20_000
 MAX_DESCRIBED = 2000
@@ -52,9 +54,16 @@ class Page:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the page as a file for a browser; returns its path."""
+        """Write the page as a file for a browser; returns its path. Raises `ConfigError` unless it ends in ".html"."""
+        check_suffix(path)
         write_file(Path(path), self.text.encode())
         return Path(path)
+
+
+def check_suffix(path: str | Path) -> None:
+    """Raise `ConfigError` unless a file name ends in ".html"."""
+    if Path(path).suffix.lower() != SUFFIX:
+        raise ConfigError(f"a page is written as HTML: expected a file name that ends in {SUFFIX}, got {str(path)!r}")
 
 
 def page_text(run: ArchiveRun, num_pictures: int = 16) -> str:
@@ -71,13 +80,13 @@ def page_text(run: ArchiveRun, num_pictures: int = 16) -> str:
     members, snapshots = _collect(run)
     shapes, axes = _shapes(newest, members)
     chosen = newest.select_distant(num_pictures)
-    colouring = maps.colour_by_fitness(newest)
-    colours = (255 * maps.elite_colours(colouring._replace(values=members.fitness))[:, :3]).round().astype(int)
-    makers = [maps.emitter_name(run.emitters(), number) for number in members.emitter]
+    colouring = colours.colour_by_fitness(newest)
+    rgb = (255 * colours.elite_colours(colouring._replace(values=members.fitness))[:, :3]).round().astype(int)
+    makers = [colours.emitter_name(run.emitters(), number) for number in members.emitter]
     emitters = list(dict.fromkeys(makers))
     data = {
         "shapes": shapes,
-        "colours": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colours],
+        "colours": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in rgb],
         "fitness": _rounded(members.fitness),
         "descriptors": [_rounded(descriptor) for descriptor in members.descriptor],
         "ids": members.ids,
@@ -194,7 +203,7 @@ def _shapes(newest: Elites, members: _Members) -> tuple[list[list[float | None]]
 
 def _picture(run: ArchiveRun, row: int) -> str | None:
     """A video of the elite, otherwise its drawing, as a data URI; None if it has neither."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         from poet.view.video import render_gif
@@ -202,10 +211,14 @@ def _picture(run: ArchiveRun, row: int) -> str | None:
         return _data_uri("image/gif", render_gif(run, row, width=360, max_bytes=MAX_VIDEO_BYTES))
     except ConfigError:
         render = find_renderer(run)
-    if render is None:
+    except ContractError as error:
+        run.failures.append(str(error))
+        return None
+    picture = None if render is None else try_picture(run, render, row)
+    if not isinstance(picture, np.ndarray):
         return None
     buffer = io.BytesIO()
-    Image.fromarray(np.asarray(render(row))).resize((360, 360)).quantize(64).save(buffer, "PNG")
+    ImageOps.contain(Image.fromarray(picture), (360, 360)).quantize(64).save(buffer, "PNG")
     return _data_uri("image/png", buffer.getvalue())
 
 

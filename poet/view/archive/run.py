@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from poet.errors import ConfigError, RunError, unknown
+from poet.errors import ConfigError, ContractError, RunError, unknown
 from poet.runs import read
 from poet.view.agents import AgentRun, Caption, make_domain
 from poet.view.archive.elites import Elites, Id
@@ -165,7 +165,7 @@ class ArchiveRun(AgentRun):
         """The genome of an elite's environment: its own if elites have one, otherwise the one that all share."""
         import jax
 
-        elites, example = self.archive(), {GENOME: self.generator().simplest()}
+        elites, example = self.archive(), {GENOME: self.simplest()}
         elites.check_row(which)
         names = [
             jax.tree_util.keystr(path, simple=True, separator=".")
@@ -187,6 +187,8 @@ class ArchiveRun(AgentRun):
         """The coordinates of an elite, and a description of its environment."""
         coordinates = self.archive().coordinates(which)
         try:
-            return Caption(coordinates, self.generator().describe(self.genome(which)))
+            return Caption(coordinates, self.describe(self.genome(which)))
+        except ContractError as error:
+            return Caption(coordinates, f"no description: {error}")
         except (ConfigError, RunError):
             return Caption(coordinates, "")

@@ -34,7 +34,7 @@ def plot(
     *,
     what: Literal["all", "overview", "fitness", "gallery", "transfers", "lineage"] = "all",
     out: Path | None = None,
-) -> None:
+) -> int:
     """Draw a run: overview, fitness per niche, gallery of environments, transfers, family tree.
 
     Args:
@@ -42,7 +42,7 @@ def plot(
         what: Which figure; by default every one.
         out: Folder for the figures, or a file name for a single one; by default the run's media folder.
     """
-    commands.write_plots(open_and_warn(run), what, out)
+    return commands.write_plots(open_and_warn(run), what, out)
 
 
 def video(

@@ -5,7 +5,9 @@ import subprocess
 
 import pytest
 
+from poet.errors import ConfigError
 from poet.view.archive import commands
+from poet.view.archive.explore import Page
 from poet.view.open import open_run
 from tests.view.archive.fake_archive import SPECS, fake_archive
 
@@ -40,6 +42,14 @@ def test_the_page_contains_its_pictures_and_needs_nothing_else(archive, tmp_path
     assert str(data["first"]) in data["pictures"]
     assert "{{" not in text
     assert not re.search("https?:", text.replace("http://www.w3.org/2000/svg", ""))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.htm.txt", "a.pdf"])
+def test_a_page_is_written_as_html_only(archive, tmp_path, name):
+    for write in (lambda: commands.plot(archive, what="explore", out=tmp_path / name), lambda: Page("").save(name)):
+        with pytest.raises(ConfigError, match=f"ends in .html, got .*{name}"):
+            write()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_notebook_shows_the_page_in_a_frame(archive):

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from poet.archives.base import entries
-from poet.view.archive import cells, commands, maps
+from poet.view.archive import cells, colours, commands, maps
 from poet.view.open import open_run
 from poet.view.plots import plot
 from poet.view.style import new_figure
@@ -108,8 +108,8 @@ def test_titles_of_slices_are_ranges():
 
 def test_an_emitter_has_the_same_colour_in_all_figures():
     alone, with_initial = (
-        maps.colours_by_name(["iso-line", "es"]),
-        maps.colours_by_name([maps.INITIAL, "iso-line", "es"]),
+        colours.colours_by_name(["iso-line", "es"]),
+        colours.colours_by_name([colours.INITIAL, "iso-line", "es"]),
     )
     assert alone == with_initial
     assert len(set(alone.values())) == 3
