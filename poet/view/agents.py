@@ -15,6 +15,7 @@ import numpy as np
 
 from poet import configs
 from poet.agents.config import PolicyConfig, policies
+from poet.checked import NATURAL
 from poet.envs.config import generators, problems
 from poet.errors import ConfigError, PoetError
 from poet.registry import RENAMED
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from poet.agents.policy import Policy
     from poet.envs.base import Environment, Generator, Interface, Problem
     from poet.types import Genome, Params
+
+PART = {"id": str}  # in the options: what comes from a registry
 
 
 class Caption(NamedTuple):
@@ -42,6 +45,13 @@ class AgentRun(Run, abc.ABC):
     """A run with agents. `which` is the number of a niche or an elite, `snapshot` one of the agents it has on file."""
 
     agent_kind: ClassVar[str] = "agent"  # what owns an agent: a niche, an elite
+    options_form: ClassVar = {
+        "generator?": (PART, None),
+        "problem?": (PART, None),
+        "policy?": (PART, None),
+        "executor?": ({"lanes?": (NATURAL, None)}, None),
+        "search?": ({"solved_score?": (float, None)}, None),
+    }
 
     def __init__(self, path: Path, generator: Generator | None = None) -> None:
         self._generator = generator
@@ -185,4 +195,9 @@ def make_domain(options: Mapping[str, Any]) -> Any:
 def read_genome(generator: Generator, data: Mapping[str, Any]) -> Genome:
     """A genome from a file, also if its generator was renamed since. Raises `ConfigError` if it is of another one."""
     renamed = data.get("id") != generator.id and RENAMED.get(str(data.get("id"))) == generator.id
-    return generator.from_json({**data, "id": generator.id} if renamed else dict(data))
+    try:
+        return generator.from_json({**data, "id": generator.id} if renamed else dict(data))
+    except PoetError:
+        raise
+    except Exception as error:  # a plug-in may fail in any way on a damaged file
+        raise ConfigError(f"generator {generator.id!r} cannot read genome {dict(data)!r:.200}: {error!r}") from error

@@ -13,12 +13,22 @@ import numpy as np
 
 from poet.archives import files, stats
 from poet.archives.layout import NO_PARENT
+from poet.checked import NATURAL, check
 from poet.errors import ConfigError, RunError
 from poet.runs.read import Record
 
 if TYPE_CHECKING:
     import pandas
 
+# Of a snapshot's meta data, as far as it is read here.
+META = {
+    "spec": {"id": str, "bounds": [[float, float]], "layout?": {}},
+    "iteration": NATURAL,
+    "descriptor_names?": ([str], None),
+    "qd_offset?": float,
+    "payload?": ({}, None),
+    "problem?": ({"id?": str}, None),
+}
 Id = tuple[int, int]  # the generation in which an elite was made, and its number in it
 
 
@@ -35,6 +45,10 @@ class Elites:
 
     def __init__(self, record: Record) -> None:
         self.meta, self.columns = record
+        try:
+            check(self.meta, META)
+        except ValueError as error:
+            raise RunError(f"a snapshot of the archive cannot be read: {error}") from error
         self.qd_offset = float(self.meta.get("qd_offset", 0.0))
         self.spec: dict[str, Any] = self.meta["spec"]
         dimensions = len(self.spec["bounds"])
@@ -44,6 +58,12 @@ class Elites:
 
     def __len__(self) -> int:
         return len(self.columns["fitness"])
+
+    def column(self, name: str) -> np.ndarray:
+        """A column over all elites. Raises `RunError` where the snapshot lacks it, or has it for other elites."""
+        if name not in self.columns or len(self.columns[name]) != len(self):
+            raise RunError(f"the snapshot of iteration {self.meta['iteration']} has no column {name!r} of its elites")
+        return self.columns[name]
 
     def __repr__(self) -> str:
         return f"Elites({self.describe()})"
