@@ -6,7 +6,7 @@ Axes: M elites, C cells, D descriptor.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +47,7 @@ class Elites:
         self.meta, self.columns = record
         try:
             check(self.meta, META)
+            _check_columns(self.columns, len(self.meta["spec"]["bounds"]))
         except ValueError as error:
             raise RunError(f"a snapshot of the archive cannot be read: {error}") from error
         self.qd_offset = float(self.meta.get("qd_offset", 0.0))
@@ -158,3 +159,20 @@ class Elites:
         """The descriptor of an elite as text, each coordinate with its name."""
         descriptor = self.columns["descriptor"][self.check_row(row)]
         return ", ".join(f"{name} {value:.3g}" for name, value in zip(self.names, descriptor, strict=True))
+
+
+def _check_columns(columns: Mapping[str, np.ndarray], dimensions: int) -> None:
+    """Raise `ValueError` unless the columns that every archive has are there, for the same elites."""
+    count = len(columns["fitness"]) if "fitness" in columns else 0
+    shapes = {
+        "fitness": (count,),
+        "cell": (count,),
+        "emitter": (count,),
+        "descriptor": (count, dimensions),
+        "id": (count, 2),
+    }
+    for name, shape in shapes.items():
+        if name not in columns:
+            raise ValueError(f"it lacks column {name!r}")
+        if columns[name].shape != shape:
+            raise ValueError(f"column {name!r} expects shape {list(shape)}, got {list(columns[name].shape)}")
