@@ -46,7 +46,7 @@ class ArchiveRun(AgentRun):
 
     id: ClassVar[str] = "archive"
     tables: ClassVar = TABLES
-    row_forms: ClassVar = AgentRun.row_forms | ROW_FORMS
+    row_forms: ClassVar = {**AgentRun.row_forms, **ROW_FORMS}
     commands: ClassVar[str] = "poet.view.archive.commands"
     agent_kind: ClassVar[str] = "elite"
 
