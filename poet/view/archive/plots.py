@@ -85,7 +85,7 @@ def draw_curve(axes: Axes, run: ArchiveRun, name: str) -> None:
     trainees = name == "best" and np.isfinite(table.get("trainee_best", np.zeros(0))).any()
     if trainees:
         axes.plot(times, table["trainee_best"], color=GREY, lw=1.2, marker=marker, label="best trainee")
-        axes.axhline(table["solved"][-1], color=GREY, lw=1, ls=":", label="solved")
+        axes.axhline(table["solved_score"][-1], color=GREY, lw=1, ls=":", label="solved")
         axes.legend(fontsize=SMALL, frameon=False)
         axes.set_ylabel(label)
         _style_time_axis(axes, run)
