@@ -46,6 +46,9 @@ class Page:
     def __init__(self, text: str) -> None:
         self.text = text
 
+    def __repr__(self) -> str:
+        return f"Page({len(self.text) / 1e3:.0f} kB)"
+
     def _repr_html_(self) -> str:
         escaped = html.escape(self.text, quote=True)
         return (
