@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from poet.errors import ContractError
+from poet.terminal import print_lines
 from poet.types import Key, PyTree
 
 BATCH = 128  # instances that are computed together
@@ -22,7 +23,7 @@ Report: TypeAlias = Callable[[str], object]  # gets a line for each group of che
 
 def print_to_stderr(line: str) -> None:
     """The default report."""
-    print(line, file=sys.stderr, flush=True)
+    print_lines(line, file=sys.stderr)
 
 
 class Progress:

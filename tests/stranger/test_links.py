@@ -130,7 +130,7 @@ def test_links_outside_of_runs_are_the_users_own(
             ["plot", "RUN", "--what", "fitness", "--out", "OUT/device.gif/x.png"],
             "device.gif is there and is not a folder",
         ),
-        (["video", "RUN", "--niche", "0", "--out", "OUT/folder.png"], "folder.png is there and is not a file"),
+        (["video", "RUN", "--niche", "0", "--out", "OUT/folder.gif"], "folder.gif is there and is not a file"),
         (["video", "RUN", "--niche", "0", "--out", "OUT/device.gif"], "device.gif is there and is not a file"),
         (["export", "RUN", "--agent", "0", "--out", "OUT/file"], "file is there and is not a folder"),
         (["export", "RUN", "--agent", "0", "--out", "OUT/pipe.png"], "pipe.png is there and is not a folder"),
@@ -144,6 +144,7 @@ def test_an_output_of_the_wrong_kind_is_refused_in_words(
 ) -> None:
     out = tmp_path / "out"
     (out / "folder.png").mkdir(parents=True)
+    (out / "folder.gif").mkdir()
     (out / "file").write_text("precious")
     (out / "loop").symlink_to("loop")
     (out / "device.gif").symlink_to("/dev/null")  # never the device itself: a test that fails would replace it
