@@ -61,7 +61,7 @@ def test_features_stand_in_for_pictures_and_the_reason_is_said(copy, monkeypatch
     assert main(["plot", str(copy), "--what", "gallery"]) == 1
     printed = capsys.readouterr()
     assert printed.out == f"{copy / 'media' / 'gallery.png'}\n"
-    assert re.search(f"(?m)^error: draw_level of generator 'hills' {reason}", printed.err)  # lines on what takes time may stand before it
+    assert re.search(f"(?m)^error: draw_level of generator 'hills' {reason}", printed.err)
     labels = [label.get_text() for axes in plot(open_run(copy), "gallery").axes for label in axes.get_yticklabels()]
     assert "height" in labels
 
