@@ -85,7 +85,7 @@ def draw_curve(axes: Axes, run: ArchiveRun, name: str) -> None:
     trainees = name == "best" and np.isfinite(table.get("trainee_best", np.zeros(0))).any()
     if trainees:
         axes.plot(times, table["trainee_best"], color=GREY, lw=1.2, marker=marker, label="best trainee")
-        axes.axhline(table["solved"][-1], color=GREY, lw=1, ls=":", label="solved")
+        axes.axhline(table["solved_score"][-1], color=GREY, lw=1, ls=":", label="solved")
         axes.legend(fontsize=SMALL, frameon=False)
         axes.set_ylabel(label)
         _style_time_axis(axes, run)
@@ -131,7 +131,7 @@ def emitters(run: ArchiveRun) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=[2, 1])
     draw_contributions(left, run)
     draw_shares(right, run)
-    if names:
+    if left.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=4, fontsize=SMALL, frameon=False)
     set_title(figure, f"Contributions of the emitters: {run.name}")
     return figure
@@ -145,6 +145,8 @@ def draw_contributions(axes: Axes, run: ArchiveRun) -> None:
     style_time_axes(axes)
     if not names:
         return show_message(axes, "No emitter has reported yet.")
+    if not any(table[column].any() for column in ("added", "improved")):
+        return show_message(axes, "No emitter has made an elite yet.")
     time_of = dict(zip(run.table("progress")["iteration"], _times(run)[0], strict=True))
     colours = colours_by_name(names)
     for name in names:

@@ -102,7 +102,7 @@ class ArchiveRun(AgentRun):
         phrases = {
             "coverage": "coverage {coverage:.1%}",
             "qd_score": f"QD score {read.quantity(row.get('qd_score') or 0)}",
-            "trainee_best": "best trainee {trainee_best:.4g} of {solved:.4g}",
+            "trainee_best": "best trainee {trainee_best:.4g} of {solved_score:.4g}",
             "best": "best {best:.4g}",
         }
         return [text.format(**row) for name, text in phrases.items() if row.get(name) is not None]

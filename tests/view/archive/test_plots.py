@@ -139,7 +139,7 @@ def test_while_there_is_no_elite_trainees_are_shown(empty, tmp_path, capsys):
     shutil.copytree(empty, folder)
     rows = [json.loads(line) for line in (folder / "journal.jsonl").read_bytes().splitlines()]
     for t, row in enumerate(rows):
-        row |= {"trainee_best": 10.0 * t, "solved": 230.0}
+        row |= {"trainee_best": 10.0 * t, "solved_score": 230.0}
     (folder / "journal.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = open_run(folder)
     assert run.is_empty()
