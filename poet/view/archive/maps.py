@@ -231,10 +231,10 @@ def _draw_slices(part: Figure | SubFigure, elites: Elites, colouring: Colouring)
             side.set_color(GREY)
         if single_row or i == down - 1:
             title = f"{names[2]}\n{panel_range(bounds[2], shape[2], j, across)}"
-            axes.set_title(wrap(title, 72 * 0.85 * width / per_row, max_lines=1), fontsize=SMALL, color=INK)
+            axes.set_title(wrap(title, 72 * 0.7 * width / per_row, max_lines=1), fontsize=SMALL, color=INK)
         if not single_row and j == 0:
             label = f"{names[3]}\n{panel_range(bounds[3], shape[3], i, down)}"
-            axes.set_ylabel(wrap(label, 72 * 0.85 * height / rows, max_lines=1), fontsize=SMALL, color=INK)
+            axes.set_ylabel(wrap(label, 72 * 0.6 * height / rows, max_lines=1), fontsize=SMALL, color=INK)
     for axes in panels.flat[across:] if single_row else ():
         axes.set_axis_off()
     beyond = f"; the fittest over {', '.join(names[4:])}" if len(shape) > 4 else ""

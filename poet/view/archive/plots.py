@@ -131,7 +131,7 @@ def emitters(run: ArchiveRun) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=[2, 1])
     draw_contributions(left, run)
     draw_shares(right, run)
-    if names:
+    if left.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=4, fontsize=SMALL, frameon=False)
     set_title(figure, f"Contributions of the emitters: {run.name}")
     return figure
@@ -145,6 +145,8 @@ def draw_contributions(axes: Axes, run: ArchiveRun) -> None:
     style_time_axes(axes)
     if not names:
         return show_message(axes, "No emitter has reported yet.")
+    if not any(table[column].any() for column in ("added", "improved")):
+        return show_message(axes, "No emitter has made an elite yet.")
     time_of = dict(zip(run.table("progress")["iteration"], _times(run)[0], strict=True))
     colours = colours_by_name(names)
     for name in names:

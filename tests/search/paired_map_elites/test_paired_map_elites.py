@@ -68,6 +68,7 @@ def test_the_headline_and_the_view_name_metrics(finished) -> None:
     search = build()
     search.close()
     assert set(search.headline) <= infos[0].metrics.keys()
+    assert {"trainee_best", "solved_score"} <= infos[0].metrics.keys(), "the view of archives draws these"
 
 
 def test_new_trainees_take_the_optimiser_of_the_last_solver(finished) -> None:
