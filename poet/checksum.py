@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def dump_checksummed(data: dict[str, Any]) -> bytes:
     return json.dumps({**data, "digest": digest(body.encode())}).encode()
 
 
-def load_checksummed(data: bytes, form: Form) -> dict[str, Any]:
+def load_checksummed(data: bytes, form: Form = MappingProxyType({})) -> dict[str, Any]:
     """What `dump_checksummed` was given. Raises `ValueError` where it is not what was written, or of another form."""
     try:
         loaded = parse_json(data)

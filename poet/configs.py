@@ -72,8 +72,8 @@ def _decode(hint: Any, value: Any, name: str) -> Any:
     if isinstance(value, dict):
         if registries:
             return _decode_plugin(registries, value, name)
-        config = next(filter(dataclasses.is_dataclass, options), None)
-        return value if config is None else _make(config, value, f"{name}.")  # its class refuses what it cannot be
+        kinds = [option for option in options if isinstance(option, type) and dataclasses.is_dataclass(option)]
+        return _make(kinds[0], value, f"{name}.") if kinds else value  # its config refuses what it cannot be
     return tuple(_decode(options[0], item, name) for item in value) if isinstance(value, list) else value
 
 

@@ -27,8 +27,8 @@ RUN_FORM = {
     "search": str,
     "view": str,
     "headline": [str],
-    "artifacts?": [str],
-    "snapshots?": [str],
+    "artifacts?": list,
+    "snapshots?": list,
     "plugins": {str: {"id": str, "package": (str, None), "version": (str, None)}},
     "renamed": {str: str},
     "overrides": {str: {}},
@@ -171,6 +171,6 @@ def read_run(path: Path) -> dict[str, Any]:
     data = {"artifacts": [], "snapshots": [], **data}
     for kind in ("artifacts", "snapshots"):
         for name in data[kind]:
-            if Path(name).name != name or name in ("", "..") or not name.isprintable():
+            if not isinstance(name, str) or Path(name).name != name or name in ("", "..") or not name.isprintable():
                 raise RunError(f"{path / RUN} expects names of folders of the run as {kind}, got {name!r:.80}")
     return data

@@ -178,16 +178,30 @@ def read_elites(path: Path | str, iteration: int | None = None) -> Record:
 
     `arrays` are columns over the M elites; see `read_snapshot`. Raises `RunError` where there is no such snapshot.
     """
-    record = None
-    while record is None:
-        known = list_elites(path)
-        if not known:
-            raise RunError(f"{path} has no snapshot of an archive yet: the first comes with the first checkpoint")
-        wanted = known[-1] if iteration is None else iteration
-        if wanted not in known:
-            raise RunError(f"{path} has no snapshot of iteration {wanted}: it has {', '.join(map(str, known))}")
-        record = read_listed(wanted, lambda: list_elites(path), functools.partial(read_snapshot, path, ELITES))
+    if iteration is None:
+        return read_newest_elites(path)[1]
+    numbers = functools.partial(list_elites, path)
+    record = read_listed(iteration, numbers, functools.partial(read_snapshot, path, ELITES))
+    if record is None:
+        known = ", ".join(map(str, numbers()))
+        raise RunError(
+            f"{path} has no snapshot of iteration {iteration}: it has {known}" if known else _no_snapshot(path)
+        )
     return record
+
+
+def read_newest_elites(path: Path | str) -> tuple[int, Record]:
+    """The newest snapshot of the archive and its iteration; see `read_elites`."""
+    numbers = functools.partial(list_elites, path)
+    while known := numbers():
+        record = read_listed(known[-1], numbers, functools.partial(read_snapshot, path, ELITES))
+        if record is not None:
+            return known[-1], record
+    raise RunError(_no_snapshot(path))
+
+
+def _no_snapshot(path: Path | str) -> str:
+    return f"{path} has no snapshot of an archive yet: the first comes with the first checkpoint"
 
 
 class _Columns(Mapping[str, np.ndarray]):

@@ -182,7 +182,7 @@ class AskTell:
         if iteration < 0 or _forms(leaves) != _forms((own_leaves, example)):
             raise ConfigError(f"{path} holds other arrays than AskTell.save writes with these settings: it is damaged")
         self._island = jax.tree.unflatten(structure, map(jnp.asarray, island))
-        self._iteration, self._pending = iteration, Offspring(*pending) if pending else None
+        self._iteration, self._pending = iteration, Offspring(*map(jnp.asarray, pending)) if pending else None
 
 
 def _forms(tree: Any) -> list[tuple[tuple[int, ...], str]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Of a snapshot's meta data, as far as it is read here.
 META = {
     "spec": {"id": str, "bounds": [[float, float]], "layout?": {"cells": NATURAL}},
-    "iteration": NATURAL,
+    "iteration": object,
     "descriptor_names?": ([str], None),
     "qd_offset?": float,
     "payload?": ({}, None),

@@ -9,6 +9,7 @@ import numpy as np
 
 from poet.errors import ConfigError, RunError, unknown
 from poet.runs import read
+from poet.runs.layout import ELITES
 from poet.view.agents import AgentRun, Caption, make_domain
 from poet.view.archive.elites import Elites, Id
 from poet.view.archive.tables import ROW_FORMS, TABLES
@@ -46,14 +47,14 @@ class ArchiveRun(AgentRun):
 
     id: ClassVar[str] = "archive"
     tables: ClassVar = TABLES
-    row_forms: ClassVar = AgentRun.row_forms | ROW_FORMS
+    row_forms: ClassVar = {**AgentRun.row_forms, **ROW_FORMS}
     commands: ClassVar[str] = "poet.view.archive.commands"
     agent_kind: ClassVar[str] = "elite"
 
     def refresh(self) -> Run:
         """Read what was written since; returns the run itself."""
         self._archives: dict[int | None, Elites] = {}  # None: the newest
-        self._snapshots: list[int] | None = None
+        self._snapshots: list[int] = []
         return super().refresh()
 
     def snapshots(self) -> list[int]:
@@ -61,9 +62,8 @@ class ArchiveRun(AgentRun):
 
         They are opened at once, since a running search removes old ones.
         """
-        if self._snapshots is None:
-            newest = [] if self.latest() is None else [self.archive().meta["iteration"]]
-            listed = {*read.list_elites(self.path), *newest}
+        if not self._snapshots:
+            listed = {*read.list_elites(self.path), *self._archives} - {None}
             self._snapshots = sorted(iteration for iteration in listed if self._is_there(iteration))
         return list(self._snapshots)
 
@@ -81,9 +81,21 @@ class ArchiveRun(AgentRun):
         Raises `RunError` if there is no such snapshot.
         """
         if iteration not in self._archives:
-            elites = Elites(read.read_elites(self.path, iteration))
-            self._archives[iteration] = self._archives[elites.meta["iteration"]] = elites
+            if iteration is None and self._snapshots:
+                self._archives[None] = self.archive(self._snapshots[-1])
+            else:
+                self._open(iteration)
         return self._archives[iteration]
+
+    def _open(self, iteration: int | None) -> None:
+        if iteration is None:
+            number, record = read.read_newest_elites(self.path)
+        else:
+            number, record = iteration, read.read_elites(self.path, iteration)
+        try:
+            self._archives[iteration] = self._archives[number] = Elites(record)
+        except RunError as error:
+            raise RunError(f"{self.path / ELITES / str(number)}: {error}") from error
 
     def latest(self) -> Elites | None:
         """The elites of the newest snapshot; None while there is none."""

@@ -60,7 +60,7 @@ class NicheRun(AgentRun):
 
     id: ClassVar[str] = "niches"
     tables: ClassVar = TABLES
-    row_forms: ClassVar = AgentRun.row_forms | ROW_FORMS
+    row_forms: ClassVar = {**AgentRun.row_forms, **ROW_FORMS}
     commands: ClassVar[str] = "poet.view.niches.commands"
     agent_kind: ClassVar[str] = "niche"
 
