@@ -204,6 +204,12 @@ def _no_snapshot(path: Path | str) -> str:
     return f"{path} has no snapshot of an archive yet: the first comes with the first checkpoint"
 
 
+class NoColumn(RunError, KeyError):
+    """A snapshot lacks a column."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the text
+
+
 class _Columns(Mapping[str, np.ndarray]):
     """Columns by name, each compared with its digest when it is first used.
 
@@ -211,6 +217,7 @@ class _Columns(Mapping[str, np.ndarray]):
     """
 
     def __init__(self, folder: Path, headers: dict[str, dict[str, Any]]) -> None:
+        self._folder = folder
         self._files = {name: folder / column_file(name) for name in headers}
         self._digests = {name: each["digest"] for name, each in headers.items()}
         try:
@@ -219,6 +226,8 @@ class _Columns(Mapping[str, np.ndarray]):
             raise RunError(f"{folder} cannot be read: {error}{RESTORE}") from error
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._columns:
+            raise NoColumn(f"{self._folder} has no column {name!r}: it has {', '.join(self._columns)}")
         column = self._columns[name]
         if name in self._digests:
             if digest(column) != self._digests[name]:

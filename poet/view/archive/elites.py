@@ -162,11 +162,11 @@ class Elites:
 
 
 def _check_dimensions(meta: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> None:
-    """Raise `ValueError` unless the columns that every archive has are there, for the same elites, and fit the spec."""
+    """Raise `ValueError` unless the columns that archives have fit each other and the spec, as far as they are there."""
     dimensions = len(meta["spec"]["bounds"])
     if len(meta.get("descriptor_names") or range(dimensions)) != dimensions:
         raise ValueError(f"it has {len(meta['descriptor_names'])} names for {dimensions} coordinates")
-    count = len(columns["fitness"]) if "fitness" in columns else 0
+    count = len(columns["fitness"])
     shapes = {
         "fitness": (count,),
         "cell": (count,),
@@ -175,10 +175,13 @@ def _check_dimensions(meta: Mapping[str, Any], columns: Mapping[str, np.ndarray]
         "id": (count, 2),
     }
     for name, shape in shapes.items():
-        if name not in columns:
-            raise ValueError(f"it lacks column {name!r}")
-        if columns[name].shape != shape:
+        if name in columns and columns[name].shape != shape:
             raise ValueError(f"column {name!r} expects shape {list(shape)}, got {list(columns[name].shape)}")
     cells = meta["spec"].get("layout", {}).get("cells")
-    if cells is not None and count and not 0 <= columns["cell"].min() <= columns["cell"].max() < cells:
+    if (
+        cells is not None
+        and count
+        and "cell" in columns
+        and not 0 <= columns["cell"].min() <= columns["cell"].max() < cells
+    ):
         raise ValueError(f"column 'cell' expects cells below {cells}")

@@ -178,7 +178,7 @@ def test_listed_snapshots_can_be_read_until_refresh_though_the_run_removes_them(
         (lambda meta, columns: meta.update(qd_offset="4"), "qd_offset expects a number, got '4'"),
         (lambda meta, columns: meta["spec"].update(bounds=[[0.0, 1.0]] * 3), "2 names for 3 coordinates"),
         (lambda meta, columns: columns.update(descriptor=columns["descriptor"][:1]), "'descriptor' expects shape"),
-        (lambda meta, columns: columns.pop("cell"), "lacks column 'cell'"),
+        (lambda meta, columns: columns.pop("cell"), "no column 'cell'"),
         (lambda meta, columns: columns.update(cell=columns["cell"] + 10**6), "cells below 144"),
         (lambda meta, columns: columns.update(id=columns["id"][1:]), "'id' expects shape"),
     ],
@@ -191,4 +191,4 @@ def test_a_snapshot_that_does_not_fit_together_is_refused(tmp_path, change, prob
     shutil.rmtree(tmp_path / "run" / "elites" / "12")
     write_elites(tmp_path / "run" / "elites" / "12", meta, columns)
     with pytest.raises(RunError, match=problem):
-        run.refresh().archive()
+        run.refresh().archive().summary()
