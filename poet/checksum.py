@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from poet.checked import Form, check, parse_json
+
 
 def digest(data: bytes | np.ndarray) -> str:
     """32 hexadecimal digits that depend on each bit; of an array, in C order, on its bytes alone."""
@@ -24,13 +26,17 @@ def dump_checksummed(data: dict[str, Any]) -> bytes:
     return json.dumps({**data, "digest": digest(body.encode())}).encode()
 
 
-def load_checksummed(data: bytes) -> dict[str, Any]:
-    """What `dump_checksummed` was given. Raises `ValueError` where it is not what was written."""
+def load_checksummed(data: bytes, form: Form) -> dict[str, Any]:
+    """What `dump_checksummed` was given. Raises `ValueError` where it is not what was written, or of another form."""
     try:
-        loaded = json.loads(data)
-        written = loaded.pop("digest")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        loaded = parse_json(data)
+    except ValueError as error:
         raise ValueError("cannot be read") from error
+    try:
+        check(loaded, {**form, "digest": str})
+    except ValueError as error:
+        raise ValueError(f"cannot be read: {error}") from error
+    written = loaded.pop("digest")
     if written != digest(json.dumps(loaded).encode()):
         raise ValueError("is not what was written")
     return loaded

@@ -49,9 +49,9 @@ def find(registries: Collection[Registry], id: str) -> type[PluginConfig]:
 
 
 def _decode_plugin(registries: list[Registry], data: Mapping[str, Any], name: str) -> Any:
-    values = dict(data)
+    values = dict(data) if isinstance(data, Mapping) else {"id": data}
     id = values.pop("id", None)
-    if not isinstance(id, str):
+    if not isinstance(id, str) or not isinstance(data, Mapping):
         kinds = " or ".join(registry.kind for registry in registries)
         raise ConfigError(f"{name or 'config'} expects an id of kind {kinds}, got {id!r}")
     return _make(find(registries, id), values, f"{name}." if name else "")
@@ -72,7 +72,8 @@ def _decode(hint: Any, value: Any, name: str) -> Any:
     if isinstance(value, dict):
         if registries:
             return _decode_plugin(registries, value, name)
-        return _make(next(filter(dataclasses.is_dataclass, options)), value, f"{name}.")
+        config: Any = next(filter(dataclasses.is_dataclass, options), None)
+        return value if config is None else _make(config, value, f"{name}.")  # its class refuses what it cannot be
     return tuple(_decode(options[0], item, name) for item in value) if isinstance(value, list) else value
 
 

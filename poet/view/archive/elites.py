@@ -6,19 +6,29 @@ Axes: M elites, C cells, D descriptor.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poet.archives import files, stats
 from poet.archives.layout import NO_PARENT
+from poet.checked import NATURAL, check
 from poet.errors import ConfigError, RunError
 from poet.runs.read import Record
 
 if TYPE_CHECKING:
     import pandas
 
+# Of a snapshot's meta data, as far as it is read here.
+META = {
+    "spec": {"id": str, "bounds": [[float, float]], "layout?": {}},
+    "iteration": NATURAL,
+    "descriptor_names?": ([str], None),
+    "qd_offset?": float,
+    "payload?": ({}, None),
+    "problem?": ({"id?": str}, None),
+}
 Id = tuple[int, int]  # the generation in which an elite was made, and its number in it
 
 
@@ -35,6 +45,11 @@ class Elites:
 
     def __init__(self, record: Record) -> None:
         self.meta, self.columns = record
+        try:
+            check(self.meta, META)
+            _check_columns(self.columns, len(self.meta["spec"]["bounds"]))
+        except ValueError as error:
+            raise RunError(f"a snapshot of the archive cannot be read: {error}") from error
         self.qd_offset = float(self.meta.get("qd_offset", 0.0))
         self.spec: dict[str, Any] = self.meta["spec"]
         dimensions = len(self.spec["bounds"])
@@ -49,6 +64,12 @@ class Elites:
 
     def __len__(self) -> int:
         return len(self.columns["fitness"])
+
+    def column(self, name: str) -> np.ndarray:
+        """A column over all elites. Raises `RunError` where the snapshot lacks it, or has it for other elites."""
+        if name not in self.columns or len(self.columns[name]) != len(self):
+            raise RunError(f"the snapshot of iteration {self.meta['iteration']} has no column {name!r} of its elites")
+        return self.columns[name]
 
     def __repr__(self) -> str:
         return f"Elites({self.describe()})"
@@ -147,3 +168,20 @@ class Elites:
 def _id(numbers: np.ndarray) -> Id:
     """An id as a tuple; a record that somebody made by hand may have others than two numbers."""
     return tuple(np.ravel(numbers).tolist())
+
+
+def _check_columns(columns: Mapping[str, np.ndarray], dimensions: int) -> None:
+    """Raise `ValueError` unless the columns that every archive has are there, for the same elites."""
+    count = len(columns["fitness"]) if "fitness" in columns else 0
+    shapes = {
+        "fitness": (count,),
+        "cell": (count,),
+        "emitter": (count,),
+        "descriptor": (count, dimensions),
+        "id": (count, 2),
+    }
+    for name, shape in shapes.items():
+        if name not in columns:
+            raise ValueError(f"it lacks column {name!r}")
+        if columns[name].shape != shape:
+            raise ValueError(f"column {name!r} expects shape {list(shape)}, got {list(columns[name].shape)}")
