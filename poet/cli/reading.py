@@ -36,7 +36,7 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
         try:
             now = read_status(path)
         except PoetError as error:
-            print_lines(f"{path.name:<20} {error}")
+            print_lines(f"{path.name:<20} cannot be read: {' '.join(str(error).split())}")
             continue
         cells = (
             f"{now.iteration}/{now.iterations}",

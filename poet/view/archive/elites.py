@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Of a snapshot's meta data, as far as it is read here.
 META = {
-    "spec": {"id": str, "bounds": [[float, float]], "layout?": {}},
+    "spec": {"id": str, "bounds": [[float, float]], "layout?": {"cells": NATURAL}},
     "iteration": NATURAL,
     "descriptor_names?": ([str], None),
     "qd_offset?": float,
@@ -47,7 +47,7 @@ class Elites:
         self.meta, self.columns = record
         try:
             check(self.meta, META)
-            _check_columns(self.columns, len(self.meta["spec"]["bounds"]))
+            _check_dimensions(self.meta, self.columns)
         except ValueError as error:
             raise RunError(f"a snapshot of the archive cannot be read: {error}") from error
         self.qd_offset = float(self.meta.get("qd_offset", 0.0))
@@ -170,8 +170,11 @@ def _id(numbers: np.ndarray) -> Id:
     return tuple(np.ravel(numbers).tolist())
 
 
-def _check_columns(columns: Mapping[str, np.ndarray], dimensions: int) -> None:
-    """Raise `ValueError` unless the columns that every archive has are there, for the same elites."""
+def _check_dimensions(meta: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> None:
+    """Raise `ValueError` unless the columns that every archive has are there, for the same elites, and fit the spec."""
+    dimensions = len(meta["spec"]["bounds"])
+    if len(meta.get("descriptor_names") or range(dimensions)) != dimensions:
+        raise ValueError(f"it has {len(meta['descriptor_names'])} names for {dimensions} coordinates")
     count = len(columns["fitness"]) if "fitness" in columns else 0
     shapes = {
         "fitness": (count,),
@@ -185,3 +188,6 @@ def _check_columns(columns: Mapping[str, np.ndarray], dimensions: int) -> None:
             raise ValueError(f"it lacks column {name!r}")
         if columns[name].shape != shape:
             raise ValueError(f"column {name!r} expects shape {list(shape)}, got {list(columns[name].shape)}")
+    cells = meta["spec"].get("layout", {}).get("cells")
+    if cells is not None and count and not 0 <= columns["cell"].min() <= columns["cell"].max() < cells:
+        raise ValueError(f"column 'cell' expects cells below {cells}")
