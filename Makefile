@@ -1,17 +1,23 @@
 # Two commands need nothing but python3 and make: `make run` and `make test`. Each sets up what it needs.
 PYTHON ?= python3
 UV_VERSION := 0.13.8
+UV := .uv/bin/uv
 PY := .venv/bin/python
+LOCKED := .venv/.locked
 STAMP := .venv/.synced
+# A new entry point of an editable package counts only once the package is installed again.
+PLUGINS := plugins.txt $(wildcard $(shell sed -nE 's!^(-e|--editable)[ =]+(.*[^/])/*$$!\2/pyproject.toml!p' plugins.txt 2>/dev/null))
 
 # jaxtyping's hook with beartype. Not over tests of bad input, where it would answer before our own errors.
 CHECKER := poet,shape_checker.checker
 TYPED := tests/contracts tests/archives/test_contract.py tests/search/poet/test_poet.py -k 'not impossible'
 
-.PHONY: run test test-ci test-slow typed lint types notebooks lock cuda bench-qd clean help
+.PHONY: run install test test-ci test-slow typed lint types notebooks notebooks-save lock cuda bench-qd clean help
 
 run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; called again, it resumes
 	@.venv/bin/poet run laptop --name laptop
+
+install: $(STAMP)  ## what every target does first: .venv with what the lock and plugins.txt name
 
 test: $(STAMP)  ## the default tests, under five minutes
 	@$(PY) -m pytest -n auto --dist worksteal
@@ -34,34 +40,51 @@ types: $(STAMP)
 notebooks: $(STAMP)
 	@$(PY) -m pytest --nbmake --nbmake-timeout=600 notebooks
 
+notebooks-save: $(STAMP)  ## run the notebooks and save their outputs, after a change of what they show
+	@$(PY) notebooks/save_outputs.py
+
 # A private environment holds uv alone: an exact sync of .venv would remove it from there.
-.uv/bin/uv:
+$(UV):
+	@echo "fetching uv $(UV_VERSION), which installs the rest"
 	@rm -rf .uv && $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # A sync that was killed leaves packages that look installed and are not, so without a stamp start with an empty environment.
-$(STAMP): .uv/bin/uv requirements.lock pyproject.toml
-	@echo "setting up .venv (once)"
-	@[ -f $(STAMP) ] || rm -rf .venv
-	@rm -f $(STAMP)
-	@[ -d .venv ] || .uv/bin/uv venv --quiet --python $(PYTHON) .venv
-	@.uv/bin/uv pip sync --quiet --compile-bytecode --python $(PY) --require-hashes requirements.lock
-	@.uv/bin/uv pip install --quiet --python $(PY) --no-deps --editable .
+$(LOCKED): $(UV) requirements.lock
+	@echo "setting up .venv: downloading and installing about 100 packages"
+	@[ -f $@ ] || rm -rf .venv
+	@rm -f $@
+	@[ -d .venv ] || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip sync --python $(PY) --require-hashes requirements.lock
 	@touch $@
 
-lock: .uv/bin/uv  ## resolve again; the lock is universal, hashed, and names no index
-	@.uv/bin/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+plugins.txt:
+	@echo "# What \`make\` installs in .venv besides the lock, one a line: \`-e ../folder\`, or \`package==1.2\` from an index." > $@
 
-cuda: .uv/bin/uv  ## the same with jax's CUDA plugin, in .venv-cuda
-	@[ -d .venv-cuda ] || .uv/bin/uv venv --quiet --python $(PYTHON) .venv-cuda
-	@.uv/bin/uv pip install --quiet --compile-bytecode --python .venv-cuda/bin/python --constraint requirements.lock --editable '.[cuda]'
+# The sync removes what plugins.txt no longer names. The lock's versions stay, and so does this package: its name is not
+# looked up in an index.
+$(STAMP): $(LOCKED) pyproject.toml $(PLUGINS)
+	@rm -f $@
+	@$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(PY) --no-deps --editable .
+	@! grep -q '^[^#]' plugins.txt || \
+		$(UV) pip install --python $(PY) --constraint requirements.lock --editable . --requirements plugins.txt || \
+		{ echo "plugins.txt does not fit the versions in requirements.lock, or cannot be installed: change it" >&2; exit 1; }
+	@touch $@
+
+lock: $(UV)  ## resolve again; the lock is universal, hashed, and names no index
+	@$(UV) pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+
+cuda: $(UV) plugins.txt  ## the same with jax's CUDA plugin, in .venv-cuda
+	@[ -d .venv-cuda ] || $(UV) venv --quiet --python $(PYTHON) .venv-cuda
+	@$(UV) pip install --quiet --compile-bytecode --python .venv-cuda/bin/python --constraint requirements.lock --editable '.[cuda]' --requirements plugins.txt
 	@echo ".venv-cuda/bin/poet run paper --name paper"
 
 # The peers of quality-diversity, each in an environment of its own, with the lock's versions of what both need.
 .venv-qdax: PEER := qdax==0.5.0
 .venv-pyribs: PEER := ribs==0.12.0
-.venv-qdax .venv-pyribs: | .uv/bin/uv
-	@.uv/bin/uv venv --quiet --clear --python $(PYTHON) $@.tmp
-	@.uv/bin/uv pip install --quiet --compile-bytecode --python $@.tmp/bin/python --constraint requirements.lock $(PEER)
+.venv-qdax .venv-pyribs: | $(UV)
+	@$(UV) venv --quiet --clear --python $(PYTHON) $@.tmp
+	@$(UV) pip install --quiet --compile-bytecode --python $@.tmp/bin/python --constraint requirements.lock $(PEER)
 	@mv $@.tmp $@
 
 bench-qd: $(STAMP) | .venv-qdax .venv-pyribs  ## archives and MAP-Elites beside QDax and pyribs; hours, resumes where it stopped

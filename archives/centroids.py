@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial import KDTree
 
+from poet.activity import doing
 from poet.archives.bounds import check_bounds
 from poet.errors import ConfigError
 from poet.memory import require_memory
@@ -23,6 +24,9 @@ from poet.memory import require_memory
 BUCKETS_PER_CELL = 2  # with more buckets each has fewer candidates, but the table no longer fits the processor's cache
 GATHER_COST = 12  # gathering a candidate of a point's own bucket costs as much as this many candidates shared by all
 MAX_CANDIDATES = 512  # nearest cells of a bucket that are examined; a bucket that needs more has too many candidates
+MAX_ROUNDS = 100  # of k-means, which ends earlier once it gains less than a thousandth
+MAX_TREE_DIMENSIONS = 15  # measured with 2,000 and 10,000 cells
+DISTANCES_AT_ONCE = 2**22
 CHUNK_SIZE = 4096  # buckets whose candidates are computed at once
 
 
@@ -73,7 +77,8 @@ def build_index(
     region, the index is a single bucket of all cells.
     """
     num_cells, dimensions = centroids.shape
-    cells = _candidates(centroids.astype(np.float64), low, high, _bucket_grid(num_cells, low, high))
+    with doing(f"indexing {num_cells:,} cells in {dimensions} dimensions"):
+        cells = _candidates(centroids.astype(np.float64), low, high, _bucket_grid(num_cells, low, high))
     if cells is None or GATHER_COST * cells.shape[1] > num_cells:
         cells = np.arange(num_cells)[None]
     padded = np.concatenate([centroids, np.full((1, dimensions), np.inf)]).astype(np.float32)
@@ -111,17 +116,32 @@ def _k_means(
 ) -> Float[np.ndarray, "C D"]:
     points = np.random.default_rng(seed).uniform(low, high, (samples, len(low)))
     centroids, loss = points[:num_cells], np.inf
-    for _ in range(100):
-        distance, cell = KDTree(centroids).query(points, workers=-1)
-        previous_loss, loss = loss, np.square(distance).mean()
-        if loss > 0.999 * previous_loss:
-            break
-        size = np.bincount(cell, minlength=num_cells)[:, None]
-        total = np.stack([np.bincount(cell, axis, num_cells) for axis in points.T], axis=1)
-        centroids = np.where(size > 0, total / np.maximum(size, 1), centroids)
+    task = f"placing {num_cells:,} centroids in {len(low)} dimensions"
+    with doing(task) as activity:
+        for round_number in range(1, MAX_ROUNDS + 1):
+            activity.text = f"{task}, round {round_number} of at most {MAX_ROUNDS}"
+            cell = _nearest(centroids, points)
+            previous_loss, loss = loss, np.square(points - centroids[cell]).sum(1).mean()
+            if loss > 0.999 * previous_loss:
+                break
+            size = np.bincount(cell, minlength=num_cells)[:, None]
+            total = np.stack([np.bincount(cell, axis, num_cells) for axis in points.T], axis=1)
+            centroids = np.where(size > 0, total / np.maximum(size, 1), centroids)
     centroids = centroids.astype(np.float32)
     centroids.setflags(write=False)
     return centroids
+
+
+def _nearest(centroids: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The centroid that is nearest to each point, i64[S]: by a tree, or by all distances where a tree is slower."""
+    if points.shape[1] <= MAX_TREE_DIMENSIONS:
+        return np.asarray(KDTree(centroids).query(points, workers=-1)[1])
+    middle = points.mean(0)  # small coordinates lose fewer digits
+    points, centroids = points - middle, centroids - middle
+    half_square = np.square(centroids).sum(1) / 2
+    size = max(1, DISTANCES_AT_ONCE // len(centroids))
+    blocks = (points[begin : begin + size] for begin in range(0, len(points), size))
+    return np.concatenate([np.argmax(block @ centroids.T - half_square, axis=1) for block in blocks])
 
 
 def _bucket_grid(num_cells: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ def import_extra(extra: str, module: str) -> ModuleType:
             raise ImportError(f"{module} is a folder without code")
     except ImportError as error:
         raise ConfigError(
-            f"{extra!r} needs a package that is not installed ({error}). Install it: {install_command(extra)}"
+            f"the extra {extra!r} is needed here and is not installed ({error}): {install_command(extra)}"
         ) from error
     return found
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 
+from poet.activity import notice_compilation
 from poet.errors import ConfigError
 
 # Context manager of jax -> the value under which we run. The option of that name starts with "jax_".
@@ -53,6 +54,7 @@ def pinned() -> Iterator[None]:
     float32
     """
     _require_device()
+    notice_compilation()
     with contextlib.ExitStack() as stack:
         for name, value in _PINNED.items():
             stack.enter_context(getattr(jax, name)(value))

@@ -51,17 +51,26 @@ class _Cleaned:
         parts[::2] = [printable(part, keep="\n") for part in parts[::2]]
         return self._stream.write("".join(parts))
 
+    def flush(self) -> None:
+        self._stream.flush()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
 def new_console(**options: Any) -> "Console":
-    """A console for tables and progress bars, with options of rich, which takes every string as plain text."""
+    """A console for tables and progress bars, with options of rich, which takes every string as plain text.
+
+    It raises `BrokenPipeError` where the reader of a pipe is gone, as `print` does; rich would end the process.
+    """
     from rich.console import Console
     from rich.text import Text
 
     class PlainConsole(Console):
         def render_str(self, text: str, **options: Any) -> Text:  # each string passes here, also those in tables
             return super().render_str(printable(text, keep="\n"), **options)
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
 
     return PlainConsole(markup=False, emoji=False, highlight=False, **options)

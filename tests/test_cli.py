@@ -140,6 +140,19 @@ def test_status_shows_numbers(root: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "  running   best " in capsys.readouterr().out
 
 
+def test_status_in_a_narrow_terminal(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("run", "tiny", "--iterations", "3")
+    capsys.readouterr()
+    monkeypatch.setenv("COLUMNS", "80")
+    command("status")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].split()[:3] == ["tiny", "3/3", "300"]
+    assert lines[3].startswith("    best ")
+
+
 def test_diff_shows_the_first_difference_and_exits_with_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command("run", "tiny", "--iterations", "2", "--name", "a")
     command("run", "tiny", "--iterations", "2", "--name", "b", "--seed", "9")

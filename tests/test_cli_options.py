@@ -181,6 +181,9 @@ def test_a_chosen_entry_may_have_plugins_itself() -> None:
         (ARM, ["--search.emitters"], "--search.emitters expects an id of kind emitter, got nothing"),
         (ARM, ["--search.emitters", "iso-line", "isoline"], "unknown emitter 'isoline'. Did you mean 'iso-line'"),
         (ARM, ["--archive", "es"], "unknown archive 'es'"),
+        (ARM, ["--generator", "maze"], "no option --generator: its generator is chosen by --problem"),
+        (ARM, ["--problem", "maze", "--generator.horizon=9"], "so write --problem.horizon"),
+        (ARM, ["--emitter", "gaussian"], "no option --emitter: its emitter is chosen by --search.emitters"),
     ],
 )
 def test_impossible_choices(config: RunConfig, arguments: list[str], message: str) -> None:

@@ -137,7 +137,7 @@ def test_a_tracker_that_is_not_installed_is_an_error_before_anything_starts(
         capsys.readouterr()
         assert command("run", *words, "--iterations", "4", "--sinks", missing) == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"error: {missing!r} needs a package that is not installed (")
+        assert error.startswith(f"error: the extra {missing!r} is needed here and is not installed (")
         assert re.search(rf" install .*{missing}\S*$", error.strip()), error
     assert {file: file.read_bytes() for file in root.rglob("*") if file.is_file()} == before
 

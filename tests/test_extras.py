@@ -27,7 +27,7 @@ def test_a_missing_package_is_named_with_the_command(
     monkeypatch: pytest.MonkeyPatch, extra: str, module: str, package: str
 ) -> None:
     without(monkeypatch, module)
-    with pytest.raises(ConfigError, match=f"{extra!r} needs a package that is not installed .*{module}") as error:
+    with pytest.raises(ConfigError, match=f"extra {extra!r} is needed here and is not installed .*{module}") as error:
         import_extra(extra, module)
     assert package in str(error.value)
 

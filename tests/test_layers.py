@@ -9,6 +9,8 @@ ROOT = Path(__file__).parent.parent
 
 # Package or module -> those of ours that it may import; a name allows everything below it.
 BASE = [
+    "poet.activity",
+    "poet.command_line",
     "poet.types",
     "poet.errors",
     "poet.registry",
@@ -25,6 +27,8 @@ BASE = [
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
 ALLOWED = {
+    "poet.activity": BASE,
+    "poet.command_line": BASE,
     "poet.types": BASE,
     "poet.errors": BASE,
     "poet.registry": BASE,

@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from poet.agents.policy import Policy
-from poet.envs.base import Environment
+from poet.envs.base import Environment, Trajectory
 from poet.types import Genome, Key, Params, PyTree
 
 
@@ -33,14 +33,6 @@ class EpisodeResult(NamedTuple):
     length: Int[Array, "Q"] | Int[np.ndarray, "Q"]  # steps
     success: Float[Array, "Q"] | Float[np.ndarray, "Q"]  # in [0, 1], by the environment; 1 where it has no `success`
     descriptor: Float[Array, "Q D"] | Float[np.ndarray, "Q D"]  # at the end of the episode; D is 0 without one
-
-
-class Trajectory(NamedTuple):
-    """One episode step by step, up to its end."""
-
-    worlds: PyTree  # [T, ...], the world after each step
-    actions: Array  # [T, ...]
-    rewards: Float[Array, "T"]
 
 
 class _Lanes(NamedTuple):
@@ -81,7 +73,7 @@ def rollout(environment: Environment, policy: Policy, lanes: int, chunk: int) ->
     success = jax.vmap(getattr(environment, "success", lambda level, world: jnp.float32(1.0)))
     describe = jax.vmap(getattr(environment, "descriptor", lambda level, world: jnp.zeros(0)))
 
-    def program(
+    def run_episodes(
         params: Float[Array, "Q G"],
         episodes: Episodes,
         index: Int[Array, "Q"],
@@ -146,7 +138,7 @@ def rollout(environment: Environment, policy: Policy, lanes: int, chunk: int) ->
         )
         return result, lane_steps
 
-    return program
+    return run_episodes
 
 
 def recorder(environment: Environment, policy: Policy, lanes: int = 128) -> Callable[[Params, Key, Genome], Trajectory]:
@@ -159,7 +151,7 @@ def recorder(environment: Environment, policy: Policy, lanes: int = 128) -> Call
     build, reset = map(jax.jit, _block_functions(environment))
 
     @jax.jit
-    def walk(params: Params, level: PyTree, key: Key, start: _Lanes) -> tuple[PyTree, Array, Array, Array]:
+    def replay_episode(params: Params, level: PyTree, key: Key, start: _Lanes) -> tuple[PyTree, Array, Array, Array]:
         tree = jax.vmap(policy.unravel)(params)
 
         def step(state: _Lanes, _: None) -> tuple[_Lanes, tuple[PyTree, Array, Array, Array]]:
@@ -178,7 +170,7 @@ def recorder(environment: Environment, policy: Policy, lanes: int = 128) -> Call
         none = jnp.zeros(lanes, jnp.int32)
         world, obs = reset(level, key)
         start = _Lanes(none, jnp.ones(lanes, bool), world, obs, jnp.zeros(lanes), none)
-        worlds, actions, rewards, length = walk(params, level, key, start)
+        worlds, actions, rewards, length = replay_episode(params, level, key, start)
         num_steps = int(length[-1])
         return Trajectory(*jax.tree.map(lambda leaf: leaf[:num_steps], (worlds, actions, rewards)))
 
@@ -187,10 +179,14 @@ def recorder(environment: Environment, policy: Policy, lanes: int = 128) -> Call
 
 def _block_functions(environment: Environment) -> tuple[Callable, Callable]:
     """(genome, key) -> level and (level, key) -> (world, obs), for blocks. Step t uses the key folded with 2 + t."""
-    return (
-        jax.vmap(lambda genome, key: environment.build(jax.random.fold_in(key, 0), genome)),
-        jax.vmap(lambda level, key: environment.reset(jax.random.fold_in(key, 1), level)),
-    )
+
+    def build(genome: Genome, key: Key) -> PyTree:
+        return environment.build(jax.random.fold_in(key, 0), genome)
+
+    def reset(level: PyTree, key: Key) -> tuple[PyTree, PyTree]:
+        return environment.reset(jax.random.fold_in(key, 1), level)
+
+    return jax.vmap(build), jax.vmap(reset)
 
 
 def _advance(environment: Environment, policy: Policy, tree: PyTree, level: PyTree, key: Key, state: _Lanes) -> _Lanes:

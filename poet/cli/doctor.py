@@ -12,6 +12,7 @@ import tyro
 
 from poet.cli.main import ROOT
 from poet.cli.runs import find_run
+from poet.command_line import command
 from poet.errors import ConfigError
 from poet.terminal import print_lines
 
@@ -29,7 +30,7 @@ def doctor(run: tyro.conf.Positional[Path | None] = None, *, repair: bool = Fals
     if run is not None:
         return examine_run(find_run(run, root), repair)
     if repair:
-        raise ConfigError("--repair expects a run: poet doctor RUN --repair")
+        raise ConfigError(f"--repair expects a run: {command('doctor', 'RUN', '--repair')}")
     from poet.runs import provenance
     from poet.runs.cache import describe_cache
     from poet.runs.launch import prepare

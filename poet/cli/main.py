@@ -16,10 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from poet import command_line
+from poet.activity import doing
 from poet.cli.options import take_option
 from poet.errors import PoetError, unknown
 from poet.registry import RENAMED, parse_renames
-from poet.terminal import cleaned_output, print_lines, printable
+from poet.terminal import cleaned_output, new_console, print_lines, printable
 
 ROOT = Path("runs")
 _FORMAT_WARNING = warnings.formatwarning
@@ -38,14 +40,14 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "run": Command("start a run, or resume it: poet run PRESET | RUN [options]", "poet.cli.run:run"),
+    "run": Command("start a run, or resume it: give a preset or a run", "poet.cli.run:run"),
     "status": Command("progress of runs: iteration, environment steps, speed, time left", "poet.cli.reading:status"),
     "inspect": Command("a run as tables: niches, events, family tree; the growth of an archive, its elites", "inspect"),
     "plot": Command("a run as pictures: fitness, terrain, transfers, family tree; heat map, curves, gallery", "plot"),
     "video": Command("an agent in its environment as a GIF: a niche's best agent, an elite", "video"),
     "eval": Command("run an agent on many episodes: mean, spread, share solved", "evaluate"),
     "export": Command("an agent as weights and one NumPy file that runs it without JAX", "export"),
-    "diff": Command("do two runs have the same history and state? poet diff RUN RUN", "poet.cli.reading:diff"),
+    "diff": Command("do two runs have the same history and state?", "poet.cli.reading:diff"),
     "list": Command("presets, everything that can be chosen by an id, runs", "poet.cli.reading:list_"),
     "doctor": Command("is this machine ready; with a run: what of it is whole, and a repair", "poet.cli.doctor:doctor"),
 }
@@ -54,7 +56,7 @@ COMMANDS = {
 def main(args: list[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0; 1 (`diff`: they differ; `doctor`: trouble); 2 for an error; 130 after Ctrl-C.
+    0; 1 (`diff`: they differ; `doctor`: trouble; `plot`: a picture is missing); 2 for an error; 130 after Ctrl-C.
     """
     args = sys.argv[1:] if args is None else args
     _prepare_output()
@@ -94,9 +96,11 @@ def _dispatch(args: list[str]) -> int:
     renames, args = take_option("--plugin", args)
     RENAMED.update(parse_renames(renames))
     if not args or args[0] in ("-h", "--help", "help"):
-        print_lines("POET: environments and agents evolve together.", "", "usage: poet COMMAND ...", "")
+        poet = command_line.command()
+        print_lines("POET: environments and agents evolve together.", "", f"usage: {poet} COMMAND ...", "")
         print_lines(*(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()))
-        print_lines("", "poet COMMAND --help shows its options. Start with: poet run tiny")
+        start = command_line.command("run", "tiny")
+        print_lines("", f"{poet} COMMAND --help shows its options. Start with: {start}")
         print_lines("--plugin OLD=NEW, with any command: the new name of a plug-in or package that was renamed since")
         return 0
     if args[0] == "--version":
@@ -128,9 +132,10 @@ def _view(name: str, function_name: str, args: list[str]) -> int:
     function = getattr(importlib.import_module(view.commands), function_name)
     description = None
     if run is None:
+        help_of_run = command_line.command(name, "RUN", "--help")
         description = (
             f"{(inspect.getdoc(function) or '').partition(chr(10))[0]}\n\nBelow are the options for any run; "
-            f"`poet {name} RUN --help` shows all options for that run, as --niche, --elite or --at."
+            f"`{help_of_run}` shows all options for that run, as --niche, --elite or --at."
         )
     return _call(function, name, args, description) or 0
 
@@ -138,11 +143,14 @@ def _view(name: str, function_name: str, args: list[str]) -> int:
 def _call(function: Callable[..., int | None], name: str, args: list[str], description: str | None = None) -> int:
     import tyro
 
+    from poet.runs.progress import Reporter
+
     @functools.wraps(function)
     def bind(*args: Any, **options: Any) -> Callable[[], int | None]:
         return functools.partial(function, *args, **options)
 
-    config = (tyro.conf.PositionalRequiredArgs,)
+    prog, config = command_line.command(name), (tyro.conf.PositionalRequiredArgs,)
     with cleaned_output():
-        bound: Any = tyro.cli(bind, prog=f"poet {name}", description=description, args=args, config=config)
-    return bound() or 0
+        bound: Any = tyro.cli(bind, prog=prog, description=description, args=args, config=config)
+    with Reporter(new_console(stderr=True, soft_wrap=True)), doing(name):
+        return bound() or 0

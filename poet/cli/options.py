@@ -10,6 +10,7 @@ import typing
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from poet.command_line import command
 from poet.configs import find, registries_of
 from poet.errors import ConfigError
 from poet.registry import PluginConfig, Registry
@@ -51,7 +52,7 @@ def choose(config: Any, args: list[str]) -> tuple[Any, list[str]]:
     """The config with the entries that `--FIELD ID` options name, and the other arguments.
 
     A chosen entry has the default options of its class; one that the config has already keeps its options. Raises
-    `ConfigError` for an unknown id or one without a value.
+    `ConfigError` for an unknown id, one without a value, and the name of a kind that another option takes here.
     """
     seen: set[tuple[str, ...]] = set()
     # A chosen entry may have such fields itself, so the choices are listed again after each of them.
@@ -61,7 +62,20 @@ def choose(config: Any, args: list[str]) -> tuple[Any, list[str]]:
         ids, args = _take(choice, args)
         if ids:
             config = _replace(config, choice.path, choice, ids)
+    _refuse_kinds(config, args)
     return config, args
+
+
+def _refuse_kinds(config: Any, args: Sequence[str]) -> None:
+    """Raise `ConfigError` for `--KIND` where the option that takes entries of this kind has another name."""
+    takes = {f"--{registry.kind}": choice.option for choice in choices(config) for registry in choice.registries}
+    for option in (argument.partition("=")[0] for argument in args):
+        kind = option.partition(".")[0]
+        if kind in takes and kind not in takes.values():
+            raise ConfigError(
+                f"a run of {config.id!r} has no option {option}: its {kind[2:]} is chosen by {takes[kind]}, so write "
+                f"{option.replace(kind, takes[kind], 1)} instead"
+            )
 
 
 def _take(choice: Choice, args: list[str]) -> tuple[list[str], list[str]]:
@@ -79,7 +93,8 @@ def _take(choice: Choice, args: list[str]) -> tuple[list[str], list[str]]:
             ids.append(waiting.pop(0))
         if not ids:
             kinds = " or ".join(registry.kind for registry in choice.registries)
-            raise ConfigError(f"{choice.option} expects an id of kind {kinds}, got nothing; `poet list` shows them")
+            shown = command("list")
+            raise ConfigError(f"{choice.option} expects an id of kind {kinds}, got nothing; `{shown}` shows them")
     return ids, rest
 
 

@@ -1,12 +1,16 @@
 """`poet status`, `poet diff`, `poet list`."""
 
+import shutil
 from pathlib import Path
 
 from poet.cli.main import ROOT
 from poet.cli.runs import find_run
+from poet.command_line import command
 from poet.errors import PoetError
 from poet.registry import registries
 from poet.terminal import print_lines
+
+WIDE = 120  # columns; in narrower terminals `status` prints two lines for each run
 
 
 def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
@@ -21,9 +25,13 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
 
     paths = [find_run(Path(run), root) for run in runs] if runs else list_runs(root)
     if not paths:
-        print_lines(f"no runs in {root}; start one with: poet run tiny")
+        place = () if root == ROOT else ("--root", root)
+        print_lines(f"no runs in {root}; start one with: {command('run', 'tiny', *place)}")
         return 0
-    print_lines(f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<9} reached")
+    narrow = shutil.get_terminal_size((WIDE, 24)).columns < WIDE
+    gap = "\n    " if narrow else " "
+    head = f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<9}{gap}reached"
+    print_lines(*head.split("\n"))
     for path in paths:
         try:
             now = read_status(path)
@@ -37,7 +45,8 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
             "-" if now.left_s is None or now.finished else duration(now.left_s),
         )
         numbers = " ".join(f"{cell:>{width}}" for cell, width in zip(cells, (15, 9, 9, 9)))
-        print_lines(f"{now.name:<20} {numbers}  {now.state:<8}  {', '.join(now.headline)}".rstrip())
+        line = f"{now.name:<20} {numbers}  {now.state:<9}{gap}{', '.join(now.headline)}".rstrip()
+        print_lines(*line.split("\n"))
     return 0
 
 

@@ -10,6 +10,7 @@ import tyro
 from poet.cli.main import ROOT
 from poet.cli.options import choices, choose
 from poet.cli.runs import check_name, find_run
+from poet.command_line import command
 from poet.configs import flatten
 from poet.errors import ConfigError
 from poet.registry import PluginConfig
@@ -65,14 +66,13 @@ def run(args: list[str]) -> int:
         if not hasattr(stopped, "outcome"):  # nothing was saved
             raise
         outcome = stopped.outcome  # type: ignore[attr-defined]
-    quoted = shlex.quote(str(path))
     if outcome.finished:
         media.print_summary(path)
-        print_lines(f"extend:   poet run {quoted} {outcome.extend}")
-        commands = (f"poet {line.format(quoted)}" for line in open_run(path).suggested_commands())
-        print_lines(f"look:     {'; '.join(commands)}")
+        print_lines(f"extend:   {command('run', path)} {outcome.extend}")
+        suggested = (line.format(shlex.quote(str(path))) for line in open_run(path).suggested_commands())
+        print_lines("look:     " + "; ".join(f"{command()} {line}" for line in suggested))
     else:
-        print_lines(f"saved at iteration {outcome.iteration}; resume with: poet run {quoted}")
+        print_lines(f"saved at iteration {outcome.iteration}; resume with: {command('run', path)}")
     return 0
 
 
@@ -87,7 +87,7 @@ def _start(
     if word:
         path = find_run(Path(word), place.root, presets_too=True)
         if place.name is not None:
-            raise ConfigError(f"{path} has a name; to fork it: poet run --from {path} --name {place.name}")
+            raise ConfigError(f"{path} has a name; to fork it: {command('run', '--from', path, '--name', place.name)}")
         return load_config(path, without_lost_sinks=sinks_chosen), path
     if source is not None and place.name is not None:
         return load_config(source, without_lost_sinks=sinks_chosen), place.root / place.name
@@ -98,15 +98,16 @@ def _start(
 
 
 def _parse(word: str, path: Path, place: Place, config: RunConfig, args: list[str]) -> RunConfig:
+    options = ", ".join(choice.option for choice in choices(config))
     description = (
-        f"Presets: {', '.join(presets.ids())}. The same command again resumes the run, as does `poet run {path}`. "
-        "Ctrl-C finishes the iteration, saves and leaves.\n\nOptions that choose by an id (`poet list`): "
-        + ", ".join(choice.option for choice in choices(config))
-        + "."
+        f"Presets: {', '.join(presets.ids())}. The same command again resumes the run, as does "
+        f"`{command('run', path)}`. Ctrl-C finishes the iteration, saves and leaves.\n\n"
+        f"Options that choose by an id (`{command('list')}`): {options}."
     )
     if not word:
-        description += "\n\nBelow are the options of all runs; `poet run PRESET --help` shows all options of a preset."
-    prog = f"poet run {word or 'PRESET|RUN'}"
+        every = command("run", "PRESET", "--help")
+        description += f"\n\nBelow are the options of all runs; `{every}` shows all options of a preset."
+    prog = command("run", word) if word else f"{command('run')} PRESET|RUN"
     with cleaned_output():
         return tyro.cli(Options, default=Options(place, config), args=args, prog=prog, description=description).config
 

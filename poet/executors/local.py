@@ -73,11 +73,11 @@ class _QueueRunner:
         run = rollout(environment, policy, lanes, config.chunk)
 
         @jax.jit
-        def program(params, genome, key_data, index, num_queued, num_episodes):
+        def run_episodes(params, genome, key_data, index, num_queued, num_episodes):
             episodes = Episodes(genome, jax.random.wrap_key_data(key_data))
             return run(params, episodes, index, num_queued, num_episodes)
 
-        self._program = program
+        self._program = run_episodes
 
     def __call__(
         self, params: Float[np.ndarray, "Q G"], episodes: Sequence[Episode], index: Int[np.ndarray, "Q"]

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from poet import registry
+from poet.command_line import command
 from poet.configs import adjustable_fields, differences
 from poet.errors import RunError
 from poet.files import is_draft, remove_drafts
@@ -31,7 +33,7 @@ def load_config(path: Path, *, without_lost_sinks: bool = False) -> RunConfig:
     use_recorded_renames(run)
     options = _unedited_config(path, run)
     if without_lost_sinks:
-        options["sinks"] = [sink for sink in options.get("sinks", []) if sink["id"] in sinks.ids()]
+        options["sinks"] = [sink for sink in options["sinks"] if sink["id"] in sinks.ids()]
     return RunConfig.from_dict(options)
 
 
@@ -41,7 +43,7 @@ def _unedited_config(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     if edited := describe_edit(path, options, run):
         raise RunError(
             f"{edited}: undo the change, or restore the file. Options are given with the command: "
-            f"poet run {path} --OPTION VALUE"
+            f"{command('run', path)} --OPTION VALUE"
         )
     return options
 
@@ -175,13 +177,14 @@ def _refusal(path: Path, changes: list[str], *, forkable: bool, resumable: bool)
     """`resumable`: whether the command that gives only the folder would resume the run."""
     advice = []
     if resumable:
-        advice.append(f"resume the run as it is: poet run {path}")
+        advice.append(f"resume the run as it is: {command('run', path)}")
     elif forkable:
         advice.append("install the versions that it was started with")
     else:
         advice.append("give the objects that it was started with")
     if forkable:
-        advice.append(f"fork it with these settings: --from {path} and another --name (in Python: source= and a path)")
+        option = f"--from {shlex.quote(str(path))}"
+        advice.append(f"fork it with these settings: {option} and another --name (in Python: source= and a path)")
     advice.append("start a new run: another --name (in Python: another path)")
     listed = "\n  ".join(changes)
     return f"{path} was started with other settings:\n  {listed}\nEither " + ",\nor ".join(advice)

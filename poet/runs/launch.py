@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poet.activity import doing
 from poet.errors import ContractError, named_errors, unknown
 from poet.runs import overrides as user_objects
 from poet.runs.cache import use_cache
@@ -92,28 +93,31 @@ def run(
     Raises `RunError` where the folder cannot be used or the disk fails, `ConfigError` for impossible options, and
     KeyboardInterrupt after Ctrl-C: the state is saved before.
     """
-    # Once and for all: an evaluation may change the directory of the process.
-    path = Path(os.path.abspath(Path(path).expanduser()))
+    # Once and for all: an evaluation may change the directory of the process. A link to the folder itself is followed.
+    path = Path(os.path.realpath(Path(path).expanduser()))
     check_sinks((*config.sinks, *sinks))
     described = user_objects.describe(overrides)
     if source is not None:
         fork(Path(source).expanduser(), path, config, described)
-    with claim(path, config, described) as record:
-        problem = prepare(config.executor.devices)
-        # Only now, so that a folder which cannot be used is refused at once: jax alone takes a second to import.
-        from poet.jax_settings import overridden
-        from poet.runs.journal import ProcessLog
+    with claim(path, config, described) as record, contextlib.ExitStack() as stack:
         from poet.runs.progress import Reporter
-        from poet.runs.runner import run_search
-        from poet.search.base import RunContext
 
-        log, reporter = ProcessLog(), reporter or Reporter()
-        if problem:
-            reporter.message(f"note: there is no compilation cache, so a start takes longer: {problem}")
-        for name, (theirs, ours) in overridden().items():
-            reporter.message(f"note: {name} {theirs!r} has no effect here: every run uses {ours!r}")
-        search = build_search(config, RunContext(config.executor, path, log.append), **overrides)
-        with contextlib.ExitStack() as stack:
-            stack.callback(search.close)
-            record_identity(path, record, search.identity)
-            return run_search(search, config, path, record, log=log, reporter=reporter, media=media, sinks=sinks)
+        reporter = stack.enter_context(reporter or Reporter())
+        with doing("starting jax"):
+            problem = prepare(config.executor.devices)
+            # Only now, so that a folder which cannot be used is refused at once.
+            from poet.jax_settings import overridden
+            from poet.runs.journal import ProcessLog
+            from poet.runs.runner import run_search
+            from poet.search.base import RunContext
+
+            if problem:
+                reporter.message(f"note: there is no compilation cache, so a start takes longer: {problem}")
+            for name, (theirs, ours) in overridden().items():
+                reporter.message(f"note: {name} {theirs!r} has no effect here: every run uses {ours!r}")
+        log = ProcessLog()
+        with doing("building the search"):
+            search = build_search(config, RunContext(config.executor, path, log.append), **overrides)
+        stack.callback(search.close)
+        record_identity(path, record, search.identity)
+        return run_search(search, config, path, record, log=log, reporter=reporter, media=media, sinks=sinks)

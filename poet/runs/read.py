@@ -40,6 +40,11 @@ def read_journal(path: Path | str) -> list[Row]:
     return rows
 
 
+def read_history(path: Path | str, iteration: int) -> list[Row]:
+    """The rows of a journal before an iteration, without those about the process."""
+    return [row for row in scan_journal(path)[0] if row.get("iteration", iteration) < iteration]
+
+
 def scan_journal(path: Path | str, forms: Mapping[str, Form] = MappingProxyType({})) -> tuple[list[Row], list[int]]:
     """The rows of a journal, and the numbers of the lines before the last that cannot be read.
 

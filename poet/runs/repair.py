@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from poet.checksum import digest, dump_checksummed
+from poet.command_line import command
 from poet.errors import RunError
 from poet.runs import checkpoint
 from poet.runs.journal import Mark, decode, holds
@@ -90,6 +91,7 @@ def repair(path: Path) -> list[str]:
     one is kept under another name, as are damaged checkpoints. Raises `RunError` where no checkpoint is intact, or
     while the run is written.
     """
+    path = Path(os.path.realpath(path))
     refuse_links(path / CHECKPOINTS)
     with lock(path):
         run, actions = read_run(path), []
@@ -192,7 +194,7 @@ def _journal(path: Path, intact: dict[int, dict[str, Any]]) -> Finding:
         rows, damaged = scan_journal(path) if os.path.lexists(path / JOURNAL) else ([], [])
     except RunError as error:
         return Finding(JOURNAL, str(error), RESTORE)
-    advice = f"continue with what can be read: poet doctor {path} --repair"
+    advice = f"continue with what can be read: {command('doctor', path, '--repair')}"
     if intact and not holds(path / JOURNAL, _mark(intact[max(intact)])):
         state = f"is not what checkpoint {max(intact)} belongs to; {len(rows)} rows can be read"
         return Finding(JOURNAL, state, f"put the old one back, or {advice}")

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from poet.activity import doing
+from poet.command_line import command
 from poet.errors import PoetError, RunError
 from poet.jax_settings import other_settings, pinned
 from poet.runs import checkpoint
@@ -20,7 +22,7 @@ from poet.runs.journal import Journal, Mark, ProcessLog
 from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
 from poet.runs.provenance import num_cores, processor
-from poet.runs.read import scan_journal
+from poet.runs.read import read_history, scan_journal
 from poet.runs.sinks import Sinks
 from poet.runs.snapshots import keep_snapshots, write_snapshot
 from poet.runs.stop import Ending, StopRules, describe
@@ -90,15 +92,16 @@ def run_search(
         stack.callback(reporter.close)
         stop = stack.enter_context(_stop_on_signals(reporter))
 
-        state = search.init(jax.random.key(config.seed))
-        check_state(state)
-        saved = _restore(path, run, journal, empty, state, reporter)
+        with doing("preparing the state"):
+            state = search.init(jax.random.key(config.seed))
+            check_state(state)
+            saved = _restore(path, run, journal, empty, state, reporter)
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
         checkpoint.remove_superseded(path / CHECKPOINTS, iteration, config.keep_every)
         _keep_snapshots(path, run)
         rules, feeds = StopRules(config), Sinks(path, config, sinks, reporter.message)
-        history = _read_history(path, iteration) if rules.active or feeds.lack(iteration) else []
+        history = read_history(path, iteration) if rules.active or feeds.lack(iteration) else []
         rules.see_all(history)
         feeds.catch_up(history, iteration)
         if endings := rules.endings(state):
@@ -124,9 +127,12 @@ def run_search(
             reporter.message(f"resuming from iteration {iteration}")
         reporter.message("first iteration: compiling programs that are not in the cache yet")
         reporter.start(iteration, config.iterations, search.headline)
+        begin = doing("first iteration")
         while not (endings := rules.endings(state)) and not stop.is_set() and feeds.stop is None:
             began = time.monotonic()
-            state, info = check_step(search.step(state), iteration)
+            with begin:
+                state, info = check_step(search.step(state), iteration)
+            begin = contextlib.nullcontext()
             rows = writer.record(info, iteration, began)
             for row in rows:
                 if row.get("event") == "stall":
@@ -148,7 +154,6 @@ def run_search(
         reason = {"reason": outcome.reason} if outcome.reason else {}
         log.append("finish" if outcome.finished else "stop", {"iteration": iteration, **reason})
         feeds.finish()
-        reporter.close()
         if outcome.reason:
             reporter.message(f"{path} {describe(endings) if endings else f'was stopped by a sink: {outcome.reason}'}")
         if outcome.finished and media is not None:
@@ -172,7 +177,7 @@ def _restore(
         raise RunError(
             f"{path / JOURNAL} is not the journal that checkpoint {int(saved[0].iteration)} belongs to: it was "
             "cut, edited or replaced. The checkpoint is intact, and nothing was changed. Put the journal back; or "
-            f"continue with the rows that can be read: poet doctor {path} --repair"
+            f"continue with the rows that can be read: {command('doctor', path, '--repair')}"
         )
     return saved
 
@@ -197,11 +202,6 @@ def _keep_snapshots(path: Path, run: Mapping[str, Any]) -> None:
     """Remove snapshots without a checkpoint."""
     for folder in run["snapshots"]:
         keep_snapshots(path / folder, checkpoint.steps(path / CHECKPOINTS))
-
-
-def _read_history(path: Path, iteration: int) -> list[dict[str, Any]]:
-    """The rows of the journal before an iteration, without those about the process."""
-    return [row for row in scan_journal(path)[0] if row.get("iteration", iteration) < iteration]
 
 
 def _outcome(state: PyTree, endings: Sequence[Ending], stop: Stop | None = None) -> RunOutcome:
@@ -308,7 +308,8 @@ class _Writer:
             return
         self._write_artifacts()
         try:
-            media(self._path, moment)
+            with doing("making pictures"):
+                media(self._path, moment)
         except Exception as error:
             reason = error if isinstance(error, PoetError) else repr(error)
             self._reporter.message(f"warning: some {moment} pictures could not be made: {reason}")

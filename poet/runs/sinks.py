@@ -4,6 +4,7 @@ A sink that is made from a config has a folder in the run, and a note of what it
 journal what it lacks.
 """
 
+import contextlib
 import secrets
 import threading
 import time
@@ -27,7 +28,8 @@ def check_sinks(sinks: Iterable[Sink | SinkConfig]) -> None:
     """Raise `ConfigError` where a sink cannot work here, and `ContractError` for what is no sink."""
     for sink in sinks:
         if isinstance(sink, SinkConfig):
-            sink.check()
+            with _named(sink):
+                sink.check()
         elif not callable(sink):
             raise ContractError(f"sinks expects functions of journal rows, or configs of sinks, got {sink!r:.200}")
 
@@ -53,7 +55,8 @@ class Sinks:
                 folder = _make_folder(path, name := next(names))
                 note = folder.with_suffix(".json")
                 id, next_iteration = _read_note(note)
-                sink = _make(each, SinkContext(path.name, folder, id, config.to_dict()))
+                with _named(each):
+                    sink = each.make(SinkContext(path.name, folder, id, config.to_dict()))
                 feed = SinkFeed(sink, warn, f"sink {name}", 0 if each.skips_known else next_iteration)
                 self._notes[note] = id, feed
             else:
@@ -108,13 +111,15 @@ def _names(ids: Iterable[str]) -> Iterator[str]:
         yield id if uses[id] == 1 else f"{id}-{uses[id]}"
 
 
-def _make(config: SinkConfig, context: SinkContext) -> Sink:
+@contextlib.contextmanager
+def _named(config: SinkConfig) -> Iterator[None]:
+    """Errors in the code of a sink name it."""
     try:
-        return config.make(context)
+        yield
     except PoetError:
         raise
     except Exception as error:
-        raise ConfigError(f"sink {config.id} cannot be made: {error!r}") from error
+        raise ConfigError(f"sink {config.id} cannot be used: {error!r}") from error
 
 
 def _make_folder(path: Path, name: str) -> Path:

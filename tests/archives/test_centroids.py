@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import KDTree
 
+from poet.archives import centroids as module
 from poet.archives.centroids import CentroidIndex, build_index, cvt_centroids, nearest_cell
 from poet.errors import ConfigError
 
@@ -39,6 +40,19 @@ def check_nearest(index: CentroidIndex, points: np.ndarray, low: np.ndarray, hig
     distance_found = np.linalg.norm(exact[found] - points.astype(np.float64), axis=1)
     np.testing.assert_allclose(distance_found, distance, rtol=1e-6)
     return (found != tree).mean()
+
+
+@pytest.mark.parametrize(("dimensions", "num_cells", "low"), [(2, 40, 0.0), (16, 100, 0.0), (30, 50, 1000.0)])
+def test_centroids_are_the_same_by_a_tree_and_by_all_distances(
+    dimensions: int, num_cells: int, low: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def place(max_tree_dimensions: int) -> np.ndarray:
+        monkeypatch.setattr(module, "MAX_TREE_DIMENSIONS", max_tree_dimensions)
+        monkeypatch.setattr(module, "DISTANCES_AT_ONCE", 7 * num_cells)
+        module._k_means.cache_clear()
+        return cvt_centroids(num_cells, [(low, low + 1)] * dimensions, samples=10 * num_cells)
+
+    np.testing.assert_array_equal(place(0), place(99))
 
 
 @pytest.mark.parametrize(("dimensions", "num_cells"), [(1, 3), (1, 500), (2, 1), (2, 40), (2, 2000), (3, 900), (6, 50)])

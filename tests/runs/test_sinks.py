@@ -311,7 +311,16 @@ def test_nothing_is_written_through_links(tmp_path: Path, place: str) -> None:
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
-def test_a_sink_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DiaryConfig, "make", lambda self, context: 1 / 0)
-    with pytest.raises(ConfigError, match="sink diary cannot be made: ZeroDivisionError"):
+@pytest.mark.parametrize("error", [ZeroDivisionError(), KeyError("a"), OSError("no network")])
+def test_an_error_in_the_code_of_a_sink_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*given: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(DiaryConfig, "make", fail)
+    with pytest.raises(ConfigError, match=f"sink diary cannot be used: {type(error).__name__}"):
         toy_run(tmp_path, with_diary())
+    monkeypatch.setattr(DiaryConfig, "check", fail)
+    with pytest.raises(ConfigError, match=f"sink diary cannot be used: {type(error).__name__}"):
+        check_sinks([DiaryConfig()])

@@ -217,7 +217,9 @@ def _compiled_iteration(config: MapElitesConfig, functions: Generation, evaluate
     """All generations of an iteration in one program."""
 
     @partial(jax.jit, donate_argnums=1)
-    def program(key: Key, island: Island, iteration: Array, index: Array) -> tuple[Island, OffspringCounts, Array]:
+    def run_generations(
+        key: Key, island: Island, iteration: Array, index: Array
+    ) -> tuple[Island, OffspringCounts, Array]:
         def body(island: Island, number: Array) -> tuple[Island, tuple[OffspringCounts, Array]]:
             island, counts, steps = _run_generation(config, functions, evaluate, key, island, number, index)
             return island, (counts, jnp.asarray(steps, jnp.int32))
@@ -226,7 +228,7 @@ def _compiled_iteration(config: MapElitesConfig, functions: Generation, evaluate
         island, (counts, steps) = lax.scan(body, island, numbers)
         return island, jax.tree.map(lambda leaf: leaf.sum(0), counts), steps.sum()
 
-    return lambda key, island, iteration, index: program(key, island, np.int32(iteration), np.int32(index))
+    return lambda key, island, iteration, index: run_generations(key, island, np.int32(iteration), np.int32(index))
 
 
 def _host_iteration(config: MapElitesConfig, functions: Generation, evaluate: Evaluate) -> RunIteration:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from poet.errors import ConfigError, RunError, unknown
+from poet.errors import ConfigError, ContractError, RunError, unknown
 from poet.runs import read
 from poet.runs.layout import ELITES
 from poet.view.agents import AgentRun, Caption, make_domain
@@ -57,15 +57,18 @@ class ArchiveRun(AgentRun):
         self._snapshots: list[int] = []
         return super().refresh()
 
-    def snapshots(self) -> list[int]:
-        """Iterations after which a snapshot of the archive was kept; until `refresh` each of them can be read.
+    def snapshots(self, most: int | None = None) -> list[int]:
+        """Iterations after which a snapshot of the archive was kept; at most `most` of them, spread over the run.
 
-        They are opened at once, since a running search removes old ones.
+        They are opened at once, since a running search removes old ones: until `refresh` each of them can be read.
         """
         if not self._snapshots:
             listed = {*read.list_elites(self.path), *self._archives} - {None}
             self._snapshots = sorted(iteration for iteration in listed if self._is_there(iteration))
-        return list(self._snapshots)
+        times = self._snapshots
+        if most is None or len(times) <= most:
+            return list(times)
+        return [times[place] for place in np.linspace(0, len(times) - 1, most).astype(int)]
 
     def _is_there(self, iteration: int) -> bool:
         """Whether there is such a snapshot, also a damaged one; it is opened."""
@@ -133,7 +136,7 @@ class ArchiveRun(AgentRun):
         phrases = {
             "coverage": "coverage {coverage:.1%}",
             "qd_score": f"QD score {read.quantity(row.get('qd_score') or 0)}",
-            "trainee_best": "best trainee {trainee_best:.4g} of {solved:.4g}",
+            "trainee_best": "best trainee {trainee_best:.4g} of {solved_score:.4g}",
             "best": "best {best:.4g}",
         }
         return [text.format(**row) for name, text in phrases.items() if row.get(name) is not None]
@@ -194,7 +197,7 @@ class ArchiveRun(AgentRun):
         """The genome of an elite's environment: its own if elites have one, otherwise the one that all share."""
         import jax
 
-        elites, example = self.archive(), {GENOME: self.generator().simplest()}
+        elites, example = self.archive(), {GENOME: self.simplest()}
         elites.check_row(which)
         names = [
             jax.tree_util.keystr(path, simple=True, separator=".")
@@ -216,6 +219,8 @@ class ArchiveRun(AgentRun):
         """The coordinates of an elite, and a description of its environment."""
         coordinates = self.archive().coordinates(which)
         try:
-            return Caption(coordinates, self.generator().describe(self.genome(which)))
+            return Caption(coordinates, self.describe(self.genome(which)))
+        except ContractError as error:
+            return Caption(coordinates, f"no description: {error}")
         except (ConfigError, RunError):
             return Caption(coordinates, "")

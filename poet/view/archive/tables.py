@@ -18,7 +18,7 @@ COUNTS = (
 )  # fmt: skip
 
 NUMBER = (float, None)
-SHOWN = ("coverage", "qd_score", "best", "mean", "trainee_best", "solved")  # and printed as numbers
+SHOWN = ("coverage", "qd_score", "best", "mean", "trainee_best", "solved_score")  # and printed as numbers
 ROW_FORMS: dict[str, Form] = {
     "iteration": {
         **{f"{name}?": NUMBER for name in (*COUNTS, *SHOWN)},

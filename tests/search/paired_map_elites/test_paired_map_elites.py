@@ -17,6 +17,7 @@ from poet.search.base import RunContext
 from poet.search.config import RunConfig
 from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRunConfig
 from poet.search.paired_map_elites.presets import WALKER
+from poet.view.archive.tables import SHOWN
 from tests.envs.toy import Corridor, CorridorConfig
 from tests.search.helpers import assert_equal_trees, run_search
 
@@ -62,8 +63,9 @@ def test_an_archive_of_solved_corridors_grows(finished) -> None:
     assert int(state.env_steps) == rows[-1]["env_steps"] > 1000
 
 
-def test_the_headline_names_metrics(finished) -> None:
+def test_the_headline_and_the_view_name_metrics(finished) -> None:
     _, infos = finished
+    assert set(SHOWN) <= infos[0].metrics.keys()
     search = build()
     search.close()
     assert set(search.headline) <= infos[0].metrics.keys()
@@ -123,7 +125,7 @@ def test_a_generator_can_replace_that_of_the_config() -> None:
 
 
 def test_unknown_features_are_refused() -> None:
-    with pytest.raises(ConfigError, match="wnd"):
+    with pytest.raises(ConfigError, match="'wnd'. Did you mean 'wind'.* as --search.features length$"):
         build(features=("wnd",))
 
 
