@@ -9,11 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poet.checked import NATURAL, check
 from poet.envs.base import Box, Discrete, Generator, Interface, MultiDiscrete
 from poet.errors import ConfigError, RunError, ShapeError
 from poet.types import Genome
 
 SPACES = {space.__name__: space for space in (Box, Discrete, MultiDiscrete)}
+FORM = {
+    "id": str,
+    "obs": {"shape": [NATURAL], "dtype": str},
+    "action": {"type": str, "shape?": [NATURAL], "low?": float, "high?": float, "num?": NATURAL, "nums?": [NATURAL]},
+    "horizon": NATURAL,
+    "info?": [str],
+}
 
 
 def interface_to_dict(interface: Interface) -> dict[str, Any]:
@@ -31,6 +39,7 @@ def interface_to_dict(interface: Interface) -> dict[str, Any]:
 def interface_from_dict(data: Mapping[str, Any]) -> Interface:
     """Inverse of `interface_to_dict`. Raises `RunError` for anything else."""
     try:
+        check(data, FORM)
         fields = dict(data)
         action = dict(fields.pop("action"))
         space = SPACES[action.pop("type")](**_tuples(action))

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+
+from poet.checked import Form, check, parse_json
 
 
 def digest(data: bytes | np.ndarray) -> str:
@@ -24,13 +27,17 @@ def dump_checksummed(data: dict[str, Any]) -> bytes:
     return json.dumps({**data, "digest": digest(body.encode())}).encode()
 
 
-def load_checksummed(data: bytes) -> dict[str, Any]:
-    """What `dump_checksummed` was given. Raises `ValueError` where it is not what was written."""
+def load_checksummed(data: bytes, form: Form = MappingProxyType({})) -> dict[str, Any]:
+    """What `dump_checksummed` was given. Raises `ValueError` where it is not what was written, or of another form."""
     try:
-        loaded = json.loads(data)
-        written = loaded.pop("digest")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        loaded = parse_json(data)
+    except ValueError as error:
         raise ValueError("cannot be read") from error
+    try:
+        check(loaded, {**form, "digest": str})
+    except ValueError as error:
+        raise ValueError(f"cannot be read: {error}") from error
+    written = loaded.pop("digest")
     if written != digest(json.dumps(loaded).encode()):
         raise ValueError("is not what was written")
     return loaded

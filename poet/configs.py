@@ -49,9 +49,9 @@ def find(registries: Collection[Registry], id: str) -> type[PluginConfig]:
 
 
 def _decode_plugin(registries: list[Registry], data: Mapping[str, Any], name: str) -> Any:
-    values = dict(data)
+    values = dict(data) if isinstance(data, Mapping) else {"id": data}
     id = values.pop("id", None)
-    if not isinstance(id, str):
+    if not isinstance(id, str) or not isinstance(data, Mapping):
         kinds = " or ".join(registry.kind for registry in registries)
         raise ConfigError(f"{name or 'config'} expects an id of kind {kinds}, got {id!r}")
     return _make(find(registries, id), values, f"{name}." if name else "")
@@ -72,7 +72,8 @@ def _decode(hint: Any, value: Any, name: str) -> Any:
     if isinstance(value, dict):
         if registries:
             return _decode_plugin(registries, value, name)
-        return _make(next(filter(dataclasses.is_dataclass, options)), value, f"{name}.")
+        kinds = [option for option in options if isinstance(option, type) and dataclasses.is_dataclass(option)]
+        return _make(kinds[0], value, f"{name}.") if kinds else value  # its config refuses what it cannot be
     return tuple(_decode(options[0], item, name) for item in value) if isinstance(value, list) else value
 
 

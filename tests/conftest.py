@@ -19,5 +19,6 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 @pytest.fixture(autouse=True)
 def program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name commands as "poet ...", however the tests were started."""
+    """Messages name commands as "poet ...", and terminals are wide, however the tests were started."""
+    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(command_line, "_program", lambda: "poet")

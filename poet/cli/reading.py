@@ -29,14 +29,14 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
         print_lines(f"no runs in {root}; start one with: {command('run', 'tiny', *place)}")
         return 0
     narrow = shutil.get_terminal_size((WIDE, 24)).columns < WIDE
-    gap = "\n    " if narrow else " "
-    head = f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<9}{gap}reached"
+    gap = "\n    " if narrow else "  "
+    head = f"{'run':<20} {'iteration':>15} {'steps':>9} {'steps/s':>9} {'left':>9}  {'state':<8}{gap}reached"
     print_lines(*head.split("\n"))
     for path in paths:
         try:
             now = read_status(path)
         except PoetError as error:
-            print_lines(f"{path.name:<20} {error}")
+            print_lines(f"{path.name:<20} cannot be read: {' '.join(str(error).split())}")
             continue
         cells = (
             f"{now.iteration}/{now.iterations}",
@@ -45,7 +45,7 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
             "-" if now.left_s is None or now.finished else duration(now.left_s),
         )
         numbers = " ".join(f"{cell:>{width}}" for cell, width in zip(cells, (15, 9, 9, 9)))
-        line = f"{now.name:<20} {numbers}  {now.state:<9}{gap}{', '.join(now.headline)}".rstrip()
+        line = f"{now.name:<20} {numbers}  {now.state:<8}{gap}{', '.join(now.headline)}".rstrip()
         print_lines(*line.split("\n"))
     return 0
 

@@ -46,7 +46,7 @@ def remove_born_since(folder: Path, iteration: int) -> None:
         if not arrays.is_file():
             continue
         try:
-            meta = read_json(path)
+            meta = read_json(path, object)
             born = meta.get("born") if isinstance(meta, dict) else None
         except RunError:  # cut short by a power cut; it is written again with the work that is done again
             born = iteration

@@ -23,6 +23,7 @@ from orbax.checkpoint import v1
 from orbax.checkpoint._src.futures import future
 from orbax.checkpoint._src.futures.synchronization import HandlerAwaitableSignal
 
+from poet.checked import NATURAL
 from poet.checksum import digest, dump_checksummed, load_checksummed
 from poet.errors import ContractError, RunError
 from poet.files import read_bytes, sync_folder
@@ -39,6 +40,12 @@ from poet.types import PyTree
 KEEP_LAST = 2
 NOTES, STATE = "notes.json", "state"
 Leaves = dict[str, list[Any]]  # path -> [kind, dtype, shape, digest]
+NOTES_FORM = {
+    "iteration": NATURAL,
+    "journal": [NATURAL, str],
+    "leaves": {str: [str, str, [NATURAL], str]},
+    "files": {str: str},
+}
 
 
 def check_state(state: PyTree) -> None:
@@ -177,12 +184,14 @@ def notes(folder: Path, step: int) -> dict[str, Any]:
     """
     path = folder / str(step)
     try:
-        noted = load_checksummed(read_bytes(path / NOTES))
+        noted = load_checksummed(read_bytes(path / NOTES), NOTES_FORM)
     except OSError as error:
         raise ValueError(f"its {NOTES} cannot be read") from error
     except ValueError as error:
         raise ValueError(f"its {NOTES} {error}") from error
     for name, expected in noted["files"].items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"its {NOTES} names {name!r:.80}, which is not a file of it")
         try:
             found = digest(read_bytes(path / name))
         except OSError as error:

@@ -1,12 +1,13 @@
 """Whether two runs have the same history and the same final state. What depends on clock or machine does not count."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
 from poet.errors import RunError
 from poet.runs import checkpoint
 from poet.runs.layout import CHECKPOINTS, read_run
-from poet.runs.read import describe_damage, read_journal, scan_journal
+from poet.runs.read import describe_damage, read_journal, read_listed, scan_journal
 
 MAX_LINES = 10
 
@@ -66,9 +67,13 @@ def _state(a: Path, b: Path) -> list[str]:
 
 
 def _newest(path: Path) -> tuple[int | None, dict[str, Any]]:
-    for step in checkpoint.steps(path / CHECKPOINTS):
+    folder = path / CHECKPOINTS
+    steps, read = functools.partial(checkpoint.steps, folder), functools.partial(checkpoint.notes, folder)
+    while found := steps():
         try:
-            return step, checkpoint.notes(path / CHECKPOINTS, step)["leaves"]
+            notes = read_listed(found[0], steps, read)
         except ValueError as error:
-            raise RunError(f"checkpoint {step} of {path} is broken: {error}") from error
+            raise RunError(f"checkpoint {found[0]} of {path} is broken: {error}") from error
+        if notes is not None:
+            return found[0], notes["leaves"]
     return None, {}

@@ -15,10 +15,19 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from poet.checked import NATURAL, Form, check, parse_json
 from poet.checksum import running_digest
 from poet.errors import ContractError, RunError
 from poet.files import open_regular
 from poet.runs.layout import disk_errors
+
+# Forms of rows: of each one, and of those that end an iteration.
+ROW: Form = {
+    "event?": str,
+    "iteration?": int,
+    "wall?": {"event?": str, "seconds?": float, "iteration?": int},
+}
+ITERATION: Form = {"iteration": NATURAL, "env_steps?": (float, None)}
 
 
 def encode(row: dict[str, Any]) -> bytes:
@@ -52,13 +61,20 @@ def _dotted(path: str, name: Any) -> str:
     return f"{path}.{name}" if path else str(name)
 
 
-def decode(line: bytes) -> dict[str, Any] | None:
-    """The row of a line; None for a line that a crash cut short."""
+def decode(line: bytes, forms: Mapping[str, Form] = MappingProxyType({})) -> dict[str, Any] | None:
+    """The row of a line; None for a line that a crash cut short, or that is no row.
+
+    `forms` are those of the rows of some events, as `poet.checked` has them.
+    """
     try:
-        row = json.loads(line)
+        row = parse_json(line)
+        check(row, ROW)
+        kind = row.get("event", "")
+        check(row, ITERATION if kind == "iteration" else {})
+        check(row, forms.get(kind, {}))
     except ValueError:
         return None
-    return row if isinstance(row, dict) and line.endswith(b"\n") else None
+    return row if line.endswith(b"\n") else None
 
 
 def as_read(row: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from poet.checked import Form, check, parse_json
 from poet.errors import RunError
 from poet.files import read_bytes, replace_file
 
@@ -22,6 +23,28 @@ RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
 CHECKPOINTS, NICHES, ELITES, MEDIA, SINKS = "checkpoints", "niches", "elites", "media", "sinks"
 DIGESTS = "npz_digests"  # in the JSON of a record: of the arrays that may lie beside it
 INCOMPLETE = ".tmp"  # the end of the names of folders that are being written or removed
+RUN_FORM = {
+    "search": str,
+    "view": str,
+    "headline": [str],
+    "artifacts?": list,
+    "snapshots?": list,
+    "plugins": {str: {"id": str, "package": (str, None), "version": (str, None)}},
+    "renamed": {str: str},
+    "overrides": {str: {}},
+    "identity": {},
+    "config_digests": [str],
+    "sessions": [
+        {
+            "commit": (str, None),
+            "packages": {str: (str, None)},
+            "devices?": {"kind": str},
+            "settings?": {},
+        }
+    ],
+    "repairs?": list,
+    "forked_from?": str,
+}
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -117,14 +140,16 @@ def write_json(path: Path, data: Any) -> None:
     atomic_write(path, (json.dumps(data, indent=2) + "\n").encode())
 
 
-def read_json(path: Path) -> Any:
-    """Parse a JSON file of a run. Raises `RunError` where it is missing or broken."""
+def read_json(path: Path, form: Form) -> Any:
+    """Parse a JSON file of a run. Raises `RunError` where it is missing, broken or of another form (`poet.checked`)."""
     try:
-        return json.loads(read_bytes(path))
+        value = parse_json(read_bytes(path))
+        check(value, form)
     except FileNotFoundError:
         raise RunError(f"{path.parent} is not a run folder: it has no {path.name}") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
+    return value
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -132,15 +157,20 @@ def read_run(path: Path) -> dict[str, Any]:
 
     Raises `RunError` for a folder that is no run, or of another format version, or that names folders outside of it.
     """
-    data = read_json(path / RUN)
-    found = data.get("format") if isinstance(data, dict) else None
+    data = read_json(path / RUN, {"format?": object})
+    found = data.get("format")
     if found != FORMAT:
         raise RunError(
             f"{path} is a run of format {found!r}, this code reads format {FORMAT}: "
             "use the version of poet-evolution that made it (run.json names it), or start another run"
         )
+    try:
+        check(data, RUN_FORM)
+    except ValueError as error:
+        raise RunError(f"{path / RUN} cannot be read: {error}") from error
+    data = {"artifacts": [], "snapshots": [], **data}
     for kind in ("artifacts", "snapshots"):
-        for name in data.get(kind) or ():
-            if not isinstance(name, str) or Path(name).name != name or name in ("", ".."):
+        for name in data[kind]:
+            if not isinstance(name, str) or Path(name).name != name or name in ("", "..") or not name.isprintable():
                 raise RunError(f"{path / RUN} expects names of folders of the run as {kind}, got {name!r:.80}")
     return data

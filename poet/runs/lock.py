@@ -9,9 +9,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from poet.checked import check, parse_json
 from poet.errors import RunError
 from poet.files import open_regular, read_bytes
 from poet.runs.layout import LOCK, disk_errors
+
+HOLDER = b'{"pid": '  # the start of what a lock holds
 
 
 @contextlib.contextmanager
@@ -43,11 +46,7 @@ def lock(path: Path) -> Iterator[None]:
 
 def _require_ours(content: bytes, path: Path) -> None:
     """Raise `RunError` if this is not what a lock holds: nothing, or the process that had it."""
-    try:
-        ours = not content.strip() or "pid" in json.loads(content)
-    except (ValueError, TypeError):
-        ours = False
-    if not ours:
+    if content.strip() and content[: len(HOLDER)] != HOLDER[: len(content)]:  # a kill may have cut it short
         raise RunError(f"{path / LOCK} is not the lock of a run: move it away, or choose another --name or --root")
 
 
@@ -66,9 +65,10 @@ def _acquire(handle: int, path: Path) -> bool:
 def lock_holder(path: Path) -> str:
     """The process that the lock file names, in words."""
     try:
-        holder = json.loads(read_bytes(path / LOCK))
+        holder = parse_json(read_bytes(path / LOCK))
+        check(holder, {"pid": int, "host": str})
         return f"process {holder['pid']} on {holder['host']}"
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError):
         return "another process"
 
 

@@ -1,28 +1,31 @@
 """Read a run folder while it is written or years later: needs no jax, no Orbax, no training code."""
 
-import io
+import functools
 import itertools
 import json
 import warnings
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from poet.checked import NATURAL, Form, map_npy, parse_dtype, unpack_npz
 from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
 from poet.files import read_bytes
 from poet.runs.journal import decode
 from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, numbered_entries, read_json, read_run
 from poet.runs.lock import is_alive
-from poet.runs.snapshots import ARCHIVE, column_file
+from poet.runs.snapshots import ARCHIVE, ARCHIVE_FORM, column_file
 from poet.search.base import Record as Record
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 READS = 3  # of a record that does not fit together: it may have been replaced between the reads of its files
+CONFIG_FORM = {"id": str, "iterations": NATURAL, "max_env_steps?": (NATURAL, None), "sinks?": [{"id": str}]}
 RESTORE = ": restore it from a backup, or look at another snapshot"
 
 
@@ -42,8 +45,11 @@ def read_history(path: Path | str, iteration: int) -> list[Row]:
     return [row for row in scan_journal(path)[0] if row.get("iteration", iteration) < iteration]
 
 
-def scan_journal(path: Path | str) -> tuple[list[Row], list[int]]:
-    """The rows of a journal, and the numbers of the lines before the last that cannot be read."""
+def scan_journal(path: Path | str, forms: Mapping[str, Form] = MappingProxyType({})) -> tuple[list[Row], list[int]]:
+    """The rows of a journal, and the numbers of the lines before the last that cannot be read.
+
+    `forms` are those of the rows of some events (`poet.checked`): rows of another form cannot be read.
+    """
     file = Path(path) / JOURNAL
     try:
         lines = read_bytes(file).splitlines(keepends=True)
@@ -51,10 +57,10 @@ def scan_journal(path: Path | str) -> tuple[list[Row], list[int]]:
         raise RunError(f"{file} cannot be read: {error.strerror}") from error
     rows, damaged = [], []
     for number, line in enumerate(lines, start=1):
-        row = decode(line)
+        row = decode(line, forms)
         if row is not None:
             rows.append(row)
-        elif number < len(lines):
+        elif number < len(lines) or line.endswith(b"\n"):
             damaged.append(number)
     return rows, damaged
 
@@ -66,8 +72,8 @@ def describe_damage(path: Path | str, lines: list[int]) -> str:
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
-    """The options of a run, as `RunConfig.to_dict` wrote them."""
-    return read_json(Path(path) / CONFIG)
+    """The options of a run, as `RunConfig.to_dict` wrote them. Raises `RunError` for anything else."""
+    return read_json(Path(path) / CONFIG, CONFIG_FORM)
 
 
 def digest_of(options: Any) -> str:
@@ -95,20 +101,44 @@ def read_artifact(path: Path | str, folder: str, number: int) -> Record:
 
     Raises `RunError` where there is no such record, or its files are damaged.
     """
-    known = list_artifacts(path, folder)
-    if number not in known:
-        raise RunError(f"{path} has no {folder[:-1]} {number}: it has {', '.join(map(str, known)) or 'none yet'}")
-    file = Path(path) / folder / f"{number}.npz"
-    for _ in range(READS):
-        meta = read_json(file.with_suffix(".json"))
+    numbers = functools.partial(list_artifacts, path, folder)
+    record = read_listed(number, numbers, functools.partial(_read_record, Path(path) / folder))
+    if record is None:
+        known = ", ".join(map(str, numbers()))
+        raise RunError(f"{path} has no {folder[:-1]} {number}: it has {known or 'none yet'}")
+    return record
+
+
+def _read_record(folder: Path, number: int) -> Record:
+    file, described_in = folder / f"{number}.npz", folder / f"{number}.json"
+    while True:
         try:
+            described = read_bytes(described_in)
+            meta = read_json(described_in, {f"{DIGESTS}?": [str]})
             data = read_bytes(file)
-            if isinstance(meta, dict) and digest(data) in meta.pop(DIGESTS, ()):
-                with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                    return Record(meta, {name: arrays[name] for name in arrays.files})
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            if digest(data) in meta.pop(DIGESTS, ()):
+                return Record(meta, unpack_npz(data))
+            replaced = read_bytes(described_in) != described  # in the meantime
+        except (OSError, ValueError) as error:
             raise RunError(f"{file} cannot be read: {error}") from error
-    raise RunError(f"{file} is not what {number}.json belongs to: it was damaged or replaced{RESTORE}")
+        if not replaced:
+            raise RunError(f"{file} is not what {number}.json belongs to: it was damaged or replaced{RESTORE}")
+
+
+def read_listed(number: int, numbers: Callable[[], Collection[int]], read: Callable[[int], T]) -> T | None:
+    """What `read` gives for a number, of something that a running search may remove or replace; None if it is gone.
+
+    An error counts if the number is still listed afterwards, and at each of some attempts.
+    """
+    for attempt in range(READS):
+        if number not in numbers():
+            return None
+        try:
+            return read(number)
+        except (RunError, ValueError):
+            if attempt == READS - 1 and number in numbers():
+                raise
+    return None
 
 
 def list_niches(path: Path | str) -> list[int]:
@@ -135,8 +165,10 @@ def read_snapshot(path: Path | str, folder: str, iteration: int) -> Record:
     """
     place = Path(path) / folder / str(iteration)
     try:
-        header = load_checksummed(read_bytes(place / ARCHIVE))
-    except (OSError, ValueError) as error:
+        header = load_checksummed(read_bytes(place / ARCHIVE), ARCHIVE_FORM)
+    except OSError as error:
+        raise RunError(f"{place / ARCHIVE} cannot be read: {error.strerror}{RESTORE}") from error
+    except ValueError as error:
         raise RunError(f"{place / ARCHIVE} {error}{RESTORE}") from error
     return Record(header["meta"], _Columns(place, header["columns"]))
 
@@ -151,13 +183,36 @@ def read_elites(path: Path | str, iteration: int | None = None) -> Record:
 
     `arrays` are columns over the M elites; see `read_snapshot`. Raises `RunError` where there is no such snapshot.
     """
-    known = list_elites(path)
-    if not known:
-        raise RunError(f"{path} has no snapshot of an archive yet: the first comes with the first checkpoint")
-    iteration = known[-1] if iteration is None else iteration
-    if iteration not in known:
-        raise RunError(f"{path} has no snapshot of iteration {iteration}: it has {', '.join(map(str, known))}")
-    return read_snapshot(path, ELITES, iteration)
+    if iteration is None:
+        return read_newest_elites(path)[1]
+    numbers = functools.partial(list_elites, path)
+    record = read_listed(iteration, numbers, functools.partial(read_snapshot, path, ELITES))
+    if record is None:
+        known = ", ".join(map(str, numbers()))
+        raise RunError(
+            f"{path} has no snapshot of iteration {iteration}: it has {known}" if known else _no_snapshot(path)
+        )
+    return record
+
+
+def read_newest_elites(path: Path | str) -> tuple[int, Record]:
+    """The newest snapshot of the archive and its iteration; see `read_elites`."""
+    numbers = functools.partial(list_elites, path)
+    while known := numbers():
+        record = read_listed(known[-1], numbers, functools.partial(read_snapshot, path, ELITES))
+        if record is not None:
+            return known[-1], record
+    raise RunError(_no_snapshot(path))
+
+
+def _no_snapshot(path: Path | str) -> str:
+    return f"{path} has no snapshot of an archive yet: the first comes with the first checkpoint"
+
+
+class NoColumn(RunError, KeyError):
+    """A snapshot lacks a column."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the text
 
 
 class _Columns(Mapping[str, np.ndarray]):
@@ -167,6 +222,7 @@ class _Columns(Mapping[str, np.ndarray]):
     """
 
     def __init__(self, folder: Path, headers: dict[str, dict[str, Any]]) -> None:
+        self._folder = folder
         self._files = {name: folder / column_file(name) for name in headers}
         self._digests = {name: each["digest"] for name, each in headers.items()}
         try:
@@ -175,6 +231,8 @@ class _Columns(Mapping[str, np.ndarray]):
             raise RunError(f"{folder} cannot be read: {error}{RESTORE}") from error
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._columns:
+            raise NoColumn(f"{self._folder} has no column {name!r}: it has {', '.join(self._columns)}")
         column = self._columns[name]
         if name in self._digests:
             if digest(column) != self._digests[name]:
@@ -193,12 +251,12 @@ class _Columns(Mapping[str, np.ndarray]):
 
 
 def _column(file: Path, header: dict[str, Any]) -> np.ndarray:
-    shape, dtype = tuple(header["shape"]), np.dtype(header["dtype"])
+    shape, dtype = tuple(header["shape"]), parse_dtype(header["dtype"])
     if 0 in shape:  # there is nothing to map
         return np.zeros(shape, dtype)
     if not file.is_file():
         raise FileNotFoundError(f"{file.name} is missing, or not a regular file")
-    column = np.load(file, mmap_mode="r", allow_pickle=False)
+    column = map_npy(file)
     if column.shape != shape or column.dtype != dtype:
         raise ValueError(f"{file.name} holds {column.dtype}{list(column.shape)}, expected {dtype}{list(shape)}")
     return column
@@ -261,11 +319,11 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
     seconds, steps, counted = 0.0, 0, 0
     for before, row in list(itertools.pairwise(done))[-10:]:
         seconds += row.get("wall", {}).get("seconds", 0.0)
-        steps += row.get("env_steps", 0) - before.get("env_steps", 0)
+        steps += (row.get("env_steps") or 0) - (before.get("env_steps") or 0)
         counted += 1
     iteration = last.get("iteration", -1) + 1
     iterations = max(config["iterations"], iteration)  # a budget may have been lowered since
-    env_steps, max_env_steps = last.get("env_steps", 0), config.get("max_env_steps")
+    env_steps, max_env_steps = last.get("env_steps") or 0, config.get("max_env_steps")
     ended, reason = _end(rows)
     left_s = (iterations - iteration) * seconds / counted if counted else None
     if left_s is not None and max_env_steps is not None and steps:

@@ -1,11 +1,12 @@
 """What is whole in a run folder, what is not, and a repair that deletes nothing. Behind `poet doctor RUN`."""
 
 import datetime
+import functools
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from poet.checksum import digest, dump_checksummed
 from poet.command_line import command
@@ -26,17 +27,20 @@ from poet.runs.layout import (
 )
 from poet.runs.lock import lock
 from poet.runs.read import (
+    Record,
     describe_damage,
     describe_edit,
     list_artifacts,
     list_snapshots,
     read_artifact,
     read_config,
+    read_listed,
     read_snapshot,
     scan_journal,
 )
 
 RESTORE = "restore it from a backup"
+T = TypeVar("T")
 
 
 class Finding(NamedTuple):
@@ -67,13 +71,15 @@ def examine(path: Path) -> list[Finding]:
         *(Finding(f"checkpoint {step}", problem, RESTORE) for step, problem in damaged.items()),
         _journal(path, intact),
         *(
-            _part(f"{folder}/{number}", read, path, folder, number)
+            finding
             for kind, numbers_in, read in (
                 ("artifacts", list_artifacts, read_artifact),
-                ("snapshots", list_snapshots, _read_whole_snapshot),
+                ("snapshots", list_snapshots, read_snapshot),
             )
             for folder in run[kind]
-            for number in numbers_in(path, folder)
+            for finding in _records(
+                folder, functools.partial(numbers_in, path, folder), functools.partial(read, path, folder)
+            )
         ),
     ]
 
@@ -159,17 +165,28 @@ def _config(path: Path, run: dict[str, Any]) -> Finding:
     return Finding(CONFIG, edited, f"undo the change, or {RESTORE}") if edited else Finding(CONFIG, "whole")
 
 
-def _part(name: str, read: Callable[..., Any], *args: Any) -> Finding:
-    try:
-        read(*args)
-    except (RunError, ValueError) as error:
-        return Finding(name, str(error), RESTORE)
-    return Finding(name, "whole")
+def _records(folder: str, numbers: Callable[[], list[int]], read: Callable[[int], Record]) -> list[Finding]:
+    def read_whole(number: int) -> bool:
+        return all(array is not None for array in read(number).arrays.values())  # columns are compared when first used
+
+    whole, damaged = _read_all(numbers, read_whole)
+    return [
+        Finding(f"{folder}/{number}", damaged.get(number, "whole"), RESTORE if number in damaged else "")
+        for number in sorted({*whole, *damaged})
+    ]
 
 
-def _read_whole_snapshot(path: Path, folder: str, iteration: int) -> None:
-    for _ in read_snapshot(path, folder, iteration).arrays.values():  # a column is compared when it is first used
-        pass
+def _read_all(numbers: Callable[[], list[int]], read: Callable[[int], T]) -> tuple[dict[int, T], dict[int, str]]:
+    """What can be read, and what is wrong with the rest; without what a running search has removed meanwhile."""
+    whole, damaged = {}, {}
+    for number in numbers():
+        try:
+            found = read_listed(number, numbers, read)
+        except (RunError, ValueError) as error:
+            damaged[number] = str(error)
+        else:
+            whole |= {} if found is None else {number: found}
+    return whole, damaged
 
 
 def _journal(path: Path, intact: dict[int, dict[str, Any]]) -> Finding:
@@ -188,13 +205,8 @@ def _journal(path: Path, intact: dict[int, dict[str, Any]]) -> Finding:
 
 def _read_checkpoints(path: Path) -> tuple[dict[int, dict[str, Any]], dict[int, str]]:
     """By iteration: the notes of the checkpoints that are intact, and what is wrong with the others."""
-    intact, damaged = {}, {}
-    for step in checkpoint.steps(path / CHECKPOINTS):
-        try:
-            intact[step] = checkpoint.notes(path / CHECKPOINTS, step)
-        except ValueError as error:
-            damaged[step] = str(error)
-    return intact, damaged
+    folder = path / CHECKPOINTS
+    return _read_all(functools.partial(checkpoint.steps, folder), functools.partial(checkpoint.notes, folder))
 
 
 def _mark(noted: dict[str, Any]) -> Mark:

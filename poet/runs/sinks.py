@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from poet.checked import NATURAL
 from poet.errors import ConfigError, ContractError, PoetError, RunError
 from poet.runs.feed import SinkFeed
 from poet.runs.journal import as_read
@@ -134,7 +135,7 @@ def _make_folder(path: Path, name: str) -> Path:
 def _read_note(file: Path) -> tuple[str, int]:
     """The id of the run in the sink, and the first iteration that it may lack; new ones where there is no note."""
     try:
-        note = read_json(file)
-        return str(note["id"]), int(note["next"])
-    except (RunError, KeyError, TypeError, ValueError):
+        note = read_json(file, {"id": str, "next": NATURAL})
+        return note["id"], note["next"]
+    except RunError:
         return secrets.token_hex(8), 0

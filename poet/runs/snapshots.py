@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poet.checked import NATURAL
 from poet.checksum import digest, dump_checksummed
 from poet.files import sync_folder
 from poet.runs.layout import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from poet.search.base import Record
 
 ARCHIVE = "archive.json"
+ARCHIVE_FORM = {"meta": {}, "columns": {str: {"shape": [NATURAL], "dtype": str, "digest": str}}}
 
 
 def column_file(name: str) -> str:

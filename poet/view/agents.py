@@ -15,6 +15,7 @@ import numpy as np
 
 from poet import configs
 from poet.agents.config import PolicyConfig, policies
+from poet.checked import NATURAL
 from poet.command_line import command
 from poet.envs.config import generators, problems
 from poet.errors import ConfigError, PoetError, named_errors
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from poet.agents.policy import Policy
     from poet.envs.base import Environment, Generator, Interface, Problem
     from poet.types import Genome, Params
+
+PART = {"id": str}  # in the options: what comes from a registry
 
 
 class Caption(NamedTuple):
@@ -43,6 +46,13 @@ class AgentRun(Run, abc.ABC):
     """A run with agents. `which` is the number of a niche or an elite, `snapshot` one of the agents it has on file."""
 
     agent_kind: ClassVar[str] = "agent"  # what owns an agent: a niche, an elite
+    options_form: ClassVar = {
+        "generator?": (PART, None),
+        "problem?": (PART, None),
+        "policy?": (PART, None),
+        "executor?": ({"lanes?": (NATURAL, None)}, None),
+        "search?": ({"solved_score?": (float, None)}, None),
+    }
 
     def __init__(self, path: Path, generator: Generator | None = None) -> None:
         self._generator = generator

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from poet.errors import unknown
+from poet.checked import Form, check
+from poet.errors import RunError, unknown
 from poet.extras import import_extra
 from poet.registry import Registry
 from poet.runs import read
-from poet.runs.layout import JOURNAL
+from poet.runs.layout import CONFIG, JOURNAL
 from poet.terminal import printable
 from poet.view import tables
 from poet.view.tables import Row, Table
@@ -43,6 +44,9 @@ class Run:
 
     id: ClassVar[str] = "journal"
     tables: ClassVar[Mapping[str, Callable[[list[Row]], Table]]] = {"progress": tables.progress}
+    # The form of the rows of some events, and of the options, beyond what every run has (`poet.checked`).
+    row_forms: ClassVar[Mapping[str, Form]] = {"stall": {"iteration": int, "text": str}}
+    options_form: ClassVar[Form] = {}
     # The module of the commands that show such a run: `inspect`, `plot`, `video`, `evaluate` and `export`. The command
     # line makes its options from their signatures.
     commands: ClassVar[str] = "poet.view.commands"
@@ -52,6 +56,10 @@ class Run:
         self.name = path.resolve().name
         self.options: dict[str, Any] = read.read_config(path)
         self.meta: dict[str, Any] = read.read_run(path)
+        try:
+            check(self.options, self.options_form)
+        except ValueError as error:
+            raise RunError(f"{path / CONFIG} cannot be read: {error}") from error
         self.warning = ""
         self.failures: list[str] = []
         self._rows: list[Row] = []
@@ -60,7 +68,8 @@ class Run:
 
     def refresh(self) -> Run:
         """Read what was written since; returns the run itself."""
-        self._rows, damaged = read.scan_journal(self.path) if (self.path / JOURNAL).exists() else ([], [])
+        exists = (self.path / JOURNAL).exists()
+        self._rows, damaged = read.scan_journal(self.path, self.row_forms) if exists else ([], [])
         problems = [read.describe_damage(self.path, damaged)] if damaged else []
         problems += filter(None, [read.describe_edit(self.path, self.options, self.meta)])
         self.damage = "; ".join(problems)

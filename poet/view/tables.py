@@ -18,18 +18,18 @@ def rows_of(rows: Iterable[Row], event: str) -> list[Row]:
 
 
 def floats(values: Iterable[Any]) -> np.ndarray:
-    """A column f64; NaN where a value is missing."""
-    return np.array([np.nan if value is None else value for value in values], float)
+    """A column f64; NaN where a value is missing or no number."""
+    return np.array([value if isinstance(value, int | float) else np.nan for value in values], float)
 
 
 def integers(values: Iterable[Any]) -> np.ndarray:
-    """A column i64; -1 where a value is missing."""
-    return np.array([-1 if value is None else value for value in values], np.int64)
+    """A column i64; -1 where a value is missing or no integer."""
+    return np.array([value if isinstance(value, int) else -1 for value in values], np.int64)
 
 
 def texts(values: Iterable[Any]) -> np.ndarray:
     """A column of strings; empty where a value is missing."""
-    return np.array(["" if value is None else value for value in values], dtype=str)
+    return np.array(["" if value is None else str(value) for value in values], dtype=str)
 
 
 def progress(rows: list[Row], required: Sequence[str] = ("iteration",)) -> Table:
@@ -54,4 +54,4 @@ def _column(values: list[Any]) -> np.ndarray:
     for kind, dtype in ((bool, bool), (int, np.int64)):
         if all(isinstance(value, kind) for value in values):
             return np.array(values, np.int64 if not values else dtype)
-    return floats(value if _is_scalar(value) else None for value in values)
+    return floats(values)

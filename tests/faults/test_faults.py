@@ -167,27 +167,31 @@ def fail(case: Case, moment: Moment, code: int, folder: Path) -> str:
 
 def check(case: Case, folder: Path) -> None:
     """The same command resumes the run from where it was saved last, and it ends as if nothing had happened."""
-    saved = newest_saved(folder)
+    saved, before = newest_saved(folder), len(iterations_of("resume", folder))
     assert not is_alive(folder)
     case.run(folder)
     assert diff_runs(folder, case.undisturbed) == []
     assert files(folder) == files(case.undisturbed)
     assert (folder / LOCK).read_bytes() == b""
-    processes = [row.get("wall", {}) for row in scan_journal(folder)[0]]
-    resumed = [event["iteration"] for event in processes if event.get("event") == "resume"]
-    assert max(resumed, default=saved) >= saved  # none where it was finished
+    assert all(
+        iteration >= saved for iteration in iterations_of("resume", folder)[before:]
+    )  # none where it was finished
     shutil.rmtree(folder)
 
 
+def iterations_of(event: str, folder: Path) -> list[int]:
+    """The iterations of an event of the process, in order."""
+    rows = scan_journal(folder)[0] if is_run(folder) and (folder / JOURNAL).is_file() else []
+    return [row["wall"]["iteration"] for row in rows if row.get("wall", {}).get("event") == event]
+
+
 def newest_saved(folder: Path) -> int:
-    """The newest checkpoint that the journal reports; it must be whole."""
-    if not (is_run(folder) and (folder / JOURNAL).is_file()):
-        return 0
-    processes = [row.get("wall", {}) for row in scan_journal(folder)[0]]
-    saved = max((event["iteration"] for event in processes if event.get("event") == "checkpoint"), default=0)
-    if saved:
-        checkpoint.notes(folder / CHECKPOINTS, saved)
-    return saved
+    """The newest checkpoint, which must be whole, and not older than one that the journal reports; 0 if none."""
+    found, reported = checkpoint.steps(folder / CHECKPOINTS)[:1], iterations_of("checkpoint", folder)
+    for step in found:
+        checkpoint.notes(folder / CHECKPOINTS, step)
+    assert max(found, default=0) >= max(reported, default=0)
+    return max(found, default=0)
 
 
 def files(folder: Path) -> set[str]:

@@ -1,7 +1,9 @@
+import errno
 import json
 import os
 import resource
 import shutil
+import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ from poet.errors import ContractError, RunError
 from poet.runs import checkpoint
 from poet.runs.checkpoint import check_state, leaves, load, newest, save, steps
 from poet.runs.journal import Mark
+from tests.faults.operations import Moment, watched
 
 
 class Part(NamedTuple):
@@ -229,3 +232,15 @@ def test_a_change_of_the_notes_is_found(tmp_path: Path) -> None:
     file.write_text(json.dumps({**noted, "journal": [11, "x"]}))
     with pytest.raises(ValueError, match="not what was written"):
         checkpoint.notes(tmp_path, 1)
+
+
+def test_a_failed_save_leaves_no_thread_that_a_process_would_wait_for(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+
+    def fail(moment: Moment) -> None:
+        if (moment.pattern, moment.call) == ("N.tmp/state.orbax-checkpoint-tmp", "mkdir"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with watched(tmp_path, fail), pytest.raises(RunError, match="no space left"):
+        checkpoint.save(tmp_path, {"a": np.arange(3), "b": jax.numpy.zeros(2)}, 4, Mark(0, ""))
+    assert set(threading.enumerate()) <= before

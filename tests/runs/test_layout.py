@@ -1,10 +1,12 @@
 import errno
+import fcntl
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from poet.errors import RunError
+from poet.files import remove_drafts
 from poet.runs import layout
 from poet.runs.artifacts import remove_born_since, write_artifact
 from poet.runs.journal import Journal
@@ -84,3 +86,22 @@ def test_a_file_that_replaces_a_link_leaves_its_target_alone(tmp_path: Path) -> 
     assert file.read_text() == "precious"
     assert (tmp_path / "config.json").read_bytes() == b"new"
     assert not (tmp_path / "config.json").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["007", "²", "1.0", "+1", "-1", "1_0", " 1", ""])
+def test_only_numbers_as_they_are_written_are_numbers(name: str) -> None:
+    assert layout.as_number(name) is None
+    assert layout.as_number("0") == 0
+    assert layout.as_number("120") == 120
+
+
+def test_drafts_that_a_kill_left_are_removed_and_others_are_not(tmp_path: Path) -> None:
+    left = [tmp_path / ".run.json.a1b2c3d4.draft", tmp_path / "niches" / ".3.npz.a1b2c3d4.draft"]
+    kept = [tmp_path / "notes.draft", tmp_path / ".draft", tmp_path / "run.json.a1b2c3d4.draft", tmp_path / ".a.b.json"]
+    (tmp_path / "niches").mkdir()
+    for file in (*left, *kept):
+        file.write_bytes(b"x")
+    with (tmp_path / ".config.json.a1b2c3d4.draft").open("wb") as used:
+        fcntl.flock(used, fcntl.LOCK_EX)  # as a process does that is writing it
+        remove_drafts(tmp_path)
+        assert {file for file in tmp_path.rglob("*") if file.is_file()} == {Path(used.name), *kept}

@@ -37,3 +37,11 @@ def test_a_reader_that_holds_the_lock_for_an_instant_does_not_refuse_a_writer(
     with lock(tmp_path):
         assert is_alive(tmp_path)
     os.close(reader)
+
+
+@pytest.mark.parametrize("content", ['{"pid": 12, "ho', '{"p', "{", ""])
+def test_a_lock_that_a_kill_cut_short_is_taken_over(tmp_path: Path, content: str) -> None:
+    (tmp_path / LOCK).write_text(content)
+    with lock(tmp_path):
+        assert is_alive(tmp_path)
+    assert (tmp_path / LOCK).read_bytes() == b""

@@ -131,7 +131,7 @@ def test_no_command_prints_what_a_terminal_obeys(
         ("niches", (), 6),
         ("niches", ("--niche", "1"), 4),
         ("niches", ("--kind", "child"), 1),
-        ("archive", (), 4),
+        ("archive", (), 3),
         ("archive", ("--elite", "1"), 2),
         ("journal", (), 3),
     ],

@@ -5,7 +5,7 @@ All inputs and outputs are NumPy arrays, and copies: changing one later does not
 
 import io
 import json
-import zipfile
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +18,7 @@ from poet.archives.base import Archive, Entries, nan_where_missing
 from poet.archives.layout import num_objectives
 from poet.archives.stats import summary
 from poet.archives.table import columns
+from poet.checked import check, parse_json, unpack_npz
 from poet.checksum import digest
 from poet.configs import differences, to_dict
 from poet.errors import ConfigError, PoetError, ShapeError
@@ -162,10 +163,12 @@ class AskTell:
         Raises `ConfigError` for a file that is damaged, was not written by `save`, or was saved with other arguments.
         """
         try:
-            with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as file:
-                settings = json.loads(str(file["settings"]))
-                iteration, *leaves = (file[f"arr_{place}"] for place in range(len(file.files) - 1))
-        except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            arrays = unpack_npz(read_bytes(path))
+            settings = parse_json(str(arrays.pop("settings", "")))
+            check(settings, {}, "settings")
+            iteration, *leaves = (arrays[f"arr_{place}"] for place in range(len(arrays)))
+            iteration = operator.index(iteration)  # pyright: ignore[reportArgumentType]
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path} was not written by AskTell.save, or it is damaged: {error}") from error
         changes = differences(settings, self._settings)
         if changes:
@@ -175,8 +178,16 @@ class AskTell:
             )
         own_leaves, structure = jax.tree.flatten(self._island)
         island, pending = leaves[: len(own_leaves)], leaves[len(own_leaves) :]
+        example = initial_offspring(self._initial[0]) if pending else ()
+        if iteration < 0 or _forms(leaves) != _forms((own_leaves, example)):
+            raise ConfigError(f"{path} holds other arrays than AskTell.save writes with these settings: it is damaged")
         self._island = jax.tree.unflatten(structure, map(jnp.asarray, island))
-        self._iteration, self._pending = int(iteration), Offspring(*pending) if pending else None
+        self._iteration, self._pending = iteration, Offspring(*map(jnp.asarray, pending)) if pending else None
+
+
+def _forms(tree: Any) -> list[tuple[tuple[int, ...], str]]:
+    """Shape and dtype of each leaf."""
+    return [(np.shape(leaf), str(leaf.dtype)) for leaf in jax.tree.leaves(tree)]
 
 
 def _settings(config: MapElitesConfig, archive: Archive, seed: int, initial: np.ndarray) -> dict[str, Any]:

@@ -6,19 +6,29 @@ Axes: M elites, C cells, D descriptor.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poet.archives import files, stats
 from poet.archives.layout import NO_PARENT
+from poet.checked import NATURAL, check
 from poet.errors import ConfigError, RunError
 from poet.runs.read import Record
 
 if TYPE_CHECKING:
     import pandas
 
+# Of a snapshot's meta data, as far as it is read here.
+META = {
+    "spec": {"id": str, "bounds": [[float, float]], "layout?": {"cells": NATURAL}},
+    "iteration": object,
+    "descriptor_names?": ([str], None),
+    "qd_offset?": float,
+    "payload?": ({}, None),
+    "problem?": ({"id?": str}, None),
+}
 Id = tuple[int, int]  # the generation in which an elite was made, and its number in it
 
 
@@ -35,20 +45,26 @@ class Elites:
 
     def __init__(self, record: Record) -> None:
         self.meta, self.columns = record
+        try:
+            check(self.meta, META)
+            _check_columns(self.meta, self.columns)
+        except ValueError as error:
+            raise RunError(f"a snapshot of the archive cannot be read: {error}") from error
         self.qd_offset = float(self.meta.get("qd_offset", 0.0))
         self.spec: dict[str, Any] = self.meta["spec"]
         dimensions = len(self.spec["bounds"])
         self.names: tuple[str, ...] = tuple(
             self.meta.get("descriptor_names") or (f"descriptor {d}" for d in range(dimensions))
         )
-        for name, shape in (("fitness", (len(self),)), ("descriptor", (len(self), dimensions))):
-            column = self.columns.get(name)
-            if column is not None and (column.dtype.kind not in "iuf" or column.shape != shape):
-                found = f"{column.dtype}{list(column.shape)}"
-                raise RunError(f"the archive is damaged: its {name} should be numbers {list(shape)}, and is {found}")
 
     def __len__(self) -> int:
         return len(self.columns["fitness"])
+
+    def column(self, name: str) -> np.ndarray:
+        """A column over all elites. Raises `RunError` where the snapshot lacks it, or has it for other elites."""
+        if name not in self.columns or len(self.columns[name]) != len(self):
+            raise RunError(f"the snapshot of iteration {self.meta['iteration']} has no column {name!r} of its elites")
+        return self.columns[name]
 
     def __repr__(self) -> str:
         return f"Elites({self.describe()})"
@@ -147,3 +163,26 @@ class Elites:
 def _id(numbers: np.ndarray) -> Id:
     """An id as a tuple; a record that somebody made by hand may have others than two numbers."""
     return tuple(np.ravel(numbers).tolist())
+
+
+def _check_columns(meta: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> None:
+    """Raise `ValueError` unless the columns that are there are of the same elites and fit the spec."""
+    dimensions = len(meta["spec"]["bounds"])
+    if len(meta.get("descriptor_names") or range(dimensions)) != dimensions:
+        raise ValueError(f"it has {len(meta['descriptor_names'])} names for {dimensions} coordinates")
+    count = len(columns["fitness"])
+    forms = {
+        "fitness": ("iuf", (count,)),
+        "cell": ("iu", (count,)),
+        "emitter": ("iu", (count,)),
+        "descriptor": ("iuf", (count, dimensions)),
+        "id": ("iuU", (count, 2)),
+    }
+    for name, (kinds, shape) in forms.items():
+        column = columns.get(name)
+        if column is not None and (column.dtype.kind not in kinds or column.shape != shape):
+            found = f"{column.dtype}{list(column.shape)}"
+            raise ValueError(f"its {name} should be numbers {list(shape)}, and is {found}")
+    cell, cells = columns.get("cell", np.zeros(0)), meta["spec"].get("layout", {}).get("cells", np.inf)
+    if len(cell) and not 0 <= cell.min() <= cell.max() < cells:
+        raise ValueError(f"column 'cell' expects cells below {cells}")

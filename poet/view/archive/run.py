@@ -9,9 +9,10 @@ import numpy as np
 
 from poet.errors import ConfigError, ContractError, RunError, unknown
 from poet.runs import read
+from poet.runs.layout import ELITES
 from poet.view.agents import AgentRun, Caption, make_domain
 from poet.view.archive.elites import Elites, Id
-from poet.view.archive.tables import TABLES
+from poet.view.archive.tables import ROW_FORMS, TABLES
 from poet.view.run import Run
 
 if TYPE_CHECKING:
@@ -46,20 +47,36 @@ class ArchiveRun(AgentRun):
 
     id: ClassVar[str] = "archive"
     tables: ClassVar = TABLES
+    row_forms: ClassVar = {**AgentRun.row_forms, **ROW_FORMS}
     commands: ClassVar[str] = "poet.view.archive.commands"
     agent_kind: ClassVar[str] = "elite"
 
     def refresh(self) -> Run:
         """Read what was written since; returns the run itself."""
         self._archives: dict[int | None, Elites] = {}  # None: the newest
+        self._snapshots: list[int] = []
         return super().refresh()
 
     def snapshots(self, most: int | None = None) -> list[int]:
-        """Iterations after which a snapshot of the archive was kept; at most `most` of them, spread over the run."""
-        times = read.list_elites(self.path)
+        """Iterations after which a snapshot of the archive was kept; at most `most` of them, spread over the run.
+
+        They are opened at once, since a running search removes old ones: until `refresh` each of them can be read.
+        """
+        if not self._snapshots:
+            listed = {*read.list_elites(self.path), *self._archives} - {None}
+            self._snapshots = sorted(iteration for iteration in listed if self._is_there(iteration))
+        times = self._snapshots
         if most is None or len(times) <= most:
-            return times
+            return list(times)
         return [times[place] for place in np.linspace(0, len(times) - 1, most).astype(int)]
+
+    def _is_there(self, iteration: int) -> bool:
+        """Whether there is such a snapshot, also a damaged one; it is opened."""
+        try:
+            self.archive(iteration)
+        except RunError:
+            return iteration in read.list_elites(self.path)
+        return True
 
     def archive(self, iteration: int | None = None) -> Elites:
         """The elites after so many iterations, by default those of the newest snapshot.
@@ -67,16 +84,30 @@ class ArchiveRun(AgentRun):
         Raises `RunError` if there is no such snapshot.
         """
         if iteration not in self._archives:
-            self._archives[iteration] = Elites(read.read_elites(self.path, iteration))
+            if iteration is None and self._snapshots:
+                self._archives[None] = self.archive(self._snapshots[-1])
+            else:
+                self._open(iteration)
         return self._archives[iteration]
+
+    def _open(self, iteration: int | None) -> None:
+        if iteration is None:
+            number, record = read.read_newest_elites(self.path)
+        else:
+            number, record = iteration, read.read_elites(self.path, iteration)
+        try:
+            self._archives[iteration] = self._archives[number] = Elites(record)
+        except RunError as error:
+            raise RunError(f"{self.path / ELITES / str(number)}: {error}") from error
 
     def latest(self) -> Elites | None:
         """The elites of the newest snapshot; None while there is none."""
-        return self.archive() if self.snapshots() else None
+        return self.archive() if None in self._archives or read.list_elites(self.path) else None
 
     def is_empty(self) -> bool:
         """Whether there is no elite yet."""
-        return not self.snapshots() or not len(self.archive())
+        elites = self.latest()
+        return elites is None or not len(elites)
 
     def emitters(self) -> list[str]:
         """Names of the emitters, in the order of the numbers that elites have in column "emitter"."""
@@ -154,7 +185,8 @@ class ArchiveRun(AgentRun):
         except ConfigError:
             return None
         # A run with a custom scoring function does not use the problem of its config.
-        scored_id = (self.archive().meta.get("problem") or {}).get("id") if self.snapshots() else domain.id
+        elites = self.latest()
+        scored_id = domain.id if elites is None else (elites.meta.get("problem") or {}).get("id")
         return domain if hasattr(domain, "num_params") and scored_id == domain.id else None
 
     def default_agent(self) -> int:
@@ -173,7 +205,7 @@ class ArchiveRun(AgentRun):
         ]
         if not set(names) & elites.columns.keys():
             return example[GENOME]
-        leaves = [np.asarray(elites.columns[name][which]) for name in names]
+        leaves = [np.asarray(elites.column(name)[which]) for name in names]
         return jax.tree.unflatten(jax.tree.structure(example), leaves)[GENOME]
 
     def weights(self, which: int, snapshot: str = "best") -> np.ndarray:
@@ -181,7 +213,7 @@ class ArchiveRun(AgentRun):
         if snapshot != "best":
             raise unknown(f"agent of elite {which}:", snapshot, ["best"])
         elites = self.archive()
-        return np.asarray(elites.columns["params"][elites.check_row(which)])
+        return np.asarray(elites.column("params")[elites.check_row(which)])
 
     def caption(self, which: int) -> Caption:
         """The coordinates of an elite, and a description of its environment."""

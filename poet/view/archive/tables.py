@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from poet.checked import Form
 from poet.view import tables
 from poet.view.tables import Row, Table, rows_of, texts
 
@@ -16,12 +17,22 @@ COUNTS = (
     "clipped",
 )  # fmt: skip
 
+NUMBER = (float, None)
+SHOWN = ("coverage", "qd_score", "best", "mean", "trainee_best", "solved_score")  # and printed as numbers
+ROW_FORMS: dict[str, Form] = {
+    "iteration": {
+        **{f"{name}?": NUMBER for name in (*COUNTS, *SHOWN)},
+        "emitters?": ({str: {str: NUMBER}}, None),
+    }
+}
+
 
 def progress(rows: list[Row]) -> Table:
     """One row per iteration with every metric that the search reported: coverage, qd_score, best, mean, added, ..."""
     table = tables.progress(rows, ("iteration", "evaluations"))
     for name in table.keys() & set(COUNTS):
-        table[name] = np.nan_to_num(table[name]).astype(np.int64)
+        with np.errstate(invalid="ignore"):  # a number that is too large, as a damaged file may have it
+            table[name] = np.nan_to_num(table[name]).astype(np.int64)
     return table
 
 

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from poet.checked import check
 from poet.errors import RunError, unknown
 from poet.runs import read
 from poet.view.agents import AgentRun, Caption, read_genome
-from poet.view.niches.tables import TABLES
+from poet.view.niches.tables import ROW_FORMS, TABLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from poet.envs.base import Generator
     from poet.types import Genome
+
+META = {"genome?": {}, "solved?": (int, None)}  # of a record, as far as it is read here
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Niche:
     @property
     def genome(self) -> Genome:
         """The genome of the environment. Raises `ConfigError` if its generator is not installed."""
-        return read_genome(self.generator, self.meta["genome"])
+        return read_genome(self.generator, self.meta.get("genome") or {})
 
     def agent(self, snapshot: str = "best") -> np.ndarray:
         """Weights f32[G] of one of its agents. Raises `ConfigError` if there is no such snapshot."""
@@ -57,6 +60,7 @@ class NicheRun(AgentRun):
 
     id: ClassVar[str] = "niches"
     tables: ClassVar = TABLES
+    row_forms: ClassVar = {**AgentRun.row_forms, **ROW_FORMS}
     commands: ClassVar[str] = "poet.view.niches.commands"
     agent_kind: ClassVar[str] = "niche"
 
@@ -68,7 +72,15 @@ class NicheRun(AgentRun):
 
     def niche(self, id: int) -> Niche:
         """A niche with its genome and agents. Raises `RunError` if the run never admitted it."""
-        return Niche(id, *read.read_niche(self.path, id), self)
+        meta, agents = read.read_niche(self.path, id)
+        try:
+            check(meta, META)
+            wrong = [name for name, agent in agents.items() if agent.ndim != 1 or agent.dtype.kind != "f"]
+            if wrong:
+                raise ValueError(f"agent {wrong[0]!r} is {agents[wrong[0]].dtype}{list(agents[wrong[0]].shape)}")
+        except ValueError as error:
+            raise RunError(f"the record of niche {id} in {self.path} cannot be read: {error}") from error
+        return Niche(id, meta, agents, self)
 
     def default_agent(self) -> int:
         """The latest niche that was solved; if none was, the niche with the best fitness.
@@ -76,6 +88,9 @@ class NicheRun(AgentRun):
         Raises `RunError` while the run has none.
         """
         table = self.table("niches")
+        # Its record comes with the next checkpoint.
+        on_file = np.isin(table["niche"], read.list_niches(self.path))
+        table = {name: column[on_file] for name, column in table.items()}
         if not len(table["niche"]):
             raise RunError(f"run {self.name!r} has no niche yet: wait for its first iteration")
         solved = table["solved"] >= 0

@@ -7,13 +7,24 @@ Missing integers (no parent, not retired, not solved) are -1, missing or broken 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from poet.checked import NATURAL, Form
 from poet.view import tables
 from poet.view.tables import Row, Table, floats, integers, rows_of, texts
 
 COLUMNS = ("fitness", "best", "mean", "length")  # of iterations, always there; a learner adds others
+
+NUMBER = (float, None)
+ROW_FORMS: dict[str, Form] = {
+    "iteration": {"niches": [int]},
+    "admission": {"iteration": int, "niche": NATURAL, "features?": ({str: NUMBER}, None)},
+    "retirement": {"iteration": int, "niche": int},
+    "milestone": {"iteration": int, "niche": int},
+    "transfer": {"source": int, "target": int},
+}
 
 
 def last_iteration(rows: list[Row]) -> int:
@@ -40,10 +51,14 @@ def iterations(rows: list[Row]) -> Table:
     }
     lists = {name: None for row in found for name, value in row.items() if isinstance(value, list)}
     for name in (*COLUMNS, *(name for name in lists if name not in (*COLUMNS, "niches", "nonfinite"))):
-        table[name] = floats(
-            value for row, size in zip(found, sizes, strict=True) for value in row.get(name) or [None] * size
-        )
+        table[name] = floats(value for row in found for value in _per_niche(row, name))
     return table
+
+
+def _per_niche(row: Row, name: str) -> list[Any]:
+    """One value of an iteration for each of its niches; all None where the row has none."""
+    values, size = row.get(name), len(row["niches"])
+    return values if isinstance(values, list) and len(values) == size else [None] * size
 
 
 def niches(rows: list[Row]) -> Table:
@@ -61,8 +76,8 @@ def niches(rows: list[Row]) -> Table:
     fitness = {row["niche"]: row.get("fitness") for row in found}
     best = dict(fitness)
     for row in rows_of(rows, "iteration"):
-        fitness |= zip(row["niches"], row["fitness"], strict=True)
-        best |= zip(row["niches"], row.get("best") or row["fitness"], strict=True)
+        fitness |= zip(row["niches"], _per_niche(row, "fitness"), strict=True)
+        best |= zip(row["niches"], _per_niche(row, "best" if row.get("best") else "fitness"), strict=True)
     fitness |= {niche: row.get("fitness") for niche, row in ended.items()}
     received: dict[int, int] = {}
     for row in rows_of(rows, "transfer"):

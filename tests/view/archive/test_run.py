@@ -1,3 +1,4 @@
+import copy
 import shutil
 
 import numpy as np
@@ -12,7 +13,7 @@ from poet.view.open import open_run
 from poet.view.plots import plot
 from poet.view.video import video
 from tests.view import toy  # noqa: F401, registers the generator
-from tests.view.archive.fake_archive import fake_archive
+from tests.view.archive.fake_archive import fake_archive, write_elites
 from tests.view.figures import ink
 from tests.view.run_folder import edit_json
 
@@ -156,3 +157,38 @@ def test_without_its_generator_an_archive_gives_weights_tables_and_figures(paire
     assert len(run.explore(3).text) > 1000
     with pytest.raises(ConfigError, match="not_here"):
         run.genome(row)
+
+
+def test_listed_snapshots_can_be_read_until_refresh_though_the_run_removes_them(tmp_path):
+    run = open_run(fake_archive(tmp_path / "run", snapshots=(4, 8, 12)))
+    assert run.snapshots() == [4, 8, 12]
+    best, line = run.default_agent(), run.lineage(run.default_agent())
+    for removed in (4, 12):
+        shutil.rmtree(tmp_path / "run" / "elites" / str(removed))
+    assert [len(run.archive(iteration)) > 0 for iteration in run.snapshots()] == [True] * 3
+    assert run.lineage(best) == line
+    assert run.refresh().snapshots() == [8]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda meta, columns: meta.pop("spec"), "lacks 'spec'"),
+        (lambda meta, columns: meta.update(descriptor_names=["a"]), "1 names for 2 coordinates"),
+        (lambda meta, columns: meta.update(qd_offset="4"), "qd_offset expects a number, got '4'"),
+        (lambda meta, columns: meta["spec"].update(bounds=[[0.0, 1.0]] * 3), "2 names for 3 coordinates"),
+        (lambda meta, columns: columns.update(descriptor=columns["descriptor"][:1]), "its descriptor should be"),
+        (lambda meta, columns: columns.pop("cell"), "no column 'cell'"),
+        (lambda meta, columns: columns.update(cell=columns["cell"] + 10**6), "cells below 144"),
+        (lambda meta, columns: columns.update(id=columns["id"][1:]), "its id should be"),
+    ],
+)
+def test_a_snapshot_that_does_not_fit_together_is_refused(tmp_path, change, problem):
+    run = open_run(fake_archive(tmp_path / "run", snapshots=(12,)))
+    record = run.archive()
+    meta, columns = copy.deepcopy(record.meta), {name: np.array(column) for name, column in record.columns.items()}
+    change(meta, columns)
+    shutil.rmtree(tmp_path / "run" / "elites" / "12")
+    write_elites(tmp_path / "run" / "elites" / "12", meta, columns)
+    with pytest.raises(RunError, match=problem):
+        run.refresh().archive().summary()

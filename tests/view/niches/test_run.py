@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from poet.errors import ConfigError, RunError
+from poet.view.niches.run import NicheRun
 from poet.view.open import open_run
 from poet.view.run import format_age
 from tests.view.toy import Hills, HillsConfig, HillsGenerator
@@ -157,3 +158,53 @@ def test_tables_need_neither_jax_nor_search(folder):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"event": "admission", "iteration": 1},
+        {"event": "admission", "iteration": "1", "niche": 1},
+        {"event": "admission", "iteration": 1, "niche": 1, "features": {"height": []}},
+        {"event": "iteration", "iteration": 1, "niches": [0, "a"], "fitness": [1.0, 2.0]},
+        {"event": "iteration", "niches": [0], "fitness": [1.0]},
+        {"event": "transfer", "iteration": 1, "source": 0},
+        {"event": "retirement", "iteration": 1, "niche": None},
+    ],
+    ids=str,
+)
+def test_a_row_of_another_form_is_left_out_and_named(folder, tmp_path, row):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    journal = copy / "journal.jsonl"
+    expected = {kind: NicheRun(copy).table(kind) for kind in NicheRun.tables}
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join([*lines[:3], json.dumps(row), *lines[3:]]) + "\n")
+    run = NicheRun(copy)
+    assert "line 4 cannot be read" in run.damage
+    for kind, table in expected.items():
+        for name, column in run.table(kind).items():
+            np.testing.assert_array_equal(column, table[name])
+
+
+def test_lists_of_another_length_count_as_missing(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    row = {"event": "iteration", "iteration": 60, "niches": [0, 1, 2], "fitness": [1.0], "sigma": [0.1] * 4}
+    with (copy / "journal.jsonl").open("a") as journal:
+        journal.write(json.dumps(row) + "\n")
+    table = NicheRun(copy).table("iterations")
+    last = table["iteration"] == 60
+    assert table["niche"][last].tolist() == [0, 1, 2]
+    assert np.isnan(table["fitness"][last]).all()
+    assert np.isnan(table["sigma"][last]).all()
+
+
+def test_the_default_agent_is_one_that_is_on_file(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    best = NicheRun(copy).default_agent()
+    (copy / "niches" / f"{best}.json").unlink()  # as before the next checkpoint
+    other = NicheRun(copy).default_agent()
+    assert other != best
+    assert NicheRun(copy).weights(other).ndim == 1
+    shutil.rmtree(copy / "niches")
+    with pytest.raises(RunError, match="no niche yet"):
+        NicheRun(copy).default_agent()
