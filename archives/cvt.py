@@ -21,6 +21,7 @@ from poet.archives.layout import layout
 from poet.archives.tessellation import TessellationState, tessellation
 from poet.archives.thresholds import ThresholdRule, check_threshold_rule
 from poet.errors import ConfigError, ShapeError
+from poet.typed_config import check_value
 
 
 def cvt(
@@ -54,6 +55,9 @@ def cvt(
     [0, 2]
     """
     low, high = check_bounds(bounds, out_of_bounds)
+    num_cells = check_value("cvt: num_cells", int, num_cells)
+    samples = check_value("cvt: samples", int, samples)
+    seed = check_value("cvt: seed", int, seed)
     check_resolution(np.asarray(bounds, np.float64), math.ceil(num_cells ** (1 / len(low))))
     if centroids is None:
         chosen = cvt_centroids(num_cells, bounds, seed=seed, samples=samples)

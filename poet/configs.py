@@ -10,6 +10,7 @@ from typing import Any
 
 from poet.errors import ConfigError, unknown
 from poet.registry import RENAMED, PluginConfig, Registry
+from poet.typed_config import check_value
 
 MAX_WIDTH = 80  # of a value in a line
 
@@ -49,7 +50,7 @@ def find(registries: Collection[Registry], id: str) -> type[PluginConfig]:
 
 
 def _decode_plugin(registries: list[Registry], data: Mapping[str, Any], name: str) -> Any:
-    values = dict(data)
+    values = dict(check_value(name or "config", Mapping, data))
     id = values.pop("id", None)
     if not isinstance(id, str):
         kinds = " or ".join(registry.kind for registry in registries)
@@ -62,7 +63,7 @@ def _make(kind: type, values: dict[str, Any], prefix: str) -> Any:
     known = {field.name for field in dataclasses.fields(kind)}
     for name in values:
         if name not in known:
-            raise unknown("config field", prefix + name, {prefix + field for field in known})
+            raise unknown("config field", f"{prefix}{name}", {prefix + field for field in known})
     return kind(**{name: _decode(hints[name], value, prefix + name) for name, value in values.items()})
 
 
@@ -72,7 +73,8 @@ def _decode(hint: Any, value: Any, name: str) -> Any:
     if isinstance(value, dict):
         if registries:
             return _decode_plugin(registries, value, name)
-        return _make(next(filter(dataclasses.is_dataclass, options)), value, f"{name}.")
+        nested = next(filter(dataclasses.is_dataclass, options), None)
+        return value if nested is None else _make(nested, value, f"{name}.")  # a plain field refuses it
     return tuple(_decode(options[0], item, name) for item in value) if isinstance(value, list) else value
 
 

@@ -53,12 +53,21 @@ def check_fields(config: Any) -> None:
     """Check every field of a config by its type, and convert it; see `TypedConfig`."""
     for name, hint in _hints(type(config)).items():
         value = getattr(config, name)
-        try:
-            converted = _convert(hint, value)
-        except ValueError as error:
-            raise ConfigError(f"{_label(type(config))}: {name} expects {error}, got {value!r:.200}") from None
+        converted = check_value(f"{_label(type(config))}: {name}", hint, value)
         if converted is not value:
             object.__setattr__(config, name, converted)
+
+
+def check_value(name: str, hint: Any, value: Any) -> Any:
+    """The value as this type, converted as a field of a config is. Raises `ConfigError` that names it.
+
+    >>> check_value("shape", tuple[int, ...], [20, 20])
+    (20, 20)
+    """
+    try:
+        return _convert(hint, value)
+    except ValueError as error:
+        raise ConfigError(f"{name} expects {error}, got {value!r:.200}") from None
 
 
 def _label(kind: Any) -> str:

@@ -13,7 +13,7 @@ from poet.envs.config import generators, problems
 from poet.errors import ConfigError, PoetError, RunError
 from poet.registry import RENAMED
 from poet.runs import read
-from poet.runs.layout import is_run
+from poet.runs.layout import is_run, run_path
 from poet.terminal import print_lines
 from poet.view.agents import AgentRun
 from poet.view.run import Run, views
@@ -64,7 +64,7 @@ def open_and_warn(path: str | os.PathLike[str]) -> Any:
 
 def find_run(path: str | os.PathLike[str]) -> Path:
     """The folder of a run, given that or its name in `runs/`. Raises `RunError` that lists the runs there are."""
-    given = Path(path).expanduser()
+    given = run_path(path)
     for folder in (given, ROOT / given):
         if is_run(folder):
             return Path(os.path.abspath(folder))

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from poet.errors import ConfigError, unknown
 from poet.registry import Registry
 from poet.runs import read
-from poet.runs.layout import JOURNAL
+from poet.runs.layout import JOURNAL, run_path
 from poet.terminal import printable
 from poet.view import tables
 from poet.view.tables import Row, Table
@@ -45,11 +44,11 @@ class Run:
     # line makes its options from their signatures.
     commands: ClassVar[str] = "poet.view.commands"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.resolve().name
-        self.options: dict[str, Any] = read.read_config(path)
-        self.meta: dict[str, Any] = read.read_run(path)
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = run_path(path)
+        self.name = self.path.resolve().name
+        self.options: dict[str, Any] = read.read_config(self.path)
+        self.meta: dict[str, Any] = read.read_run(self.path)
         self.warning = ""
         self._rows: list[Row] = []
         self._tables: dict[str, Table] = {}
