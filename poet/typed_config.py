@@ -5,7 +5,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from poet.errors import ConfigError
@@ -104,6 +104,10 @@ def _convert(hint: Any, value: Any) -> Any:
         return _require(is_number and math.isfinite(value), value, "a finite number")
     if hint is str:
         return _require(isinstance(value, str), value, "text")
+    if hint is Mapping:
+        return _require(isinstance(value, Mapping), value, "a dict")
+    if hint is Callable:
+        return _require(callable(value), value, "a function")
     if hint is type(None):
         return _require(value is None, value, "None")
     if isinstance(hint, type):

@@ -15,6 +15,7 @@ from typing import Any
 from poet.errors import ConfigError, RunError
 from poet.files import read_bytes, replace_file
 
+ROOT = Path("runs")  # where runs are that are given by their names
 FORMAT = 3  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
 CHECKPOINTS, NICHES, ELITES, MEDIA = "checkpoints", "niches", "elites", "media"
@@ -24,7 +25,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def run_path(path: str | os.PathLike[str], name: str = "path") -> Path:
+def run_path(path: Any, name: str = "path") -> Path:
     """The folder of a run as it was given. Raises `ConfigError` for what is not the name of a folder."""
     given = os.fspath(path) if isinstance(path, str | os.PathLike) else path
     if not isinstance(given, str) or "\0" in given:

@@ -13,15 +13,13 @@ from poet.envs.config import generators, problems
 from poet.errors import ConfigError, PoetError, RunError
 from poet.registry import RENAMED
 from poet.runs import read
-from poet.runs.layout import is_run, run_path
+from poet.runs.layout import ROOT, is_run, run_path
 from poet.terminal import print_lines
 from poet.view.agents import AgentRun
 from poet.view.run import Run, views
 
 if TYPE_CHECKING:
     from poet.envs.base import Generator
-
-ROOT = Path("runs")
 
 
 def open_run(path: str | os.PathLike[str], generator: Generator | None = None) -> Any:

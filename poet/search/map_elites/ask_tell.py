@@ -27,6 +27,7 @@ from poet.search.keys import AskTellPhase
 from poet.search.map_elites.base import Offspring, initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.generation import generation
+from poet.typed_config import check_value
 from poet.types import derive_key
 
 UNUSED = ("generations", "initial", "islands", "reevaluate")  # options that have no effect here
@@ -66,7 +67,16 @@ class AskTell:
         seed: int = 0,
         qd_offset: float = 0.0,
     ) -> None:
-        initial = np.array(initial_solutions, np.float32)
+        check_value("config", MapElitesConfig, config)
+        check_value("archive", Archive, archive)
+        seed = check_value("seed", int, seed)
+        qd_offset = check_value("qd_offset", float, qd_offset)
+        try:
+            initial = np.array(initial_solutions, np.float32)
+        except (TypeError, ValueError):
+            raise ShapeError(
+                f"expected initial_solutions f32[S, G], one solution per row; got {initial_solutions!r:.200}"
+            ) from None
         if initial.ndim != 2 or not initial.size or not np.isfinite(initial).all():
             raise ShapeError(
                 f"expected initial_solutions f32[S, G], finite, one solution per row; got shape {initial.shape}"

@@ -35,6 +35,7 @@ from poet.search.paired_map_elites.state import PairedMapElitesState, editable_c
 from poet.search.paired_map_elites.train import start_training, train
 from poet.search.paired_map_elites.transfer import transfer
 from poet.search.stall import best_in_words
+from poet.typed_config import check_value
 from poet.types import Key, derive_key
 
 HEADLINE = ("coverage", "qd_score", "trainee_best", "best")
@@ -64,6 +65,16 @@ def paired_map_elites(
       ConfigError: for features that the generator does not have, an archive of several objectives, or a generator
         whose simplest environment is not valid.
     """
+    for name, kind, value in (
+        ("config", PairedMapElitesConfig, config),
+        ("generator", Generator, generator),
+        ("policy", Policy, policy),
+        ("learner", Learner, learner),
+        ("executor", Executor, executor),
+        ("archive", Archive, archive),
+        ("episodes", int, episodes),
+    ):
+        check_value(name, kind, value)
     components = Components(config, generator, policy, learner, executor, archive, episodes)
     check_genome(generator, components.simplest)
 
