@@ -12,7 +12,7 @@ PLUGINS := plugins.txt $(wildcard $(shell sed -nE 's!^(-e|--editable)[ =]+(.*[^/
 CHECKER := poet,shape_checker.checker
 TYPED := tests/contracts tests/archives/test_contract.py tests/search/poet/test_poet.py -k 'not impossible'
 
-.PHONY: run install test test-ci test-slow typed lint types notebooks lock cuda bench-qd clean help
+.PHONY: run install test test-ci test-slow typed lint types notebooks notebooks-save lock cuda bench-qd clean help
 
 run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; called again, it resumes
 	@.venv/bin/poet run laptop --name laptop
@@ -39,6 +39,9 @@ types: $(STAMP)
 
 notebooks: $(STAMP)
 	@$(PY) -m pytest --nbmake --nbmake-timeout=600 notebooks
+
+notebooks-save: $(STAMP)  ## run the notebooks and save their outputs, after a change of what they show
+	@$(PY) notebooks/save_outputs.py
 
 # A private environment holds uv alone: an exact sync of .venv would remove it from there.
 $(UV):

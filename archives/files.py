@@ -3,7 +3,6 @@
 Axes: M elites.
 """
 
-import importlib
 import io
 import json
 import os
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poet.errors import ConfigError
+from poet.extras import import_extra
 from poet.files import replace_file
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def frame(columns: Columns) -> "pandas.DataFrame":
     >>> list(frame({"fitness": np.zeros(3), "descriptor": np.zeros((3, 2))}))
     ['fitness', 'descriptor_0', 'descriptor_1']
     """
-    pandas = _import_optional("pandas")
+    pandas = import_extra("tables", "pandas")
     flat = {}
     for name, column in columns.items():
         for index in np.ndindex(column.shape[1:]):
@@ -52,7 +52,7 @@ def write_parquet(path: str | os.PathLike[str], meta: Mapping[str, Any], columns
     >>> meta, columns["fitness"].tolist()
     ({'iteration': 100}, [0.0, 1.0, 2.0])
     """
-    pyarrow, parquet = _import_optional("pyarrow"), _import_optional("pyarrow.parquet")
+    pyarrow, parquet = import_extra("tables", "pyarrow"), import_extra("tables", "pyarrow.parquet")
     shapes = {name: column.shape[1:] for name, column in columns.items()}
     arrays = {}
     for name, column in columns.items():
@@ -71,7 +71,7 @@ def read_parquet(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str
 
     Raises `ConfigError` if another program wrote the file, or pyarrow is not installed.
     """
-    table = _import_optional("pyarrow.parquet").read_table(path)
+    table = import_extra("tables", "pyarrow.parquet").read_table(path)
     text = (table.schema.metadata or {}).get(METADATA_KEY)
     if text is None:
         raise ConfigError(f"{path} was not written by write_parquet, so its archive is unknown: read it with pandas")
@@ -120,12 +120,3 @@ def _json_values(column: np.ndarray) -> list[Any]:
     if np.isfinite(column).all():
         return values
     return [value if np.isfinite(value) else str(value) for value in values]
-
-
-def _import_optional(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as err:
-        raise ConfigError(
-            f"this needs {name.split('.')[0]}, which is not installed: pip install 'poet-evolution[tables]'"
-        ) from err

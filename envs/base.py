@@ -15,6 +15,7 @@ G parameters, M objectives; H and W are the height and width of a picture.
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from poet.types import Genome, Key, PyTree
@@ -63,8 +64,16 @@ class Step(NamedTuple):
     obs: Array
     reward: Float[Array, ""]
     terminated: Bool[Array, ""]  # the episode ended by the rules of the environment
-    truncated: Bool[Array, ""]  # the episode ended by the time limit
+    truncated: Bool[Array, ""]  # the episode ended by the time limit: at the horizon and later, never earlier
     info: dict[str, Float[Array, ""]]
+
+
+class Trajectory(NamedTuple):
+    """One episode step by step, for `Generator.render`: all T steps up to its end, or a selection of them."""
+
+    worlds: PyTree  # the world after each step; every leaf [T, ...]
+    actions: Array | np.ndarray  # [T, ...], the action of each step
+    rewards: Float[Array, "T"] | Float[np.ndarray, "T"]
 
 
 @runtime_checkable
@@ -81,8 +90,8 @@ class Environment(Protocol):
     Optional members, used if present:
 
     - `success(level, world) -> f32[]`: how far the task was solved, in [0, 1]; without it every episode counts as 1.
-    - `descriptor(level, world) -> f32[D]`: the behaviour descriptor, finite for every world. Archives of agents
-      require it.
+    - `descriptor(level, world) -> f32[D]`: the behaviour descriptor, finite for every world, and within its bounds at
+      the end of every episode. Archives of agents require it.
     - `descriptor_names`: a tuple of D different strings; required with `descriptor`.
     - `descriptor_bounds`: a tuple of D pairs (low, high) of finite floats; required with `descriptor`.
 
@@ -119,14 +128,14 @@ class Generator(Protocol):
 
     - `crossover(key, genome_a, genome_b) -> genome`: a child of two parents; pure.
     - `repair(genome) -> genome`: a valid genome near an invalid one; pure.
-    - `json_schema() -> dict`: a JSON Schema of what `from_json` accepts.
-    - `difficulty_class(genome) -> str`: a name for how difficult the level is, "" for none; tables and plots show it.
-    - `draw_level(genome) -> u8[H, W, 3]`: a picture of the level, for galleries.
-    - `render(genome, trajectory, level=None) -> list of u8[H, W, 3]`: one picture per time step, for videos.
-      `trajectory` is a `poet.agents.rollout.Trajectory` with the fields `worlds` (the world after each step, every leaf
-      [T, ...]), `actions` ([T, ...]) and `rewards` (f32[T]); the time steps may be a selection of those of the episode.
-      Declare the parameter `level` only if the genome does not determine the level; it is then passed by name, as
-      `build` returned it for this episode.
+    - `json_schema() -> dict`: a JSON Schema of what `from_json` accepts, as JSON values.
+    - `difficulty_class(genome) -> str`: a name for how difficult the level is, "" for none; the same at each call.
+      Tables and plots show it.
+    - `draw_level(genome) -> u8[H, W, 3]`: a picture of the level as a NumPy array, the same at each call. Galleries
+      show it.
+    - `render(genome, trajectory, level=None) -> list of u8[H, W, 3]`: a picture for each time step of a `Trajectory`,
+      all of one size, as NumPy arrays. Videos show them. Declare the parameter `level` only if the genome does not
+      determine the level; it is then passed by name, as `build` returned it for this episode.
     """
 
     @property
@@ -168,11 +177,14 @@ class Generator(Protocol):
         ...
 
     def sample(self, key: Key, /) -> Genome:
-        """Draw a genome from the prior; it may be invalid."""
+        """Draw a genome from the prior; it may be invalid, but not always."""
         ...
 
     def mutate(self, key: Key, genome: Genome, strength: Float[Array, ""] | float, /) -> Genome:
-        """Vary a genome. At `strength` 1 the change has the generator's usual size; `strength` may be traced."""
+        """Vary a genome. At `strength` 1 the change has the generator's usual size; `strength` may be traced.
+
+        Children may be invalid or equal to their parent, but not always.
+        """
         ...
 
     def check(self, genome: Genome, /) -> tuple[Bool[Array, ""], Int[Array, ""]]:
@@ -184,7 +196,7 @@ class Generator(Protocol):
         ...
 
     def simplest(self) -> Genome:
-        """The genome from which an open-ended run starts; must be valid."""
+        """The genome from which an open-ended run starts: valid, and the same at each call."""
         ...
 
     def describe(self, genome: Genome, /) -> str:
@@ -210,12 +222,12 @@ class Problem(Protocol):
 
     - `num_objectives`: an int M, 1 if absent. If M is above 1, `evaluate` returns a fitness f32[M], and
       `fitness_bounds` are those of the sum over the objectives.
-    - `draw(params) -> u8[H, W, 3]`: a picture of a solution; runs on the host.
+    - `draw(params) -> u8[H, W, 3]`: a picture of a solution as a NumPy array; runs on the host.
     """
 
     @property
     def id(self) -> str:
-        """Name with a version, as "arm-v1": raise it when a solution would mean something else."""
+        """Name; give it another version, as in "arm-v1", when a solution would mean something else."""
         ...
 
     @property

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from poet.search.base import RunContext as RunContext
     from poet.search.base import Search as Search
     from poet.search.config import RunConfig as RunConfig
+    from poet.search.config import StopConfig as StopConfig
     from poet.search.config import presets as presets
     from poet.search.map_elites.algorithm import map_elites as map_elites
     from poet.search.map_elites.ask_tell import AskTell as AskTell
@@ -59,6 +60,11 @@ if TYPE_CHECKING:
     from poet.search.paired_map_elites.config import PairedMapElitesRunConfig as PairedMapElitesRunConfig
     from poet.search.poet.config import PoetConfig as PoetConfig
     from poet.search.poet.config import PoetRunConfig as PoetRunConfig
+    from poet.sinks.base import Stop as Stop
+    from poet.sinks.config import SinkConfig as SinkConfig
+    from poet.sinks.config import SinkContext as SinkContext
+    from poet.sinks.config import TensorBoardConfig as TensorBoardConfig
+    from poet.sinks.config import WandbConfig as WandbConfig
     from poet.types import derive_key as derive_key
     from poet.view.open import open_run as open_run
     from poet.view.run import Run as Run
@@ -76,7 +82,7 @@ _NAMES = {
     "poet.runs.launch": ("build_search", "run"),
     "poet.runs.read": ("read_journal", "read_status"),
     "poet.search.base": ("Info", "Record", "RunContext", "Search"),
-    "poet.search.config": ("RunConfig", "presets"),
+    "poet.search.config": ("RunConfig", "StopConfig", "presets"),
     "poet.search.map_elites.algorithm": ("map_elites",),
     "poet.search.map_elites.ask_tell": ("AskTell",),
     "poet.search.map_elites.config": (
@@ -93,6 +99,8 @@ _NAMES = {
     "poet.search.paired_map_elites.algorithm": ("paired_map_elites",),
     "poet.search.paired_map_elites.config": ("PairedMapElitesConfig", "PairedMapElitesRunConfig"),
     "poet.search.poet.config": ("PoetConfig", "PoetRunConfig"),
+    "poet.sinks.base": ("Stop",),
+    "poet.sinks.config": ("SinkConfig", "SinkContext", "TensorBoardConfig", "WandbConfig"),
     "poet.types": ("derive_key",),
     "poet.view.open": ("open_run",),
     "poet.view.run": ("Run",),

@@ -1,10 +1,13 @@
 """Files that other programs and people may have prepared: only regular ones are read, and none is written through.
 
-All functions raise `OSError`.
+All functions raise `OSError`, unless they say otherwise.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
@@ -37,6 +40,8 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=DRAFT, dir=path.parent)
     try:
         with open(handle, "wb") as file:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)  # tells `remove_drafts` that it is in use
             os.fchmod(handle, 0o644)
             file.write(data)
             file.flush()
@@ -48,6 +53,32 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove the drafts of files that a kill left below a folder; not those that another process is writing.
+
+    What cannot be removed is left.
+    """
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if is_draft(name):
+                with contextlib.suppress(OSError):
+                    _remove_unlocked(Path(place) / name)
+
+
+def is_draft(name: str, of: str = "") -> bool:
+    """Whether this is the name of a draft that `replace_file` makes, of any file or of one of this name."""
+    return bool(re.fullmatch(rf"\.{re.escape(of) or '.+'}\.[a-z0-9_]+{re.escape(DRAFT)}", name))
+
+
+def _remove_unlocked(path: Path) -> None:
+    handle = open_regular(path, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(handle)
 
 
 def sync_folder(path: Path) -> None:

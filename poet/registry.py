@@ -1,7 +1,7 @@
 """One registry for everything that is chosen by an id. Knows no jax: listing and configuring start no accelerator.
 
-Generators, problems, policies, learners, archives, emitters, executors, searches, views, judges and presets are found
-in the same way, ours like those of other packages: as entry points of installed distributions. The group is
+Generators, problems, policies, learners, archives, emitters, executors, searches, sinks, views, judges and presets are
+found in the same way, ours like those of other packages: as entry points of installed distributions. The group is
 `poet.generators`, `poet.problems`, ...; the name is the id; the object is a config class, a frozen dataclass derived
 from the base class of its kind (a preset is an instance, a view is a class of its own). The groups themselves are
 entry points too, in `poet.registries`.

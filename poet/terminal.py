@@ -51,6 +51,9 @@ class _Cleaned:
         parts[::2] = [printable(part, keep="\n") for part in parts[::2]]
         return self._stream.write("".join(parts))
 
+    def flush(self) -> None:
+        self._stream.flush()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 

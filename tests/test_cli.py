@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,19 @@ def test_status_shows_numbers(root: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "  running   best " in capsys.readouterr().out
 
 
+def test_status_in_a_narrow_terminal(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("run", "tiny", "--iterations", "3")
+    capsys.readouterr()
+    monkeypatch.setenv("COLUMNS", "80")
+    command("status")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].split()[:3] == ["tiny", "3/3", "300"]
+    assert lines[3].startswith("    best ")
+
+
 def test_diff_shows_the_first_difference_and_exits_with_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command("run", "tiny", "--iterations", "2", "--name", "a")
     command("run", "tiny", "--iterations", "2", "--name", "b", "--seed", "9")
@@ -217,6 +231,26 @@ def test_output_that_cannot_be_written(output: str, tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path)
     assert "Traceback" not in done.stderr
     assert done.returncode == (0 if output == "closed" else 2)
+
+
+def test_a_run_goes_on_when_nobody_reads_its_output_any_more(tmp_path: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from tests.runs.toy import toy_run
+print(toy_run(Path({str(tmp_path / "a")!r})), file=sys.stderr)
+"""
+    command = f"{sys.executable} -c {shlex.quote(program)} | true"
+    root = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "RunOutcome(iteration=6, finished=True, state=...)" in done.stderr
+    assert read_status(tmp_path / "a").state == "finished"
 
 
 # --- bad input ---

@@ -65,15 +65,17 @@ class MatchRun(RunConfig):
 
 
 def test_every_field_that_takes_plugins_is_an_option() -> None:
-    assert [choice.option for choice in choices(TINY)] == ["--executor", "--generator", "--policy", "--learner"]
+    options = ["--executor", "--sinks", "--generator", "--policy", "--learner"]
+    assert [choice.option for choice in choices(TINY)] == options
     assert [choice.option for choice in choices(ARM)] == [
         "--executor",
+        "--sinks",
         "--problem",
         "--policy",
         "--archive",
         "--search.emitters",
     ]
-    nested = ["--executor", "--teams.home-learner", "--teams.away", "--judge-learner"]
+    nested = ["--executor", "--sinks", "--teams.home-learner", "--teams.away", "--judge-learner"]
     assert [choice.option for choice in choices(MatchRun())] == nested
 
 
@@ -81,7 +83,7 @@ def test_a_field_takes_the_kinds_of_its_type() -> None:
     kinds = {choice.option: [each.kind for each in choice.registries] for choice in choices(ARM)}
     assert kinds["--problem"] == ["problem", "generator"]
     assert kinds["--search.emitters"] == ["emitter"]
-    assert [choice.many for choice in choices(ARM)] == [False, False, False, False, True]
+    assert [choice.many for choice in choices(ARM)] == [False, True, False, False, False, True]
 
 
 # --- choosing ---
@@ -131,6 +133,12 @@ def test_several_entries() -> None:
     assert config.teams.away == (ESConfig(), RestartingConfig())
 
 
+@pytest.mark.parametrize("given", [["--teams.away", "None"], ["--teams.away=None"]])
+def test_several_entries_can_be_taken_back(given: list[str]) -> None:
+    config, rest = choose(MatchRun(teams=Teams(away=(ESConfig(),))), given)
+    assert (config.teams.away, rest) == ((), [])
+
+
 def test_of_several_entries_those_that_are_there_already_keep_their_options() -> None:
     walker = presets.get("map-elites-walker")
     config, _ = choose(walker, ["--search.emitters", "es", "iso-line"])
@@ -173,6 +181,9 @@ def test_a_chosen_entry_may_have_plugins_itself() -> None:
         (ARM, ["--search.emitters"], "--search.emitters expects an id of kind emitter, got nothing"),
         (ARM, ["--search.emitters", "iso-line", "isoline"], "unknown emitter 'isoline'. Did you mean 'iso-line'"),
         (ARM, ["--archive", "es"], "unknown archive 'es'"),
+        (ARM, ["--generator", "maze"], "no option --generator: its generator is chosen by --problem"),
+        (ARM, ["--problem", "maze", "--generator.horizon=9"], "so write --problem.horizon"),
+        (ARM, ["--emitter", "gaussian"], "no option --emitter: its emitter is chosen by --search.emitters"),
     ],
 )
 def test_impossible_choices(config: RunConfig, arguments: list[str], message: str) -> None:
@@ -278,7 +289,7 @@ def test_help_shows_the_options_of_a_chosen_entry(capsys: pytest.CaptureFixture[
     output = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "--generator.first-maze" in output
     assert "--generator.max-pit" not in output
-    assert "--executor, --generator, --policy, --learner" in output
+    assert "--executor, --sinks, --generator, --policy, --learner" in output
 
 
 # --- --plugin ---

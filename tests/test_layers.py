@@ -21,6 +21,7 @@ BASE = [
     "poet.jax_settings",
     "poet.typed_config",
     "poet.memory",
+    "poet.extras",
 ]
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
 READING = ["poet.runs.layout", "poet.runs.read"]
@@ -37,17 +38,20 @@ ALLOWED = {
     "poet.jax_settings": BASE,
     "poet.typed_config": BASE,
     "poet.memory": BASE,
+    "poet.extras": BASE,
     "poet.envs": [*BASE, "poet.envs"],
     "poet.archives": [*BASE, "poet.archives"],
     "poet.agents": [*LAYER0, "poet.agents"],
     "poet.learners": [*LAYER0, "poet.learners"],
     "poet.interest": [*LAYER0, "poet.interest"],
+    "poet.sinks": [*BASE, "poet.sinks"],
     "poet.executors": [*LAYER0, "poet.agents", "poet.learners", "poet.executors"],
     "poet.search": [
         *LAYER0,
         "poet.agents",
         "poet.learners",
         "poet.interest",
+        "poet.sinks",
         "poet.executors",
         "poet.search",
     ],
@@ -56,6 +60,7 @@ ALLOWED = {
         "poet.agents",
         "poet.learners",
         "poet.interest",
+        "poet.sinks",
         "poet.executors",
         "poet.search",
         "poet.runs",
@@ -70,6 +75,8 @@ ONLY = {
     "evosax": "poet.learners",
     "ray": "poet.executors.ray",
     "tyro": "poet.cli",
+    "tensorboard": "poet.sinks.tensorboard",
+    "wandb": "poet.sinks.wandb",
 }
 SOURCES = sorted(p for folder in ("poet", "envs", "archives") for p in (ROOT / folder).rglob("*.py"))
 

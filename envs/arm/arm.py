@@ -14,7 +14,7 @@ from jax import lax
 from jaxtyping import Array, Float, UInt8
 
 from poet.envs.trigonometry import cos_sin_turns
-from poet.types import Key
+from poet.types import Key, Params
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Arm:
         (_, x, y), _ = lax.scan(add_link, (zero, zero, zero), shares - 0.5)
         return 100 - 200 * jnp.std(shares), 0.5 + jnp.stack([x, y]) / (2 * self.num_joints)
 
-    def draw(self, params: Float[Array, "G"], width: int = 480) -> UInt8[np.ndarray, "H W 3"]:
+    def draw(self, params: Params, width: int = 480) -> UInt8[np.ndarray, "H W 3"]:
         """Picture of the arm in the unit square, `width` pixels wide."""
         from poet.envs.arm import viewer
 

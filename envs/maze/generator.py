@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
+from poet.envs.genome_json import check_fields
 from poet.envs.maze.config import MazeConfig
 from poet.envs.maze.env import Maze
 from poet.envs.maze.genome import GOAL, GOAL_RADIUS, HARD_MAZE_WALLS, START, MazeGenome
@@ -139,11 +140,7 @@ class MazeGenerator:
 
     def from_json(self, data: dict[str, Any]) -> MazeGenome:
         """Inverse of `to_json`. Raises `ConfigError` for another id, version or field, and for too many walls."""
-        if not isinstance(data, dict) or (data.get("id"), data.get("version")) != (self.id, self.version):
-            raise ConfigError(f"expected a genome of {self.id!r} version {self.version}, got {data!r:.200}")
-        fields = {"id", "version", *MazeGenome._fields}
-        if set(data) != fields:
-            raise ConfigError(f"a {self.id!r} genome must have the fields {sorted(fields)}, got {sorted(data)}")
+        check_fields(data, self.id, self.version, MazeGenome._fields)
         rows, size = data["walls"], self.config.max_walls
         if not isinstance(rows, list) or len(rows) > size:
             raise ConfigError(f"walls expects a list of at most {size}, got {rows!r:.200}; increase max_walls for more")

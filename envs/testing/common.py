@@ -1,18 +1,50 @@
-"""What all checks need: raising errors, tracing functions, and comparing shapes and values."""
+"""What all checks need: reports, errors, keys, tracing functions, and comparing shapes and values."""
 
 import math
 import re
+import sys
+import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from poet.errors import ContractError
-from poet.types import PyTree
+from poet.terminal import print_lines
+from poet.types import Key, PyTree
 
 BATCH = 128  # instances that are computed together
+_ABSENT = object()
+
+Report: TypeAlias = Callable[[str], object]  # gets a line for each group of checks
+
+
+def print_to_stderr(line: str) -> None:
+    """The default report."""
+    print_lines(line, file=sys.stderr)
+
+
+class Progress:
+    """Says what is checked now, with the seconds since the start."""
+
+    def __init__(self, instance: Any, report: Report) -> None:
+        self.name, self.report, self.start = type(instance).__name__, report, time.monotonic()
+
+    def __call__(self, what: str) -> None:
+        """Report the next group of checks."""
+        self.report(f"{self.name} {time.monotonic() - self.start:6.1f} s  {what}")
+
+
+def random_key_data(seed: int, *shape: int) -> np.ndarray:
+    """Data u32[*shape, 2] of random keys; made by NumPy, since programs of jax for that take long to compile."""
+    return np.random.default_rng(seed).integers(2**32, size=(*shape, 2), dtype=np.uint32)
+
+
+def example_key() -> Key:
+    """Some key."""
+    return jax.random.wrap_key_data(jnp.asarray(random_key_data(0)))
 
 
 def fail(message: str) -> NoReturn:
@@ -58,12 +90,19 @@ def trace(name: str, advice: str, function: Callable, *args: Any) -> PyTree:
 
 
 def check_members(kind: str, instance: Any, names: tuple[str, ...]) -> None:
-    """The instance has all these members of its protocol."""
+    """The instance has all these members of its protocol, and each can be read."""
     for name in names:
-        require(
-            hasattr(instance, name),
-            f"{kind} has no `{name}`: define it, see poet.envs.base.{kind.capitalize()}",
-        )
+        member = call(f"`{name}`", f"reading a member of the {kind} must not fail", getattr, instance, name, _ABSENT)
+        require(member is not _ABSENT, f"{kind} has no `{name}`: define it, see poet.envs.base.{kind.capitalize()}")
+
+
+def optional_method(instance: Any, name: str) -> Callable | None:
+    """An optional method, None if it is absent."""
+    if not hasattr(instance, name):
+        return None
+    method = getattr(instance, name)
+    require(callable(method), f"`{name}` must be a method, got {method!r:.100}: define it, or leave it out")
+    return method
 
 
 def check_hashable(name: str, value: Any) -> None:
@@ -131,6 +170,25 @@ def check_array(name: str, value: Any, shape: tuple[int, ...], dtype: Any, advic
 def check_scalar(name: str, value: Any, dtype: Any) -> None:
     """The value is an array without axes of this dtype."""
     check_array(name, value, (), dtype, "return an array without axes of this dtype")
+
+
+def check_count(name: str, value: Any, advice: str) -> None:
+    """The value is an int of at least 1."""
+    require(
+        isinstance(value, int) and not isinstance(value, bool) and value >= 1,
+        f"{name} must be an int of at least 1, got {value!r:.100}: {advice}",
+    )
+
+
+def check_picture(name: str, value: Any) -> None:
+    """The value is a picture u8[H, W, 3] as a NumPy array."""
+    if not isinstance(value, np.ndarray):
+        fail(f"{name} must be a NumPy array u8[H, W, 3], got {value!r:.100}: convert it with np.asarray")
+    if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3 or value.size == 0:
+        fail(
+            f"{name} must be u8[H, W, 3] with H and W of at least 1, got {value.dtype}{list(value.shape)}: "
+            "return red, green and blue from 0 to 255 for each pixel, rows first"
+        )
 
 
 def check_names(what: str, names: Any) -> None:

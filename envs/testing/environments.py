@@ -1,43 +1,70 @@
 """Does an environment keep the contract of `poet.envs.base.Environment`?"""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from poet.envs.base import Box, Discrete, Environment, Interface, MultiDiscrete, Step
 from poet.envs.testing.common import (
     BATCH,
+    Progress,
+    Report,
+    call,
     check_array,
     check_coordinates,
+    check_count,
     check_hashable,
     check_members,
     check_same_spec,
     check_scalar,
+    check_within,
+    example_key,
     fail,
+    optional_method,
+    print_to_stderr,
     require,
     same_bits,
     spec_of,
     trace,
 )
+from poet.envs.testing.episodes import ACTION_KINDS, BACKWARDS, FORWARDS, Episodes, Player, make_actions
 from poet.jax_settings import pinned
-from poet.types import Genome, PyTree
+from poet.types import Genome
+
+MANY = 8  # episodes of which it is no coincidence that all have some property
 
 
 @pinned()
-def check_environment(environment: Environment, genomes: Sequence[Genome], deterministic: bool = False) -> None:
-    """Check an environment on the levels of some genomes, with random actions until after its horizon.
+def check_environment(
+    environment: Environment,
+    genomes: Sequence[Genome],
+    deterministic: bool = False,
+    report: Report = print_to_stderr,
+) -> None:
+    """Check an environment on the levels of some genomes, with 128 episodes until after its horizon.
+
+    A third of the episodes has random actions, a third random actions at the bounds, a third one constant action.
 
     Args:
       environment: the environment.
-      genomes: at least one genome; all must have the same structure, shapes and dtypes.
+      genomes: at least one valid genome; all must have the same structure, shapes and dtypes.
       deterministic: whether level and episode must not depend on keys.
+      report: gets a line for each group of checks, with the seconds since the start.
 
     Raises `ContractError` with what was expected, what was found, and what to do.
     """
+    play_environment(environment, genomes, deterministic, Progress(environment, report))
+
+
+def play_environment(
+    environment: Environment, genomes: Sequence[Genome], deterministic: bool, progress: Progress
+) -> tuple[Player, Episodes]:
+    """`check_environment`, which also returns what played the episodes, and their results."""
+    progress("environment: interface, shapes and dtypes of build, reset and step")
     check_members("environment", environment, ("interface", "build", "reset", "step"))
     check_hashable("environment", environment)
     interface = _check_interface(environment)
@@ -47,34 +74,18 @@ def check_environment(environment: Environment, genomes: Sequence[Genome], deter
         check_same_spec("a genome", spec_of("genome", genome), "the first one", first_spec)
     _check_shapes(environment, interface, genomes[0])
 
-    episode = _episode(environment, interface)
+    progress(f"environment: {BATCH} episodes of {interface.horizon + 1} steps, after compiling")
+    player = Player(environment, genomes)
+    advice = "build, reset, step, success and descriptor must run under jax.vmap and jax.jit"
+    results = call("a batch of episodes", advice, player.play, interface.horizon + 1)
+    _check_start(results)
+    _check_steps(interface, player.kinds, results)
+    _check_ends(interface, results)
+    _check_measures(environment, results)
 
-    @jax.jit
-    def episodes(action_keys: jax.Array, keys: jax.Array, indices: jax.Array) -> dict:
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves)[indices], *genomes)
-        return jax.vmap(episode)(action_keys, keys, stacked)
-
-    action_keys, keys = jax.random.split(jax.random.key(0), BATCH), jax.random.split(jax.random.key(1), BATCH)
-    indices = jnp.arange(BATCH) % len(genomes)
-    results = jax.device_get(episodes(action_keys, keys, indices))
-    _check_steps(interface, results)
-    if not same_bits(results, episodes(action_keys, keys, indices)):
-        fail(
-            "expected equal results for the same inputs, but two calls gave different results: "
-            "keep all state in the world and take all randomness from the key"
-        )
-    reversed_results = jax.device_get(episodes(action_keys[::-1], keys[::-1], indices[::-1]))
-    if not same_bits(results, jax.tree.map(lambda leaf: leaf[::-1], reversed_results)):
-        fail(
-            "expected the result of an episode not to depend on its place in a batch, but it does: "
-            "compute each instance from its own inputs only"
-        )
-    if deterministic and not same_bits(results, episodes(action_keys, keys[::-1], indices)):
-        fail(
-            "deterministic is declared, but another key gives another level or episode: "
-            "declare False, or do not use the key"
-        )
-    _check_last_world(results)
+    progress("environment: the same episodes again, in another order" + deterministic * " and with other keys")
+    _check_repeated(player, results, interface.horizon + 1, deterministic)
+    return player, results
 
 
 def _check_interface(environment: Environment) -> Interface:
@@ -82,7 +93,7 @@ def _check_interface(environment: Environment) -> Interface:
     if not isinstance(interface, Interface):
         fail(f"interface must be a poet.envs.base.Interface, got {type(interface).__name__}: return an Interface")
     check_hashable("interface", interface)
-    name, _, number = interface.id.rpartition("-v")
+    name, _, number = str(interface.id).rpartition("-v")
     require(
         bool(name) and number.isdigit(),
         f'interface.id must end in a version, as in "maze-v1", got {interface.id!r}: append "-v1"',
@@ -92,11 +103,8 @@ def _check_interface(environment: Environment) -> Interface:
             f"interface.obs must be a jax.ShapeDtypeStruct, got {interface.obs!r}: "
             "declare the shape and dtype of an observation"
         )
-    horizon, info = interface.horizon, interface.info
-    require(
-        isinstance(horizon, int) and horizon >= 1,
-        f"interface.horizon must be an int of at least 1, got {horizon!r}: declare the maximum number of steps",
-    )
+    check_count("interface.horizon", interface.horizon, "declare the maximum number of steps")
+    info = interface.info
     if not isinstance(info, tuple) or len(set(info)) != len(info) or not all(isinstance(key, str) for key in info):
         fail(f"interface.info must be a tuple of distinct names, got {info!r}: declare each key of Step.info once")
     _check_action_space(interface)
@@ -109,24 +117,29 @@ def _check_interface(environment: Environment) -> Interface:
 
 def _check_action_space(interface: Interface) -> None:
     match interface.action:
-        case Box(_, low, high):
+        case Box(shape, low, high):
+            _check_sizes("the shape of a Box action", shape)
             require(
-                -math.inf < low < high < math.inf,
-                f"a Box action needs finite low < high, got {low} and {high}: declare finite bounds",
+                all(isinstance(bound, int | float) for bound in (low, high)) and -math.inf < low < high < math.inf,
+                f"a Box action needs finite low < high, got {low!r} and {high!r}: declare finite bounds",
             )
         case Discrete(num):
-            require(num >= 1, f"a Discrete action needs at least one choice, got {num}: declare num >= 1")
+            check_count("num of a Discrete action", num, "declare how many choices there are")
         case MultiDiscrete(nums):
-            require(
-                len(nums) > 0 and min(nums) >= 1,
-                f"a MultiDiscrete action needs at least one choice in each entry, got {nums}: declare all nums >= 1",
-            )
+            _check_sizes("nums of a MultiDiscrete action", nums)
+            require(len(nums) > 0, "nums of a MultiDiscrete action must not be empty: declare at least one")
         case other:
             fail(f"interface.action must be a Box, Discrete or MultiDiscrete, got {other!r}: use one of these types")
 
 
+def _check_sizes(name: str, sizes: Any) -> None:
+    require(isinstance(sizes, tuple), f"{name} must be a tuple of ints, got {sizes!r}: declare a tuple")
+    for size in sizes:
+        check_count(f"each entry of {name}", size, "declare positive sizes")
+
+
 def _check_shapes(environment: Environment, interface: Interface, genome: Genome) -> None:
-    key = jax.random.key(0)
+    key = example_key()
     level = trace("build", "", environment.build, key, genome)
     start = trace("reset", "", environment.reset, key, level)
     require(
@@ -134,7 +147,7 @@ def _check_shapes(environment: Environment, interface: Interface, genome: Genome
         f"reset must return (world, obs), got {type(start).__name__}: return a tuple of both",
     )
     world, obs = start
-    action = jax.eval_shape(lambda: _random_action(key, interface))
+    action = jnp.asarray(make_actions(interface.action, np.zeros(1, int), 1)[0, 0])
     step = trace("step", "", environment.step, key, level, world, action)
     require(
         isinstance(step, Step),
@@ -155,23 +168,42 @@ def _check_shapes(environment: Environment, interface: Interface, genome: Genome
     for name, value in step.info.items():
         check_scalar(f"info[{name!r}]", value, jnp.float32)
     check_same_spec("the world after step", spec_of("world", step.world), "the world of reset", spec_of("world", world))
-    if success := getattr(environment, "success", None):
+    if success := optional_method(environment, "success"):
         check_scalar("success(level, world)", trace("success", "", success, level, world), jnp.float32)
-    if descriptor := getattr(environment, "descriptor", None):
+    descriptor, *declared = optional_method(environment, "descriptor"), *_descriptor_declaration(environment)
+    if descriptor is None:
+        require(
+            declared == [None, None],
+            "descriptor_names and descriptor_bounds need a `descriptor(level, world)`, got none: define it",
+        )
+    else:
         value = trace("descriptor", "", descriptor, level, world)
-        declared = (getattr(environment, name, None) for name in ("descriptor_names", "descriptor_bounds"))
         num = check_coordinates("descriptor", *declared)
         check_array("descriptor(level, world)", value, (num,), jnp.float32, "return what descriptor_names declares")
 
 
-def _check_steps(interface: Interface, results: dict) -> None:
-    for part, steps in zip(("obs", "reward", "info"), results["first_not_finite"].T):
+def _descriptor_declaration(environment: Environment) -> list[Any]:
+    """Names and bounds; None for what is absent."""
+    return [getattr(environment, name, None) for name in ("descriptor_names", "descriptor_bounds")]
+
+
+def _check_start(results: Episodes) -> None:
+    if not np.isfinite(results.first_obs.astype(np.float64)).all():
+        fail(
+            "obs of reset must be finite, but the first observation of an episode is not: "
+            "compute it from the first world without dividing by zero"
+        )
+
+
+def _check_steps(interface: Interface, kinds: np.ndarray, results: Episodes) -> None:
+    for part, steps in zip(("obs", "reward", "info"), results.lane.first_not_finite.T):
         if (steps >= 0).any():
+            episode = np.argmin(np.where(steps >= 0, steps, interface.horizon + 1))
             fail(
-                f"{part} must be finite, but under random actions it is not finite, first at step "
-                f"{steps[steps >= 0].min()}: bound the dynamics, or terminate earlier"
+                f"{part} must be finite, but under {ACTION_KINDS[kinds[episode]]} it is not finite, first at step "
+                f"{steps[episode]}: bound the dynamics, or terminate earlier"
             )
-    if results["continued"].any():
+    if results.lane.continued.any():
         fail(
             f"an episode must be terminated or truncated at its horizon ({interface.horizon}) and one step later, but "
             "one was neither terminated nor truncated: set truncated at the horizon and at all later steps, and never "
@@ -179,61 +211,66 @@ def _check_steps(interface: Interface, results: dict) -> None:
         )
 
 
-def _check_last_world(results: dict) -> None:
-    if not np.isfinite(results["descriptor"]).all():
+def _check_ends(interface: Interface, results: Episodes) -> None:
+    lane, horizon = results.lane, interface.horizon
+    if (early := lane.truncated & (lane.length < horizon)).any():
         fail(
-            "`descriptor` must be finite for every world, but after random actions it is not finite: "
-            "bound it, and define it for the first world too"
+            f"an episode must be truncated at its horizon ({horizon}) only, but one was truncated after "
+            f"{lane.length[early].min()} steps: set `terminated` where an episode ends before the horizon"
         )
-    success = results["success"]
+    last = lane.length == horizon
+    if last.sum() >= MANY and not lane.truncated[last].any():
+        fail(
+            f"an episode must be truncated at its horizon ({horizon}), but all {last.sum()} episodes that reached it "
+            "were terminated and not truncated: set `truncated` for the time limit, `terminated` for all other ends"
+        )
+    if horizon > 1 and (lane.length == 1).all():
+        fail(
+            f"an episode must have up to {horizon} steps, but all {BATCH} episodes ended after the first one: "
+            "set `terminated` only where an episode ends"
+        )
+    # An observation never equals the first one by chance in many episodes that all end there.
+    same = (lane.obs == results.first_obs).reshape(BATCH, -1).all(1)
+    if lane.varied.sum() >= MANY and same[lane.varied].all():
+        fail(
+            f"the last observation of an episode must be that of its last world, but in all {lane.varied.sum()} "
+            "episodes it is the first one again: never reset inside `step`, since the framework starts new episodes"
+        )
+
+
+def _check_measures(environment: Environment, results: Episodes) -> None:
+    if not np.isfinite(results.descriptor).all():
+        fail(
+            "`descriptor` must be finite for every world, but in the first or the last world of an episode it is not "
+            "finite: bound it, and define it for the first world too"
+        )
+    if hasattr(environment, "descriptor"):
+        for name, (low, high), column in zip(*_descriptor_declaration(environment), results.descriptor[:, 1].T):
+            check_within(f"descriptor {name!r} at the end of an episode", low, high, column)
+    success = results.success
     if not ((success >= 0) & (success <= 1)).all():
         fail(f"`success` must lie in [0, 1], got {success.min()} to {success.max()}: clip it")
 
 
-def _random_action(key: jax.Array, interface: Interface) -> jax.Array:
-    match interface.action:
-        case Box(shape, low, high):
-            return jax.random.uniform(key, shape, minval=low, maxval=high)
-        case Discrete(num):
-            return jax.random.randint(key, (), 0, num)
-        case MultiDiscrete(nums):
-            return jax.random.randint(key, (len(nums),), 0, jnp.array(nums))
+def _check_repeated(player: Player, results: Episodes, num_steps: int, deterministic: bool) -> None:
+    """Play the episodes again in another order, with the keys of others if deterministic: results must not differ."""
 
+    def played_backwards(key_order: slice) -> Episodes:
+        return jax.tree.map(lambda leaf: leaf[BACKWARDS], player.play(num_steps, BACKWARDS, key_order))
 
-def _is_finite(tree: PyTree) -> jax.Array:
-    floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return jnp.all(jnp.array([True, *(jnp.isfinite(leaf).all() for leaf in floats)]))
-
-
-def _episode(environment: Environment, interface: Interface) -> Callable[[jax.Array, jax.Array, Genome], dict]:
-    """One episode of random actions that always takes horizon + 1 steps, even if it ends before.
-
-    The result has `first_not_finite` i32[3], the first step at which obs, reward and info are not finite (-1 for
-    never), and `continued` bool[], whether a step from the horizon on neither terminated nor truncated.
-    """
-
-    def episode(action_key: jax.Array, key: jax.Array, genome: Genome) -> dict:
-        build_key, reset_key, step_key = jax.random.split(key, 3)
-        level = environment.build(build_key, genome)
-        world, obs = environment.reset(reset_key, level)
-
-        def advance(carry: tuple, t: jax.Array) -> tuple[tuple, None]:
-            world, _, total, running, first_not_finite, continued = carry
-            action = _random_action(jax.random.fold_in(action_key, t), interface)
-            step = environment.step(jax.random.fold_in(step_key, t), level, world, action)
-            not_finite = ~jnp.stack([_is_finite(step.obs), _is_finite(step.reward), _is_finite(step.info)])
-            first_not_finite = jnp.where(running & not_finite & (first_not_finite < 0), t, first_not_finite)
-            ended = step.terminated | step.truncated
-            continued = continued | (~ended & (t + 1 >= interface.horizon))
-            total = total + jnp.where(running, step.reward, 0.0)
-            return (step.world, step.obs, total, running & ~ended, first_not_finite, continued), None
-
-        start = (world, obs, jnp.float32(0), jnp.bool_(True), jnp.full(3, -1), jnp.bool_(False))
-        carry, _ = lax.scan(advance, start, jnp.arange(interface.horizon + 1))
-        world, obs, total, _, first_not_finite, continued = carry
-        success = getattr(environment, "success", lambda level, world: jnp.float32(1))(level, world)
-        descriptor = getattr(environment, "descriptor", lambda level, world: jnp.zeros(0))(level, world)
-        results = {"world": world, "obs": obs, "total": total, "success": success, "descriptor": descriptor}
-        return {**results, "first_not_finite": first_not_finite, "continued": continued}
-
-    return episode
+    if same_bits(results, played_backwards(FORWARDS if deterministic else BACKWARDS)):
+        return
+    if not same_bits(results, player.play(num_steps)):
+        fail(
+            "expected equal results for the same inputs, but two calls gave different results: "
+            "keep all state in the world and take all randomness from the key"
+        )
+    if not same_bits(results, played_backwards(BACKWARDS)):
+        fail(
+            "expected the result of an episode not to depend on its place in a batch, but it does: "
+            "compute each instance from its own inputs only"
+        )
+    fail(
+        "deterministic is declared, but another key gives another level or episode: "
+        "declare False, or do not use the key"
+    )

@@ -1,34 +1,45 @@
 """Does a generator keep the contract of `poet.envs.base.Generator`?"""
 
-import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from poet.envs.base import Generator
 from poet.envs.testing.common import (
+    Progress,
+    Report,
     call,
     check_array,
     check_coordinates,
+    check_count,
     check_hashable,
     check_members,
     check_names,
     check_same_spec,
     check_within,
+    example_key,
     fail,
+    optional_method,
+    print_to_stderr,
+    random_key_data,
     require,
     same_bits,
     spec_of,
     trace,
 )
-from poet.envs.testing.environments import check_environment
-from poet.errors import ConfigError, ContractError
+from poet.envs.testing.environments import play_environment
+from poet.envs.testing.pictures import check_pictures
+from poet.envs.testing.texts import check_foreign_json, check_texts
 from poet.jax_settings import pinned
 from poet.types import Genome, PyTree
 
-GROUP_SIZE = 64  # genomes in each of the three groups of `_make_genomes`
-GENERATIONS = 8  # of mutation behind the last group
+GROUP_SIZE = 64  # genomes in each of the three groups of `_genome_program`
+GENERATIONS = 9  # of mutation behind the last group
+NUM_LEVELS = 13  # valid genomes whose texts and levels are checked
 MEMBERS = (
     *("id", "version", "environment", "reasons", "feature_names", "feature_bounds", "deterministic"),
     *("sample", "mutate", "check", "features", "simplest", "describe", "to_json", "from_json"),
@@ -36,32 +47,32 @@ MEMBERS = (
 
 
 @pinned()
-def check_generator(generator: Generator) -> None:
+def check_generator(generator: Generator, report: Report = print_to_stderr) -> None:
     """Check a generator, and its environment on the levels of genomes that it makes.
 
-    Takes the time to compile and run 128 episodes of random actions. Raises `ContractError` with what was expected,
-    what was found, and what to do.
+    Takes the time to compile 128 episodes and to run them twice. `report` gets a line for each group of checks, with
+    the seconds since the start. Raises `ContractError` with what was expected, what was found, and what to do.
     """
+    progress = Progress(generator, report)
+    progress("generator: declarations, shapes and dtypes")
     _check_declarations(generator)
-    simplest = call("simplest", "it must run on the host without arguments", generator.simplest)
+    simplest = _make_simplest(generator)
     spec = spec_of("simplest()", simplest)
     _check_traces(generator, simplest, spec)
-    _check_text(generator, simplest)
-    _check_foreign_json(generator, simplest)
-    genomes = _make_genomes(generator, simplest)
-    indices = range(0, 3 * GROUP_SIZE, GROUP_SIZE // 4)
-    chosen = [jax.tree.map(lambda leaf, i=i: jnp.asarray(leaf[i]), genomes) for i in indices]
-    for genome in chosen:
-        _check_text(generator, genome)
-        loaded = call("from_json", "it must read what to_json writes", generator.from_json, generator.to_json(genome))
-        check_same_spec("from_json(to_json(genome))", spec_of("from_json(to_json(genome))", loaded), "simplest()", spec)
-        if not same_bits(loaded, genome):
-            fail(
-                f"from_json(to_json(genome)) must equal the genome bit for bit, but it is not exact: {genome} became "
-                f"{loaded}: write all digits"
-            )
-    _check_optional_traces(generator, simplest, chosen[-1], spec)
-    check_environment(generator.environment, chosen, generator.deterministic)
+
+    progress("generator: samples and mutants, after compiling")
+    genomes = _check_genomes(generator, simplest)
+
+    progress("generator: descriptions and JSON")
+    for genome in genomes:
+        check_texts(generator, genome, spec)
+    check_foreign_json(generator, genomes[0])
+
+    player, results = play_environment(generator.environment, genomes, generator.deterministic, progress)
+
+    progress("generator: pictures")
+    check_pictures(generator, genomes, lambda: player.record(int(results.lane.length[0])))
+    progress("no error found")
 
 
 def _check_declarations(generator: Generator) -> None:
@@ -70,11 +81,7 @@ def _check_declarations(generator: Generator) -> None:
         isinstance(generator.id, str) and generator.id != "",
         f"id must be a non-empty string, got {generator.id!r}: use the id of the generator's config",
     )
-    version = generator.version
-    require(
-        isinstance(version, int) and version >= 1,
-        f"version must be an int of at least 1, got {version!r}: start with 1",
-    )
+    check_count("version", generator.version, "start with 1")
     check_names("reasons", generator.reasons)
     check_coordinates("feature", generator.feature_names, generator.feature_bounds)
     require(
@@ -89,17 +96,28 @@ def _check_declarations(generator: Generator) -> None:
         )
 
 
+def _make_simplest(generator: Generator) -> Genome:
+    """`simplest()` with NumPy leaves."""
+    advice = "it must run on the host without arguments"
+    first, second = (call("simplest", advice, generator.simplest) for _ in range(2))
+    spec_of("simplest()", first)
+    if jax.tree.structure(first) != jax.tree.structure(second) or not same_bits(first, second):
+        fail(f"simplest() must be the same genome at each call, got {first} and {second}: return a constant genome")
+    return jax.device_get(first)
+
+
 def _check_traces(generator: Generator, simplest: Genome, spec: PyTree) -> None:
     def check_genome(name: str, genome: Genome) -> None:
         check_same_spec(name, spec_of(name, genome), "simplest()", spec)
 
-    key = jax.random.key(0)
+    key = example_key()
     check_genome("sample(key)", trace("sample", "", generator.sample, key))
     strength = jax.ShapeDtypeStruct((), jnp.float32)
     advice = "`strength` is traced: use it in jnp arithmetic, never in a Python `if`, `float` or `int`"
     check_genome("mutate(key, genome, strength)", trace("mutate", advice, generator.mutate, key, simplest, strength))
     verdict = trace("check", "", generator.check, simplest)
-    if [(leaf.shape, leaf.dtype.kind) for leaf in jax.tree.leaves(verdict)] != [((), "b"), ((), "i")]:
+    kinds = [(leaf.shape, leaf.dtype.kind) for leaf in jax.tree.leaves(verdict)]
+    if not isinstance(verdict, tuple) or kinds != [((), "b"), ((), "i")]:
         fail(
             f"check(genome) must return (bool[], int[]), got {verdict}: return whether it is valid, and the index of "
             "a reason"
@@ -107,111 +125,125 @@ def _check_traces(generator: Generator, simplest: Genome, spec: PyTree) -> None:
     features = trace("features", "", generator.features, simplest)
     shape = (len(generator.feature_names),)
     check_array("features(genome)", features, shape, jnp.float32, "return one number for each of feature_names")
+    if crossover := optional_method(generator, "crossover"):
+        check_genome("crossover(key, a, b)", trace("crossover", "", crossover, key, simplest, simplest))
+    if repair := optional_method(generator, "repair"):
+        check_genome("repair(genome)", trace("repair", "", repair, simplest))
 
 
-def _check_optional_traces(generator: Generator, genome_a: Genome, genome_b: Genome, spec: PyTree) -> None:
-    if crossover := getattr(generator, "crossover", None):
-        child = trace("crossover", "", crossover, jax.random.key(0), genome_a, genome_b)
-        check_same_spec("crossover(key, a, b)", spec_of("crossover(key, a, b)", child), "simplest()", spec)
-    if repair := getattr(generator, "repair", None):
-        repaired = trace("repair", "", repair, genome_a)
-        check_same_spec("repair(genome)", spec_of("repair(genome)", repaired), "simplest()", spec)
+class _Checked(NamedTuple):
+    """Genomes with what their generator says of them; the first axis is that of the genomes."""
+
+    genome: Genome
+    valid: Any
+    reason: Any
+    features: Any
 
 
-def _make_genomes(generator: Generator, simplest: Genome) -> Genome:
-    """Checked genomes, stacked: `simplest`, then groups of samples, children of `simplest`, and late descendants."""
-
-    @jax.jit
-    def make(keys: jax.Array, simplest: Genome, strength: jax.Array) -> tuple:
-        def mutate(genomes: Genome, key: jax.Array) -> tuple[Genome, None]:
-            keys = jax.random.split(key, GROUP_SIZE)
-            return jax.vmap(generator.mutate, (0, 0, None))(keys, genomes, strength), None
-
-        copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (GROUP_SIZE, *leaf.shape)), simplest)
-        samples = jax.vmap(generator.sample)(jax.random.split(keys[0], GROUP_SIZE))
-        children, _ = mutate(copies, keys[1])
-        descendants, _ = lax.scan(mutate, children, keys[2:])
-        first = jax.tree.map(lambda leaf: leaf[:1], copies)
-        genomes = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), first, samples, children, descendants)
-        return genomes, jax.vmap(generator.check)(genomes), jax.vmap(generator.features)(genomes)
-
-    inputs = (jax.random.split(jax.random.key(0), 2 + GENERATIONS), simplest, jnp.float32(1))
-    genomes, (valid, reason), features = jax.device_get(make(*inputs))
-    if not same_bits((genomes, valid, reason, features), make(*inputs)):
+def _check_genomes(generator: Generator, simplest: Genome) -> list[Genome]:
+    """Check what makes genomes and judges them; returns `simplest` and some valid genomes."""
+    make = jax.jit(_genome_program(generator))
+    strength = np.float32(1)  # as an argument, since searches may trace it
+    arguments = random_key_data(0, GROUP_SIZE), random_key_data(1, GENERATIONS, GROUP_SIZE), simplest, strength
+    advice = "sample, mutate, check and features must run under jax.vmap and jax.jit"
+    made, repaired = jax.device_get(call("a batch of genomes", advice, make, *arguments))
+    if not same_bits((made, repaired), make(*arguments)):
         fail(
             "expected equal genomes for the same keys, but two calls gave different ones: "
             "make sample, mutate, check and features pure functions"
         )
-    samples, children = (jax.tree.map(lambda leaf, i=i: leaf[i : i + GROUP_SIZE], genomes) for i in (1, 1 + GROUP_SIZE))
-    if all((leaf == leaf[:1]).all() for leaf in jax.tree.leaves(samples)):
+    samples, children, descendants = (
+        jax.tree.map(lambda leaf, i=i: leaf[i : i + GROUP_SIZE], made) for i in range(1, 3 * GROUP_SIZE, GROUP_SIZE)
+    )
+    _check_judgement(generator, made)
+    _check_samples(samples)
+    _check_mutants(simplest, children, descendants)
+    if not repaired.all():
         fail(
-            f"sample must depend on its key, but it gave the same genome for {GROUP_SIZE} keys: "
-            "draw the genome from the key"
+            f"repair(genome) must be valid, but {(~repaired).sum()} of {len(repaired)} repaired genomes are not valid "
+            "by `check`: move every part of the genome to its nearest valid value"
         )
-    if all((leaf == first).all() for leaf, first in zip(jax.tree.leaves(children), jax.tree.leaves(simplest))):
-        fail(
-            f"mutate must vary genomes, but at strength 1 it changed nothing in {GROUP_SIZE} children of simplest(): "
-            "draw a change from the key"
-        )
-    _check_validity(generator, valid, reason)
-    for name, (low, high), column in zip(generator.feature_names, generator.feature_bounds, features[valid].T):
-        check_within(f"feature {name!r} of valid genomes", low, high, column)
-    return genomes
+    valid = np.flatnonzero(made.valid)
+    chosen = np.unique(valid[np.linspace(0, len(valid) - 1, NUM_LEVELS).astype(int)])
+    return [jax.tree.map(lambda leaf, i=i: jnp.asarray(leaf[i]), made.genome) for i in chosen]
 
 
-def _check_validity(generator: Generator, valid: jax.Array, reason: jax.Array) -> None:
+def _genome_program(generator: Generator) -> Callable[..., tuple[_Checked, jax.Array]]:
+    """`simplest`, groups of samples, children of `simplest` and late descendants; and which are valid when repaired."""
+
+    def make(sample_keys: jax.Array, keys: jax.Array, simplest: Genome, strength: jax.Array) -> tuple:
+        def mutate(genomes: Genome, keys: jax.Array) -> tuple[Genome, Genome]:
+            children = jax.vmap(generator.mutate, (0, 0, None))(jax.random.wrap_key_data(keys), genomes, strength)
+            return children, children
+
+        copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (GROUP_SIZE, *leaf.shape)), simplest)
+        samples = jax.vmap(generator.sample)(jax.random.wrap_key_data(sample_keys))
+        descendants, generations = lax.scan(mutate, copies, keys)
+        groups = jax.tree.map(lambda leaf: leaf[:1], copies), samples, jax.tree.map(lambda x: x[0], generations)
+        genomes = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *groups, descendants)
+        checked = _Checked(genomes, *jax.vmap(generator.check)(genomes), jax.vmap(generator.features)(genomes))
+        if repair := optional_method(generator, "repair"):
+            far = jax.tree.map(lambda leaf: jnp.concatenate([leaf, (10 * leaf - 5).astype(leaf.dtype)]), genomes)
+            return checked, jax.vmap(generator.check)(jax.vmap(repair)(far))[0]
+        return checked, checked.valid[:1]
+
+    return make
+
+
+def _check_judgement(generator: Generator, made: _Checked) -> None:
+    """Results of `check` and `features`."""
+    valid, reason, num = made.valid, made.reason, len(generator.reasons)
     require(
         bool(valid[0]),
         "simplest() must be valid, but it is not valid by `check`: a run starts from it, so return a valid genome",
     )
-    if not ((reason >= 0) & (reason < len(generator.reasons))).all():
+    if not ((reason >= 0) & (reason < num)).all():
         fail(
-            f"the second result of check must index the {len(generator.reasons)} reasons, got {reason.min()} to "
-            f"{reason.max()}: return 0 for valid genomes, else the index of a reason"
+            f"the second result of check must index the {num} reasons, got {reason.min()} to {reason.max()}: "
+            "return 0 for valid genomes, else the index of a reason"
+        )
+    if (valid != (reason == 0)).any():
+        fail(
+            "the second result of check must be 0 for valid genomes and no others, but a genome is "
+            + ("valid with another index: " if (valid & (reason != 0)).any() else "invalid with index 0: ")
+            + "the first of `reasons` means valid, the others say why a genome is invalid"
+        )
+    for name, (low, high), column in zip(generator.feature_names, generator.feature_bounds, made.features[valid].T):
+        check_within(f"feature {name!r} of valid genomes", low, high, column)
+
+
+def _check_samples(samples: _Checked) -> None:
+    if not _differ(samples.genome, jax.tree.map(lambda leaf: leaf[0], samples.genome)).any():
+        fail(
+            f"sample must depend on its key, but it gave the same genome for {GROUP_SIZE} keys: "
+            "draw the genome from the key"
         )
     require(
-        bool(valid[1 : 1 + GROUP_SIZE].any()),
+        bool(samples.valid.any()),
         f"some samples must be valid, but none of {GROUP_SIZE} samples is: sample within what `check` allows",
     )
+
+
+def _check_mutants(simplest: Genome, children: _Checked, descendants: _Checked) -> None:
+    changed = _differ(children.genome, simplest)
+    if not changed.any():
+        fail(
+            f"mutate must vary genomes, but at strength 1 it changed nothing in {GROUP_SIZE} children of simplest(): "
+            "draw a change from the key"
+        )
     require(
-        bool(valid[1 + GROUP_SIZE :].any()),
-        f"some mutants must be valid, but none of {2 * GROUP_SIZE} mutants of simplest() is: "
-        "mutate within what `check` allows",
+        bool((children.valid & changed).any()),
+        f"some mutants must be valid and differ from their parent, but none of {GROUP_SIZE} children of simplest() "
+        "does: mutate within what `check` allows",
     )
-
-
-def _check_text(generator: Generator, genome: Genome) -> None:
-    text = call("describe", "it must describe every genome", generator.describe, genome)
-    if not isinstance(text, str) or not text.strip() or text != generator.describe(genome):
+    if not _differ(descendants.genome, jax.tree.map(lambda leaf: leaf[0], descendants.genome)).any():
         fail(
-            f"describe must return the same non-empty text at each call, got {text!r}: compute it from the genome only"
-        )
-    data = call("to_json", "it must write every genome", generator.to_json, genome)
-    try:
-        if json.loads(json.dumps(data, allow_nan=False)) != data:
-            fail(
-                f"to_json must return what JSON can store unchanged, got {data!r:.300}: "
-                "use lists for tuples, and strings as keys"
-            )
-    except (TypeError, ValueError) as error:
-        raise ContractError(
-            f"to_json must return plain JSON values, got {data!r:.300} ({error}): use int, float, str, list and dict"
-        ) from error
-    if not isinstance(data, dict) or (data.get("id"), data.get("version")) != (generator.id, generator.version):
-        fail(
-            f'to_json must contain "id": {generator.id!r} and "version": {generator.version}, got {data!r:.300}: '
-            "add both"
+            f"mutate must depend on its key, but {GENERATIONS} mutations with {GROUP_SIZE} different keys gave equal "
+            "genomes: draw the change from the key"
         )
 
 
-def _check_foreign_json(generator: Generator, genome: Genome) -> None:
-    data = generator.to_json(genome)
-    expected = "from_json must raise ConfigError for another id or version"
-    for changed in ({**data, "id": data["id"] + "?"}, {**data, "version": data["version"] + 1}):
-        try:
-            generator.from_json(changed)
-        except ConfigError:
-            continue
-        except Exception as error:
-            raise ContractError(f"{expected}, but it raised {error!r}: raise poet.errors.ConfigError") from error
-        fail(f"{expected}, but it accepted {changed!r:.300}: compare both with the generator's")
+def _differ(genomes: Genome, genome: Genome) -> np.ndarray:
+    """bool[B], which of B genomes differ from a genome."""
+    differences = jax.tree.map(lambda leaf, one: (leaf != one).reshape(len(leaf), -1).any(1), genomes, genome)
+    return np.any(jax.tree.leaves(differences), axis=0)

@@ -2,19 +2,26 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from poet.envs.base import Problem
 from poet.envs.testing.common import (
     BATCH,
+    Progress,
+    Report,
     call,
     check_array,
     check_coordinates,
+    check_count,
     check_hashable,
     check_members,
+    check_picture,
     check_scalar,
     check_within,
+    example_key,
     fail,
+    optional_method,
+    print_to_stderr,
+    random_key_data,
     require,
     same_bits,
     trace,
@@ -28,23 +35,29 @@ MEMBERS = (
 
 
 @pinned()
-def check_problem(problem: Problem) -> None:
+def check_problem(problem: Problem, report: Report = print_to_stderr) -> None:
     """Check a problem on solutions that it samples.
 
-    Raises `ContractError` with what was expected, what was found, and what to do.
+    `report` gets a line for each group of checks, with the seconds since the start. Raises `ContractError` with what
+    was expected, what was found, and what to do.
 
     >>> from poet.envs.config import problems
     >>> check_problem(problems.make("sphere", num_params=4))
     """
+    progress = Progress(problem, report)
+    progress("declarations, shapes and dtypes")
     num_objectives = _check_declarations(problem)
     _check_shapes(problem, num_objectives)
 
-    sample, evaluate = jax.jit(jax.vmap(problem.sample)), jax.jit(jax.vmap(problem.evaluate))
-    sample_keys, keys = jax.random.split(jax.random.key(0), BATCH), jax.random.split(jax.random.key(1), BATCH)
-    params = sample(sample_keys)
+    progress(f"{BATCH} samples and their evaluation, after compiling")
+    sample = jax.jit(lambda data: jax.vmap(problem.sample)(jax.random.wrap_key_data(data)))
+    evaluate = jax.jit(lambda data, params: jax.vmap(problem.evaluate)(jax.random.wrap_key_data(data), params))
+    sample_keys, keys = random_key_data(0, BATCH), random_key_data(1, BATCH)
+    advice = "sample and evaluate must run under jax.vmap and jax.jit"
+    params = jax.device_get(call("a batch of samples", advice, sample, sample_keys))
     if (params == params[:1]).all():
         fail(f"sample must depend on its key, but it gave the same solution for {BATCH} keys: draw it from the key")
-    results = fitness, descriptor = jax.device_get(evaluate(keys, params))
+    results = fitness, descriptor = jax.device_get(call("a batch of evaluations", advice, evaluate, keys, params))
     bounds = (problem.fitness_bounds, *problem.descriptor_bounds)
     names = ("fitness", *(f"descriptor {name!r}" for name in problem.descriptor_names))
     for name, (low, high), column in zip(names, bounds, (fitness.reshape(BATCH, -1).sum(1), *descriptor.T)):
@@ -64,10 +77,9 @@ def check_problem(problem: Problem) -> None:
             "deterministic is declared, but another key gives another result: "
             "declare False, or do not use the key in evaluate"
         )
-    if draw := getattr(problem, "draw", None):
-        picture = call("draw", "it must draw every solution", draw, params[0])
-        if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape[2:] != (3,):
-            fail(f"draw(params) must be a NumPy array u8[H, W, 3], got {picture!r:.100}: convert it")
+    if draw := optional_method(problem, "draw"):
+        check_picture("draw(params)", call("draw", "it must draw every solution", draw, params[0]))
+    progress("no error found")
 
 
 def _check_declarations(problem: Problem) -> int:
@@ -79,16 +91,8 @@ def _check_declarations(problem: Problem) -> int:
         f"id must be a non-empty string, got {problem.id!r}: use the id of the problem's config",
     )
     num_objectives = getattr(problem, "num_objectives", 1)
-    require(
-        isinstance(num_objectives, int) and num_objectives >= 1,
-        f"num_objectives must be an int of at least 1, got {num_objectives!r}: "
-        "declare the length of the fitness vector, or leave it out",
-    )
-    size = problem.num_params
-    require(
-        isinstance(size, int) and size >= 1,
-        f"num_params must be an int of at least 1, got {size!r}: declare the length of a solution",
-    )
+    check_count("num_objectives", num_objectives, "declare the length of the fitness vector, or leave it out")
+    check_count("num_params", problem.num_params, "declare the length of a solution")
     check_coordinates("descriptor", problem.descriptor_names, problem.descriptor_bounds)
     check_coordinates("fitness", ("fitness",), (problem.fitness_bounds,))
     require(
@@ -99,7 +103,7 @@ def _check_declarations(problem: Problem) -> int:
 
 
 def _check_shapes(problem: Problem, num_objectives: int) -> None:
-    key = jax.random.key(0)
+    key = example_key()
     params = trace("sample", "", problem.sample, key)
     check_array("sample(key)", params, (problem.num_params,), jnp.float32, "return what num_params declares")
     result = trace("evaluate", "", problem.evaluate, key, params)

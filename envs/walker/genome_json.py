@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
+from poet.envs.genome_json import check_fields
 from poet.envs.walker.config import WalkerConfig
 from poet.envs.walker.genome import PIT_UNIT, ROUGHNESS_UNIT, STAIR_UNIT, STUMP_UNIT, ObstacleGenome
 from poet.errors import ConfigError
@@ -30,11 +31,7 @@ def to_json(genome: ObstacleGenome, id: str, version: int) -> dict[str, Any]:
 
 def from_json(data: dict[str, Any], id: str, version: int) -> ObstacleGenome:
     """Inverse of `to_json`. Raises `ConfigError` for another id, version or field, and for values between units."""
-    if not isinstance(data, dict) or (data.get("id"), data.get("version")) != (id, version):
-        raise ConfigError(f"expected a genome of {id!r} version {version}, got {data!r:.200}")
-    fields = {"id", "version", *ObstacleGenome._fields}
-    if set(data) != fields:
-        raise ConfigError(f"a {id!r} genome must have the fields {sorted(fields)}, got {sorted(data)}")
+    check_fields(data, id, version, ObstacleGenome._fields)
     return ObstacleGenome(
         roughness=_to_units("roughness", [data["roughness"]], 1, ROUGHNESS_UNIT).reshape(()),
         pit=_to_units("pit", data["pit"], 2, PIT_UNIT),

@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from poet.agents.policy import Policy
-from poet.envs.base import Environment
+from poet.envs.base import Environment, Trajectory
 from poet.types import Genome, Key, Params, PyTree
 
 
@@ -33,14 +33,6 @@ class EpisodeResult(NamedTuple):
     length: Int[Array, "Q"] | Int[np.ndarray, "Q"]  # steps
     success: Float[Array, "Q"] | Float[np.ndarray, "Q"]  # in [0, 1], by the environment; 1 where it has no `success`
     descriptor: Float[Array, "Q D"] | Float[np.ndarray, "Q D"]  # at the end of the episode; D is 0 without one
-
-
-class Trajectory(NamedTuple):
-    """One episode step by step, up to its end."""
-
-    worlds: PyTree  # [T, ...], the world after each step
-    actions: Array  # [T, ...]
-    rewards: Float[Array, "T"]
 
 
 class _Lanes(NamedTuple):

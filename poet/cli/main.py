@@ -56,7 +56,7 @@ COMMANDS = {
 def main(args: list[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0; 1 (`diff`: they differ; `doctor`: trouble); 2 for an error; 130 after Ctrl-C.
+    0; 1 (`diff`: they differ; `doctor`: trouble; `plot`: a picture is missing); 2 for an error; 130 after Ctrl-C.
     """
     args = sys.argv[1:] if args is None else args
     _prepare_output()

@@ -52,7 +52,7 @@ def choose(config: Any, args: list[str]) -> tuple[Any, list[str]]:
     """The config with the entries that `--FIELD ID` options name, and the other arguments.
 
     A chosen entry has the default options of its class; one that the config has already keeps its options. Raises
-    `ConfigError` for an unknown id or one without a value.
+    `ConfigError` for an unknown id, one without a value, and the name of a kind that another option takes here.
     """
     seen: set[tuple[str, ...]] = set()
     # A chosen entry may have such fields itself, so the choices are listed again after each of them.
@@ -62,7 +62,20 @@ def choose(config: Any, args: list[str]) -> tuple[Any, list[str]]:
         ids, args = _take(choice, args)
         if ids:
             config = _replace(config, choice.path, choice, ids)
+    _refuse_kinds(config, args)
     return config, args
+
+
+def _refuse_kinds(config: Any, args: Sequence[str]) -> None:
+    """Raise `ConfigError` for `--KIND` where the option that takes entries of this kind has another name."""
+    takes = {f"--{registry.kind}": choice.option for choice in choices(config) for registry in choice.registries}
+    for option in (argument.partition("=")[0] for argument in args):
+        kind = option.partition(".")[0]
+        if kind in takes and kind not in takes.values():
+            raise ConfigError(
+                f"a run of {config.id!r} has no option {option}: its {kind[2:]} is chosen by {takes[kind]}, so write "
+                f"{option.replace(kind, takes[kind], 1)} instead"
+            )
 
 
 def _take(choice: Choice, args: list[str]) -> tuple[list[str], list[str]]:
@@ -91,6 +104,8 @@ def _replace(config: Any, path: Sequence[str], choice: Choice, ids: list[str]) -
     if rest:
         return _with_field(config, name, _replace(value, rest, choice, ids))
     present = {item.id: item for item in (value if choice.many else (value,)) if isinstance(item, PluginConfig)}
+    if choice.many and ids == ["None"]:  # as other options are taken back
+        ids = []
     chosen = [present.get(id) or find(choice.registries, id)() for id in ids]
     return _with_field(config, name, tuple(chosen) if choice.many else chosen[0])
 

@@ -49,7 +49,8 @@ def run(args: list[str]) -> int:
         place, _ = tyro.cli(Place, args=args, return_unknown_args=True, add_help=False)
     place = dataclasses.replace(place, root=place.root.expanduser())
     source = None if place.source is None or help_wanted else find_run(place.source, place.root)
-    config, path = _start(word, place, source, help_wanted)
+    sinks_chosen = "--sinks" in {each.partition("=")[0] for each in args}
+    config, path = _start(word, place, source, help_wanted, sinks_chosen)
     config, args = choose(config, args)
     config = _parse(word, path, place, config, args)
 
@@ -67,10 +68,7 @@ def run(args: list[str]) -> int:
         outcome = stopped.outcome  # type: ignore[attr-defined]
     if outcome.finished:
         media.print_summary(path)
-        budget = ("--iterations", 2 * outcome.iteration)
-        if outcome.iteration < config.iterations:
-            budget = ("--max-env-steps", 2 * int(outcome.state.env_steps))
-        print_lines(f"extend:   {command('run', path, *budget)}")
+        print_lines(f"extend:   {command('run', path)} {outcome.extend}")
         suggested = (line.format(shlex.quote(str(path))) for line in open_run(path).suggested_commands())
         print_lines("look:     " + "; ".join(f"{command()} {line}" for line in suggested))
     else:
@@ -78,7 +76,9 @@ def run(args: list[str]) -> int:
     return 0
 
 
-def _start(word: str, place: Place, source: Path | None, help_wanted: bool) -> tuple[RunConfig, Path]:
+def _start(
+    word: str, place: Place, source: Path | None, help_wanted: bool, sinks_chosen: bool
+) -> tuple[RunConfig, Path]:
     """The config that the options change, and the folder of the run."""
     if place.name is not None:
         check_name(place.name)
@@ -88,9 +88,9 @@ def _start(word: str, place: Place, source: Path | None, help_wanted: bool) -> t
         path = find_run(Path(word), place.root, presets_too=True)
         if place.name is not None:
             raise ConfigError(f"{path} has a name; to fork it: {command('run', '--from', path, '--name', place.name)}")
-        return load_config(path), path
+        return load_config(path, without_lost_sinks=sinks_chosen), path
     if source is not None and place.name is not None:
-        return load_config(source), place.root / place.name
+        return load_config(source, without_lost_sinks=sinks_chosen), place.root / place.name
     if help_wanted:
         return RunConfig(), place.root / "NAME"
     known = ", ".join([*presets.ids(), *map(str, list_runs(place.root))])
@@ -121,8 +121,10 @@ def _summary_line(config: RunConfig) -> str:
     changed = " ".join(
         f"{name}={value}"
         for name, value in values.items()
-        if defaults.get(name) != value and name not in ("seed", "iterations")
+        if defaults.get(name) != value and name not in ("seed", "iterations", "sinks")
     )
     where = f" on {config.describe()}" if config.describe() != config.id else ""
     described = f"{config.id}{where}, seed {config.seed}, {config.iterations} iterations"
+    if config.sinks:
+        described += f", rows to {', '.join(sink.id for sink in config.sinks)}"
     return f"{described}; {changed}" if changed else described

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,20 @@ from typing import Any
 import jax
 import numpy as np
 from orbax.checkpoint import v1
+from orbax.checkpoint._src.futures import future
+from orbax.checkpoint._src.futures.synchronization import HandlerAwaitableSignal
 
 from poet.checksum import digest, dump_checksummed, load_checksummed
 from poet.errors import ContractError, RunError
 from poet.files import read_bytes, sync_folder
 from poet.runs.journal import Mark
-from poet.runs.layout import refuse_links, unused_name
+from poet.runs.layout import (
+    INCOMPLETE,
+    numbered_entries,
+    refuse_links,
+    remove_incomplete,
+    unused_name,
+)
 from poet.types import PyTree
 
 KEEP_LAST = 2
@@ -68,22 +77,20 @@ def leaves(state: PyTree) -> Leaves:
 
 def steps(folder: Path) -> list[int]:
     """Iterations of the checkpoints, newest first."""
-    if not folder.is_dir():
-        return []
-    return sorted((int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()), reverse=True)
+    return numbered_entries(folder)[::-1]
 
 
 def save(folder: Path, state: PyTree, iteration: int, mark: Mark, keep_every: int = 1) -> None:
-    """Save a state; it is on disk when this returns. Keeps the last two and every `keep_every`-th iteration.
+    """Save a state; it is on disk when this returns. Removes those that `remove_superseded` names.
 
     A damaged checkpoint of the same iteration is renamed to `N.broken`. Raises `RunError` with all earlier ones intact.
     """
-    draft = folder / f"{iteration}.tmp"
+    draft = folder / f"{iteration}{INCOMPLETE}"
     try:
         refuse_links(folder, draft)
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        with _quiet_orbax():
+        with _quiet_orbax(), _ended_threads_of_orbax():
             v1.save(str(draft.resolve() / STATE), state)
         files = sorted(path for path in draft.rglob("*") if path.is_file())
         notes = {
@@ -104,9 +111,17 @@ def save(folder: Path, state: PyTree, iteration: int, mark: Mark, keep_every: in
             f"checkpoint {iteration} could not be saved in {folder}: {_reason(error)}. "
             "What was saved before is intact; the same command resumes from there"
         ) from error
-    for step in steps(folder)[KEEP_LAST:]:
+    remove_superseded(folder, iteration, keep_every)
+
+
+def remove_superseded(folder: Path, iteration: int, keep_every: int) -> None:
+    """Keep the last two checkpoints up to an iteration, and those of every `keep_every`-th iteration."""
+    for step in [step for step in steps(folder) if step <= iteration][KEEP_LAST:]:
         if step % keep_every:
-            shutil.rmtree(folder / str(step), ignore_errors=True)
+            going = folder / f"{step}{INCOMPLETE}"
+            with contextlib.suppress(OSError):
+                os.rename(folder / str(step), going)  # a kill must not leave a part of it that looks damaged
+                shutil.rmtree(going, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -119,6 +134,24 @@ def _quiet_orbax() -> Iterator[None]:
         yield
     finally:
         log.setLevel(before)
+
+
+@contextlib.contextmanager
+def _ended_threads_of_orbax() -> Iterator[None]:
+    """Where a save fails, end the threads that it has started.
+
+    They wait for each other, up to five minutes, and a process does not end before its threads.
+    """
+    before = set(threading.enumerate())
+    try:
+        yield
+    except Exception:
+        for thread in set(threading.enumerate()) - before:
+            if isinstance(thread, future._SignalingThread):
+                thread.cancel()
+                future.set_signals(list(HandlerAwaitableSignal), operation_id=thread._operation_id)
+                threading.Thread.join(thread)  # its own `join` raises what the thread has raised
+        raise
 
 
 def _reason(error: Exception) -> str:
@@ -194,9 +227,7 @@ def newest(folder: Path, example: PyTree, warn: Callable[[str], None]) -> tuple[
     For the one writer of a run. What a kill left incomplete is removed; a damaged checkpoint stays where it is, with a
     warning. Raises `RunError` if all checkpoints are damaged.
     """
-    for draft in folder.glob("*.tmp"):
-        if draft.stem.isdecimal() and not draft.is_symlink():
-            shutil.rmtree(draft, ignore_errors=True)
+    remove_incomplete(folder)
     found = steps(folder)
     for step in found:
         try:

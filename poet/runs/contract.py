@@ -18,7 +18,7 @@ OURS = {"event", "iteration", "wall"}  # in the row of an iteration
 def check_state(state: PyTree) -> None:
     """Raise `ContractError` unless a state has its counters and can be saved."""
     for name in ("iteration", "env_steps"):
-        counter = getattr(state, name, None)
+        counter: Any = getattr(state, name, None)
         if np.shape(counter) or getattr(getattr(counter, "dtype", None), "kind", None) not in ("i", "u"):
             raise ContractError(
                 f"state.{name} expects an integer array without axes, as np.asarray(0, np.int64); "

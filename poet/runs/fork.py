@@ -7,7 +7,17 @@ from pathlib import Path
 
 from poet.errors import RunError
 from poet.runs.identity import NONE, new_run
-from poet.runs.layout import CHECKPOINTS, CONFIG, JOURNAL, RUN, disk_errors, is_run, read_run, write_json
+from poet.runs.layout import (
+    CHECKPOINTS,
+    CONFIG,
+    JOURNAL,
+    RUN,
+    disk_errors,
+    is_run,
+    numbered_entries,
+    read_run,
+    write_json,
+)
 from poet.runs.overrides import OverrideSpec, require_same_overrides
 from poet.runs.read import digest_of, read_config
 from poet.search.config import RunConfig
@@ -32,9 +42,7 @@ def fork(source: Path, path: Path, config: RunConfig, overrides: OverrideSpec = 
             f"a fork continues the random numbers of its source, so its seed cannot change "
             f"({seeds[0]} -> {seeds[1]}): leave --seed out"
         )
-    steps = sorted(
-        (int(entry.name) for entry in (source / CHECKPOINTS).glob("*") if entry.name.isdecimal()), reverse=True
-    )
+    steps = numbered_entries(source / CHECKPOINTS)[::-1]
     if not steps:
         raise RunError(f"{source} has no checkpoint yet: wait for its first, or start a new run")
     draft = path.with_name(f".{path.name}.fork-{os.getpid()}")

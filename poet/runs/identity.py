@@ -12,25 +12,29 @@ from poet import registry
 from poet.command_line import command
 from poet.configs import adjustable_fields, differences
 from poet.errors import RunError
-from poet.files import DRAFT
+from poet.files import is_draft, remove_drafts
 from poet.runs.layout import CONFIG, FORMAT, LOCK, RUN, disk_errors, is_run, read_run, write_json
 from poet.runs.lock import lock
 from poet.runs.overrides import OverrideSpec, require_same_overrides
 from poet.runs.provenance import OURS, plugins, session
 from poet.runs.read import describe_edit, digest_of, read_config
 from poet.search.config import RunConfig
+from poet.sinks.config import sinks
 
 NONE: OverrideSpec = MappingProxyType({})
 
 
-def load_config(path: Path) -> RunConfig:
-    """The config of a run.
+def load_config(path: Path, *, without_lost_sinks: bool = False) -> RunConfig:
+    """The config of a run, on request without sinks that are not installed.
 
     Raises `ConfigError` where a plug-in that it names is not installed, and `RunError` if config.json was edited.
     """
     run = read_run(path)
     use_recorded_renames(run)
-    return RunConfig.from_dict(_unedited_config(path, run))
+    options = _unedited_config(path, run)
+    if without_lost_sinks:
+        options["sinks"] = [sink for sink in options["sinks"] if sink["id"] in sinks.ids()]
+    return RunConfig.from_dict(options)
 
 
 def _unedited_config(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +86,7 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
                     "choose another --name or --root"
                 )
             run = new_run()
+        remove_drafts(path)
         options = config.to_dict()
         run |= {
             "search": config.id,
@@ -112,8 +117,8 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
 
 def _is_of_creation(name: str, begun: bool) -> bool:
     """Whether a file is one of those that the creation of a run writes, before or after run.json."""
-    drafts = (f".{CONFIG}.", f".{RUN}.") if begun else (f".{RUN}.",)
-    return name in ((LOCK, CONFIG, RUN) if begun else (LOCK,)) or (name.startswith(drafts) and name.endswith(DRAFT))
+    files, drafts = ((LOCK, CONFIG, RUN), (CONFIG, RUN)) if begun else ((LOCK,), (RUN,))
+    return name in files or any(is_draft(name, each) for each in drafts)
 
 
 def new_run() -> dict[str, Any]:
@@ -159,7 +164,8 @@ def _require_same_identity(path: Path, run: dict[str, Any], config: RunConfig, o
             _with_new_names(_unedited_config(path, run)), _with_new_names(config.to_dict()), adjustable_fields(config)
         ),
     ]
-    plugin_changes = _plugin_changes(run["plugins"], plugins(config))
+    fixed = {place: each for place, each in plugins(config).items() if place.split(".")[0] not in config.adjustable}
+    plugin_changes = _plugin_changes(run["plugins"], fixed)
     if changes or plugin_changes:
         forkable = not (run["overrides"] or overrides)
         raise RunError(

@@ -61,6 +61,11 @@ def decode(line: bytes) -> dict[str, Any] | None:
     return row if isinstance(row, dict) and line.endswith(b"\n") else None
 
 
+def as_read(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as a reader of the journal gets it."""
+    return json.loads(encode(row))
+
+
 class Mark(NamedTuple):
     """A place in a journal: what a checkpoint belongs to.
 

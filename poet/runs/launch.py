@@ -16,7 +16,10 @@ from poet.runs.fork import fork
 from poet.runs.identity import claim, record_identity
 from poet.runs.layout import ROOT, run_path
 from poet.runs.provenance import num_cores
+from poet.runs.sinks import check_sinks
 from poet.search.config import RunConfig, presets
+from poet.sinks.base import Sink
+from poet.sinks.config import SinkConfig
 from poet.typed_config import check_value
 
 if TYPE_CHECKING:
@@ -82,7 +85,7 @@ def run(
     *,
     source: Path | str | None = None,
     media: Callable[[Path, str], None] | None = None,
-    sinks: Sequence[Callable[[Sequence[dict[str, Any]]], None]] = (),
+    sinks: Sequence[Sink | SinkConfig] = (),
     reporter: "Reporter | None" = None,
     **overrides: Any,
 ) -> "RunOutcome":
@@ -90,12 +93,13 @@ def run(
 
     Args:
       config: Every option, or the name of a preset. When a run is resumed, only `adjustable` options may differ from
-        its start: iterations, max_env_steps, checkpoint_every, keep_every, and devices, chunk and queue of the executor.
+        its start: iterations, max_env_steps, checkpoint_every, keep_every, stop, sinks, and devices, chunk and queue of
+        the executor.
       path: The run folder; for a preset that is given by its name, runs/NAME by default.
       source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
-      sinks: Called with the journal rows of each iteration, as for an external tracker. One that fails is tried again,
-        and then gets the rows that it missed.
+      sinks: Functions that are called with the journal rows of each iteration, and configs of sinks, besides those of
+        the config (docs/trackers.md). One that fails or hangs does not disturb the run.
       reporter: Where progress is shown; by default on standard output.
       overrides: Objects in place of those that the config names, as parameters of its `make`: for POET a `generator`,
         and environments to `start` with; for MAP-Elites a `scoring` and its `archive`. What can be described of them
@@ -107,11 +111,12 @@ def run(
     if path is None and isinstance(config, str):
         path = ROOT / config
     config = _find_config(config)
-    # Once and for all: an evaluation may change the directory of the process.
-    path = Path(os.path.abspath(run_path(path)))
+    # Once and for all: an evaluation may change the directory of the process. A link to the folder itself is followed.
+    path = Path(os.path.realpath(run_path(path)))
     source = None if source is None else run_path(source, "source")
     media = check_value("media", Callable | None, media)
-    sinks = check_value("sinks", tuple[Callable, ...], sinks)
+    sinks = check_value("sinks", tuple[Any, ...], sinks)
+    check_sinks((*config.sinks, *sinks))
     described = user_objects.describe(overrides)
     if source is not None:
         fork(source, path, config, described)

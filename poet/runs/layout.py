@@ -1,6 +1,6 @@
 """The files of a run, and how they are written and read. Knows no jax.
 
-runs/NAME/ run.json config.json journal.jsonl checkpoints/N/ niches/ID.npz|json elites/N/ media/ lock
+runs/NAME/ run.json config.json journal.jsonl checkpoints/N/ niches/ID.npz|json elites/N/ sinks/ID/ media/ lock
 """
 
 import contextlib
@@ -8,6 +8,8 @@ import errno
 import itertools
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,9 @@ from poet.files import read_bytes, replace_file
 ROOT = Path("runs")  # where runs are that are given by their names
 FORMAT = 3  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
-CHECKPOINTS, NICHES, ELITES, MEDIA = "checkpoints", "niches", "elites", "media"
+CHECKPOINTS, NICHES, ELITES, MEDIA, SINKS = "checkpoints", "niches", "elites", "media", "sinks"
 DIGESTS = "npz_digests"  # in the JSON of a record: of the arrays that may lie beside it
+INCOMPLETE = ".tmp"  # the end of the names of folders that are being written or removed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -69,6 +72,31 @@ def atomic_write(path: Path, data: bytes) -> None:
     with disk_errors(path):
         refuse_links(path.parent)
         replace_file(path, data)
+
+
+def remove_incomplete(folder: Path) -> None:
+    """Remove the numbered folders in a folder that a kill left half written or half removed."""
+    refuse_links(folder)
+    for entry in folder.glob(f"*{INCOMPLETE}"):
+        if as_number(entry.stem) is not None and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def numbered_entries(folder: Path, suffix: str = "") -> list[int]:
+    """Numbers that are names in a folder, in order, of names with this end; none where there is no folder."""
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read: {error.strerror}") from error
+    stems = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    return sorted(number for stem in stems if (number := as_number(stem)) is not None)
+
+
+def as_number(name: str) -> int | None:
+    """The number that a name consists of, as we write it; None for any other name, as those of other programs."""
+    return int(name) if re.fullmatch("0|[1-9][0-9]*", name) else None
 
 
 def refuse_links(*paths: Path) -> None:

@@ -32,8 +32,11 @@ def lock(path: Path) -> Iterator[None]:
         with disk_errors(path / LOCK):
             os.ftruncate(handle, 0)
             os.pwrite(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
-        yield
-        os.ftruncate(handle, 0)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # what it says has no meaning once it is released
+                os.ftruncate(handle, 0)
     finally:
         os.close(handle)
 

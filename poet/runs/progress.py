@@ -157,4 +157,5 @@ def _is_terminal(stream: Any) -> bool:
 
 def _printing() -> contextlib.AbstractContextManager[None]:
     """Ignore that something cannot be printed: a closed stream, a full disk, a pipe without a reader."""
-    return contextlib.suppress(OSError, ValueError)
+    # For a pipe without a reader rich raises SystemExit, and is silent from then on.
+    return contextlib.suppress(OSError, ValueError, SystemExit)

@@ -5,7 +5,7 @@ import itertools
 import json
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
 from poet.files import read_bytes
 from poet.runs.journal import decode
-from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, read_json, read_run, run_path
+from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, numbered_entries, read_json, read_run, run_path
 from poet.runs.lock import is_alive
 from poet.runs.snapshots import ARCHIVE, column_file
 from poet.search.base import Record as Record
@@ -35,6 +35,11 @@ def read_journal(path: Path | str) -> list[Row]:
     if damaged:
         warnings.warn(describe_damage(path, damaged), stacklevel=2)
     return rows
+
+
+def read_history(path: Path | str, iteration: int) -> list[Row]:
+    """The rows of a journal before an iteration, without those about the process."""
+    return [row for row in scan_journal(path)[0] if row.get("iteration", iteration) < iteration]
 
 
 def scan_journal(path: Path | str) -> tuple[list[Row], list[int]]:
@@ -81,8 +86,8 @@ def describe_edit(path: Path | str, options: Mapping[str, Any], run: Mapping[str
 
 def list_artifacts(path: Path | str, folder: str) -> list[int]:
     """Numbers of the records in a folder of a run, in order."""
-    files = (Path(path) / folder).glob("*.json")
-    return sorted(int(file.stem) for file in files if file.stem.isdecimal() and file.with_suffix(".npz").is_file())
+    place = Path(path) / folder
+    return [number for number in numbered_entries(place, ".json") if (place / f"{number}.npz").is_file()]
 
 
 def read_artifact(path: Path | str, folder: str, number: int) -> Record:
@@ -118,8 +123,8 @@ def read_niche(path: Path | str, niche: int) -> Record:
 
 def list_snapshots(path: Path | str, folder: str) -> list[int]:
     """Iterations that have a snapshot in a folder of a run, in order."""
-    found = (file.parent.name for file in (Path(path) / folder).glob(f"*/{ARCHIVE}"))
-    return sorted(int(name) for name in found if name.isdecimal())
+    place = Path(path) / folder
+    return [number for number in numbered_entries(place) if (place / str(number) / ARCHIVE).exists()]
 
 
 def read_snapshot(path: Path | str, folder: str, iteration: int) -> Record:
@@ -234,12 +239,15 @@ class Status(NamedTuple):
     steps_per_s: float | None
     left_s: float | None
     alive: bool
-    finished: bool  # whether it has used its budget of iterations or of environment steps
+    finished: bool  # whether it has used its budget of iterations or of environment steps, or ended by a rule
+    reason: str = ""  # why it ended before its budget, by a rule or a sink
 
     @property
     def state(self) -> str:
-        """Whether a process is writing it, it has used its budget, or neither."""
-        return "running" if self.alive else "finished" if self.finished else "stopped"
+        """Whether a process is writing it, it is finished, or neither; then why it ended before its budget."""
+        if self.alive:
+            return "running"
+        return ": ".join(filter(None, ("finished" if self.finished else "stopped", self.reason)))
 
 
 def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
@@ -258,6 +266,7 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
     iteration = last.get("iteration", -1) + 1
     iterations = max(config["iterations"], iteration)  # a budget may have been lowered since
     env_steps, max_env_steps = last.get("env_steps", 0), config.get("max_env_steps")
+    ended, reason = _end(rows)
     left_s = (iterations - iteration) * seconds / counted if counted else None
     if left_s is not None and max_env_steps is not None and steps:
         left_s = min(left_s, max(max_env_steps - env_steps, 0) * seconds / steps)
@@ -270,8 +279,20 @@ def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
         steps_per_s=steps / seconds if seconds else None,
         left_s=left_s,
         alive=is_alive(path),
-        finished=iteration >= iterations or (max_env_steps is not None and env_steps >= max_env_steps),
+        finished=iteration >= iterations
+        or (max_env_steps is not None and env_steps >= max_env_steps)
+        or (ended == "finish" and bool(reason)),
+        reason=reason,
     )
+
+
+def _end(rows: Sequence[Row]) -> tuple[str, str]:
+    """How the last process ended, "finish" or "stop", and why if that was before its budget; else two empty texts."""
+    for row in reversed(rows):
+        wall = row.get("wall", {})
+        if wall.get("event") in ("start", "resume", "stop", "finish"):
+            return wall["event"], str(wall.get("reason", ""))
+    return "", ""
 
 
 def list_runs(root: Path | str) -> list[Path]:

@@ -85,6 +85,7 @@ def repair(path: Path) -> list[str]:
     one is kept under another name, as are damaged checkpoints. Raises `RunError` where no checkpoint is intact, or
     while the run is written.
     """
+    path = Path(os.path.realpath(path))
     refuse_links(path / CHECKPOINTS)
     with lock(path):
         run, actions = read_run(path), []

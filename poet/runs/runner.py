@@ -22,11 +22,14 @@ from poet.runs.journal import Journal, Mark, ProcessLog
 from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
 from poet.runs.provenance import num_cores, processor
-from poet.runs.read import scan_journal
-from poet.runs.sinks import Sink, SinkFeed
+from poet.runs.read import read_history, scan_journal
+from poet.runs.sinks import Sinks
 from poet.runs.snapshots import keep_snapshots, write_snapshot
+from poet.runs.stop import Ending, StopRules, describe
 from poet.search.base import Info, Record, Search
 from poet.search.config import RunConfig
+from poet.sinks.base import Sink, Stop
+from poet.sinks.config import SinkConfig
 from poet.types import PyTree
 
 SAVE_AFTER_S = 300.0  # a checkpoint is never older than this and one iteration, however long iterations take
@@ -36,11 +39,19 @@ Media = Callable[[Path, str], None]  # makes pictures of a run folder at "early"
 
 
 class RunOutcome(NamedTuple):
-    """How a call of `run_search` ended."""
+    """How a call of `run_search` ended.
+
+    Attributes:
+      finished: whether it used its budget, reached its target or is stagnant; False if it was asked to stop.
+      reason: why it ended before its budget; empty if a signal asked it to stop.
+      extend: options of the command that resume a finished run.
+    """
 
     state: PyTree
     iteration: int
-    finished: bool  # False: it was asked to stop
+    finished: bool
+    reason: str = ""
+    extend: str = ""
 
     def __repr__(self) -> str:
         return f"RunOutcome(iteration={self.iteration}, finished={self.finished}, state=...)"
@@ -64,7 +75,7 @@ def run_search(
     reporter: Reporter,
     log: ProcessLog | None = None,
     media: Media | None = None,
-    sinks: Sequence[Sink] = (),
+    sinks: Sequence[Sink | SinkConfig] = (),
 ) -> RunOutcome:
     """Start a search, or resume it from its newest checkpoint, until it is done or asked to stop.
 
@@ -87,13 +98,16 @@ def run_search(
             saved = _restore(path, run, journal, empty, state, reporter)
         state, offset = (saved[0], saved[1].offset) if saved else (state, 0)
         iteration = int(state.iteration)
-        if _done(state, config):
-            if iteration >= config.iterations:
-                used = f"is finished at iteration {iteration}; a larger --iterations resumes it"
-            else:
-                used = f"has used its {config.max_env_steps} environment steps; a larger --max-env-steps resumes it"
-            reporter.message(f"{path} {used}")
-            return RunOutcome(state, iteration, True)
+        checkpoint.remove_superseded(path / CHECKPOINTS, iteration, config.keep_every)
+        _keep_snapshots(path, run)
+        rules, feeds = StopRules(config), Sinks(path, config, sinks, reporter.message)
+        history = read_history(path, iteration) if rules.active or feeds.lack(iteration) else []
+        rules.see_all(history)
+        feeds.catch_up(history, iteration)
+        if endings := rules.endings(state):
+            reporter.message(f"{path} {describe(endings)}")
+            feeds.finish()
+            return _outcome(state, endings)
         journal.trim(offset)
         log = log or ProcessLog()
         log.open(journal)
@@ -104,7 +118,7 @@ def run_search(
             log,
             config.keep_every,
             reporter,
-            [SinkFeed(sink, reporter.message) for sink in sinks],
+            feeds,
             iteration if saved else -1,
         )
         writer.discard_lost_work(iteration)
@@ -114,7 +128,7 @@ def run_search(
         reporter.message("first iteration: compiling programs that are not in the cache yet")
         reporter.start(iteration, config.iterations, search.headline)
         begin = doing("first iteration")
-        while not _done(state, config) and not stop.is_set():
+        while not (endings := rules.endings(state)) and not stop.is_set() and feeds.stop is None:
             began = time.monotonic()
             with begin:
                 state, info = check_step(search.step(state), iteration)
@@ -124,6 +138,7 @@ def run_search(
                 if row.get("event") == "stall":
                     reporter.message(f"warning: iteration {iteration}: {row.get('text')}")
             iteration += 1
+            rules.see(rows[-1])
             reporter.update(rows[-1], iteration, config.iterations, time.monotonic() - began)
             # Early pictures show snapshots, which come with a checkpoint.
             early = media is not None and iteration == 1 and bool(info.snapshots)
@@ -135,13 +150,15 @@ def run_search(
                 if any(row.get("event") == "milestone" for row in rows):
                     writer.show(media, "milestone", iteration)
         writer.save(state, iteration)
-        finished = _done(state, config)
-        log.append("finish" if finished else "stop", {"iteration": iteration})
-        writer.finish_sinks()
-        if finished and media is not None:
+        outcome = _outcome(state, endings, feeds.stop)
+        reason = {"reason": outcome.reason} if outcome.reason else {}
+        log.append("finish" if outcome.finished else "stop", {"iteration": iteration, **reason})
+        feeds.finish()
+        if outcome.reason:
+            reporter.message(f"{path} {describe(endings) if endings else f'was stopped by a sink: {outcome.reason}'}")
+        if outcome.finished and media is not None:
             writer.show(media, "end", iteration)
-        outcome = RunOutcome(state, iteration, finished)
-        if stop.by_user and not finished:
+        if stop.by_user and not outcome.finished:
             raise Interrupted(outcome)
         return outcome
 
@@ -181,10 +198,16 @@ def _require_no_lost_history(path: Path, run: Mapping[str, Any], empty: bool) ->
     )
 
 
-def _done(state: PyTree, config: RunConfig) -> bool:
-    if int(state.iteration) >= config.iterations:
-        return True
-    return config.max_env_steps is not None and int(state.env_steps) >= config.max_env_steps
+def _keep_snapshots(path: Path, run: Mapping[str, Any]) -> None:
+    """Remove snapshots without a checkpoint."""
+    for folder in run["snapshots"]:
+        keep_snapshots(path / folder, checkpoint.steps(path / CHECKPOINTS))
+
+
+def _outcome(state: PyTree, endings: Sequence[Ending], stop: Stop | None = None) -> RunOutcome:
+    reasons = [each.reason for each in endings if each.reason] if endings else [stop.reason] if stop else []
+    options = " ".join(each.options for each in endings)
+    return RunOutcome(state, int(state.iteration), bool(endings), ", ".join(reasons), options)
 
 
 def _record_devices(path: Path, run: dict[str, Any], reporter: Reporter) -> None:
@@ -224,7 +247,7 @@ class _Writer:
         log: ProcessLog,
         keep_every: int,
         reporter: Reporter,
-        sinks: list[SinkFeed],
+        sinks: Sinks,
         saved: int,
     ) -> None:
         self._path = path
@@ -249,7 +272,6 @@ class _Writer:
         """Remove records of iterations that will be done again."""
         for folder in self._run["artifacts"]:
             remove_born_since(self._path / folder, iteration)
-        self._keep_snapshots()
 
     def record(self, info: Info, iteration: int, began: float) -> list[dict[str, Any]]:
         """Append an iteration's rows, give them to the sinks, and remember the records that have to be written."""
@@ -259,14 +281,8 @@ class _Writer:
         self._journal.append(rows)
         self._artifacts |= info.artifacts
         self._snapshots = info.snapshots
-        for sink in self._sinks:
-            sink.send(rows)
+        self._sinks.send(rows)
         return rows
-
-    def finish_sinks(self) -> None:
-        """Try once more to give every sink its last rows."""
-        for sink in self._sinks:
-            sink.send((), last=True)
 
     def save(self, state: PyTree, iteration: int) -> None:
         """A checkpoint, unless this iteration has one; its records are on disk before it."""
@@ -280,7 +296,8 @@ class _Writer:
             write_snapshot(self._path / folder, iteration, make())
         self._journal.sync()
         checkpoint.save(self._path / CHECKPOINTS, state, iteration, self._journal.mark, self._keep_every)
-        self._keep_snapshots()
+        _keep_snapshots(self._path, self._run)
+        self._sinks.save()
         self._saved, self._saved_at = iteration, time.monotonic()
         self._log.append("checkpoint", {"iteration": iteration, "seconds": round(self._saved_at - began, 6)})
 
@@ -305,10 +322,6 @@ class _Writer:
         for name in sorted(self._artifacts):
             write_artifact(self._path / name, self._artifacts[name]())
         self._artifacts.clear()
-
-    def _keep_snapshots(self) -> None:
-        for folder in self._run["snapshots"]:
-            keep_snapshots(self._path / folder, checkpoint.steps(self._path / CHECKPOINTS))
 
     def _register(self, kind: str, folders: Any) -> None:
         """Note in run.json which folders hold records."""

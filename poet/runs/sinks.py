@@ -1,51 +1,140 @@
-"""Journal rows for programs outside, as experiment trackers: a sink that fails is tried again and loses no rows."""
+"""The sinks of a run: those that are made from configs, and functions that were given from Python.
 
+A sink that is made from a config has a folder in the run, and a note of what it took: after a resume it gets from the
+journal what it lacks.
+"""
+
+import contextlib
+import secrets
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
-Row = dict[str, Any]
-Sink = Callable[[Sequence[Row]], None]  # is given the journal rows of each iteration
+from poet.errors import ConfigError, ContractError, PoetError, RunError
+from poet.runs.feed import SinkFeed
+from poet.runs.journal import as_read
+from poet.runs.layout import SINKS, disk_errors, read_json, refuse_links, write_json
+from poet.search.config import RunConfig
+from poet.sinks.base import Row, Sink, Stop
+from poet.sinks.config import SinkConfig, SinkContext
 
-MAX_WAITING = 100_000  # rows that are kept for a sink that fails
-MAX_PAUSE_S = 60.0
+FINISH_S = 15.0  # that all sinks together have at the end of a run
 
 
-class SinkFeed:
-    """Gives rows to one sink. After a failure rows wait: until the next iteration, then 1, 2, 4, ... up to 60 seconds.
+def check_sinks(sinks: Iterable[Sink | SinkConfig]) -> None:
+    """Raise `ConfigError` where a sink cannot work here, and `ContractError` for what is no sink."""
+    for sink in sinks:
+        if isinstance(sink, SinkConfig):
+            with _named(sink):
+                sink.check()
+        elif not callable(sink):
+            raise ContractError(f"sinks expects functions of journal rows, or configs of sinks, got {sink!r:.200}")
+
+
+class Sinks:
+    """All sinks of a run, each with its feed.
 
     Args:
-      sink: what receives the rows.
-      warn: called with a text when the sink begins to fail, and when it works again.
+      path: the run folder.
+      config: of the run; it names sinks.
+      given: further sinks.
+      warn: called with a text when a sink fails.
     """
 
-    def __init__(self, sink: Sink, warn: Callable[[str], None]) -> None:
-        self._sink = sink
-        self._warn = warn
-        self._waiting: list[Row] = []
-        self._failures = 0
-        self._lost = 0
-        self._again_at = 0.0
+    def __init__(
+        self, path: Path, config: RunConfig, given: Sequence[Sink | SinkConfig], warn: Callable[[str], None]
+    ) -> None:
+        self._feeds: list[SinkFeed] = []
+        self._notes: dict[Path, tuple[str, SinkFeed]] = {}  # the id of the run in each sink that is made from a config
+        names = _names(each.id for each in (*config.sinks, *given) if isinstance(each, SinkConfig))
+        for each in (*config.sinks, *given):
+            if isinstance(each, SinkConfig):
+                folder = _make_folder(path, name := next(names))
+                note = folder.with_suffix(".json")
+                id, next_iteration = _read_note(note)
+                with _named(each):
+                    sink = each.make(SinkContext(path.name, folder, id, config.to_dict()))
+                feed = SinkFeed(sink, warn, f"sink {name}", 0 if each.skips_known else next_iteration)
+                self._notes[note] = id, feed
+            else:
+                feed = SinkFeed(each, warn, f"sink {getattr(each, '__name__', type(each).__name__)}")
+            self._feeds.append(feed)
+        self.save()  # before an id is used
 
-    def send(self, rows: Sequence[Row], *, last: bool = False) -> None:
-        """Give rows to the sink, after those that wait; with `last` it is tried also during a pause."""
-        self._waiting += rows
-        if self._waiting and (last or time.monotonic() >= self._again_at):
-            self._try()
+    @property
+    def stop(self) -> Stop | None:
+        """The answer of a sink that asked to stop."""
+        return next((feed.stop for feed in self._feeds if feed.stop is not None), None)
 
-    def _try(self) -> None:
-        try:
-            self._sink(self._waiting)
-        except Exception as error:
-            self._failures += 1
-            self._again_at = time.monotonic() + min(2.0 ** (self._failures - 2), MAX_PAUSE_S) * (self._failures > 1)
-            if self._failures == 1:
-                self._warn(f"warning: a sink failed and will be tried again: {error!r}")
-            surplus = max(len(self._waiting) - MAX_WAITING, 0)
-            self._lost += surplus
-            del self._waiting[:surplus]
-            return
-        if self._failures:
-            lost = f", {self._lost} rows were lost" if self._lost else ""
-            self._warn(f"the sink works again after {self._failures} failures{lost}")
-        self._waiting, self._failures, self._lost = [], 0, 0
+    def lack(self, iteration: int) -> bool:
+        """Whether a sink lacks rows of iterations before this one."""
+        return any(feed.next < iteration for _, feed in self._notes.values())
+
+    def catch_up(self, history: Sequence[Row], iteration: int) -> None:
+        """Give each sink what it lacks of the rows before an iteration."""
+        for _, feed in self._notes.values():
+            feed.send([row for row in history if feed.next <= row["iteration"] < iteration])
+            feed.next = min(feed.next, iteration)  # what comes after it is done again
+
+    def send(self, rows: Sequence[Row]) -> None:
+        """Give the rows of an iteration to all sinks."""
+        if self._feeds:
+            rows = [as_read(row) for row in rows]
+        for feed in self._feeds:
+            feed.send(rows)
+
+    def save(self) -> None:
+        """Note what each sink took."""
+        for note, (id, feed) in self._notes.items():
+            write_json(note, {"id": id, "next": feed.next})
+
+    def finish(self) -> None:
+        """Give every sink its last rows and close it; returns after some seconds in any case."""
+        deadline = time.monotonic() + FINISH_S
+        # At the same time: one that hangs leaves the others their share.
+        threads = [threading.Thread(target=feed.finish, args=(deadline,), daemon=True) for feed in self._feeds]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.save()
+
+
+def _names(ids: Iterable[str]) -> Iterator[str]:
+    """Names of sinks, their ids: "wandb", and "wandb-2" for a second one of the same id."""
+    uses: Counter[str] = Counter()
+    for id in ids:
+        uses[id] += 1
+        yield id if uses[id] == 1 else f"{id}-{uses[id]}"
+
+
+@contextlib.contextmanager
+def _named(config: SinkConfig) -> Iterator[None]:
+    """Errors in the code of a sink name it."""
+    try:
+        yield
+    except PoetError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"sink {config.id} cannot be used: {error!r}") from error
+
+
+def _make_folder(path: Path, name: str) -> Path:
+    folder = path / SINKS / name
+    with disk_errors(folder):
+        refuse_links(folder.parent)
+        folder.parent.mkdir(exist_ok=True)
+        refuse_links(folder)
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _read_note(file: Path) -> tuple[str, int]:
+    """The id of the run in the sink, and the first iteration that it may lack; new ones where there is no note."""
+    try:
+        note = read_json(file)
+        return str(note["id"]), int(note["next"])
+    except (RunError, KeyError, TypeError, ValueError):
+        return secrets.token_hex(8), 0

@@ -6,6 +6,7 @@ There is a snapshot for exactly each iteration that has a checkpoint: those of t
 show how the archive developed.
 """
 
+import contextlib
 import io
 import os
 import shutil
@@ -18,7 +19,13 @@ import numpy as np
 
 from poet.checksum import digest, dump_checksummed
 from poet.files import sync_folder
-from poet.runs.layout import disk_errors, refuse_links
+from poet.runs.layout import (
+    INCOMPLETE,
+    disk_errors,
+    numbered_entries,
+    refuse_links,
+    remove_incomplete,
+)
 
 if TYPE_CHECKING:
     from poet.search.base import Record
@@ -36,7 +43,7 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
 
     Raises `RunError` with all earlier ones intact.
     """
-    draft, final = folder / f"{iteration}.tmp", folder / str(iteration)
+    draft, final = folder / f"{iteration}{INCOMPLETE}", folder / str(iteration)
     columns = {name: np.ascontiguousarray(column) for name, column in record.arrays.items()}
     headers = {
         name: {"shape": column.shape, "dtype": column.dtype.str, "digest": digest(column)}
@@ -61,17 +68,18 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
 def keep_snapshots(folder: Path, iterations: Collection[int]) -> None:
     """Remove all snapshots except those of some iterations, and incomplete ones that a kill left."""
     refuse_links(folder)
-    if folder.is_dir():
-        for entry in folder.iterdir():
-            number = entry.name.removesuffix(".tmp")
-            if number.isdecimal() and (number != entry.name or int(number) not in iterations):
-                _remove(entry)
+    remove_incomplete(folder)
+    for iteration in numbered_entries(folder):
+        if iteration not in iterations:
+            _remove(folder / str(iteration))
 
 
 def _remove(path: Path) -> None:
+    """Remove a snapshot as far as that is possible, but never a part of one that is still listed."""
     refuse_links(path)
-    (path / ARCHIVE).unlink(missing_ok=True)  # first, so that no reader takes an incomplete one for complete
-    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (path / ARCHIVE).unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _header(column: np.ndarray) -> bytes:

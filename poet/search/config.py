@@ -15,9 +15,37 @@ from poet import configs
 from poet.errors import ConfigError, ContractError
 from poet.executors.config import ExecutorConfig, LocalExecutorConfig
 from poet.registry import PluginConfig, Registry
+from poet.sinks.config import SinkConfig
+from poet.typed_config import TypedConfig
 
 if TYPE_CHECKING:
     from poet.search.base import RunContext, Search
+
+
+@dataclasses.dataclass(frozen=True)
+class StopConfig(TypedConfig):
+    """When a run ends before its budget: at a target, or when it is stagnant."""
+
+    adjustable: ClassVar[frozenset[str]] = frozenset({"metric", "at_least", "at_most", "stagnant", "min_change"})
+
+    metric: str | None = None  # a number of each iteration, by its name in trackers: "best_fitness", "fitness/max"
+    at_least: float | None = None  # the run ends when the metric is at least this
+    at_most: float | None = None  # the run ends when the metric is at most this; lower is then better
+    stagnant: int | None = None  # the run ends after so many iterations without improvement of the metric
+    min_change: float = 0.0  # an improvement is better than the last one by more than this
+
+    def __post_init__(self) -> None:
+        if self.metric is None and (self.at_least, self.at_most, self.stagnant) != (None, None, None):
+            raise ConfigError(
+                "stop.metric is needed with stop.at_least, stop.at_most and stop.stagnant: "
+                "the name of the number that they judge, as in --stop.metric best_fitness"
+            )
+        if self.at_least is not None and self.at_most is not None:
+            raise ConfigError("stop expects either at_least or at_most, got both: greater is better, or lower is")
+        if self.stagnant is not None and self.stagnant < 1:
+            raise ConfigError(f"stop.stagnant expects at least 1 iteration, got {self.stagnant}")
+        if self.min_change < 0:
+            raise ConfigError(f"stop.min_change expects a number of at least 0, got {self.min_change}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +53,9 @@ class RunConfig(PluginConfig):
     """Base of the configs of all searches."""
 
     view: ClassVar[str] = "journal"  # the id of the view that opens such a run
-    adjustable: ClassVar[frozenset[str]] = frozenset({"iterations", "max_env_steps", "checkpoint_every", "keep_every"})
+    adjustable: ClassVar[frozenset[str]] = frozenset(
+        {"iterations", "max_env_steps", "checkpoint_every", "keep_every", "sinks"}
+    )
 
     seed: int = 0  # of the key that all random numbers are derived from
     iterations: int = 1000  # number of iterations after which the run ends; raise it to extend a finished run
@@ -33,6 +63,8 @@ class RunConfig(PluginConfig):
     executor: ExecutorConfig = dataclasses.field(default_factory=LocalExecutorConfig)
     checkpoint_every: int = 10  # iterations from one checkpoint to the next
     keep_every: int = 1000  # checkpoints whose iteration is a multiple of this are kept, besides the last two
+    stop: StopConfig = StopConfig()
+    sinks: tuple[SinkConfig, ...] = ()  # what receives the journal rows, as experiment trackers
 
     def __post_init__(self) -> None:
         for name in ("iterations", "checkpoint_every", "keep_every", "max_env_steps"):

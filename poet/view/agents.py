@@ -17,7 +17,7 @@ from poet import configs
 from poet.agents.config import PolicyConfig, policies
 from poet.command_line import command
 from poet.envs.config import generators, problems
-from poet.errors import ConfigError, PoetError
+from poet.errors import ConfigError, PoetError, named_errors
 from poet.registry import RENAMED
 from poet.view.run import Run
 
@@ -88,7 +88,9 @@ class AgentRun(Run, abc.ABC):
                     f"open it with open_run({str(self.path)!r}, generator=...)"
                 )
             domain = make_domain(self.options)
-            if not hasattr(domain, "environment"):
+            with named_errors(f"environment of generator {domain.id!r}"):
+                is_generator = hasattr(domain, "environment")
+            if not is_generator:
                 problem = self.options["problem"]["id"]
                 raise ConfigError(
                     f"{self.name} has solutions of problem {problem!r}, which has no environment: "
@@ -99,7 +101,21 @@ class AgentRun(Run, abc.ABC):
 
     def environment(self) -> Environment:
         """The environment that the run's genomes parameterise."""
-        return self.generator().environment
+        generator = self.generator()
+        with named_errors(f"environment of generator {generator.id!r}"):
+            return generator.environment
+
+    def simplest(self) -> Genome:
+        """The genome that the generator starts from."""
+        generator = self.generator()
+        with named_errors(f"simplest of generator {generator.id!r}"):
+            return generator.simplest()
+
+    def describe(self, genome: Genome) -> str:
+        """What the generator says of an environment."""
+        generator = self.generator()
+        with named_errors(f"describe of generator {generator.id!r}"):
+            return str(generator.describe(genome))
 
     def interface(self) -> Interface:
         """What agents observe and do; from run.json where the generator cannot be made.
@@ -107,14 +123,16 @@ class AgentRun(Run, abc.ABC):
         Raises `ConfigError` where neither is there.
         """
         try:
-            return self.environment().interface
+            environment = self.environment()
         except ConfigError:
             recorded = (self.meta.get("identity") or {}).get("interface")
             if recorded is None:
                 raise
-        from poet.envs.interface import interface_from_dict
+            from poet.envs.interface import interface_from_dict
 
-        return interface_from_dict(recorded)
+            return interface_from_dict(recorded)
+        with named_errors(f"interface of generator {self.generator().id!r}"):
+            return environment.interface
 
     @property
     def policy_config(self) -> PolicyConfig:
@@ -126,8 +144,9 @@ class AgentRun(Run, abc.ABC):
     def policy(self) -> Policy:
         """The policy that the run's weights belong to."""
         if self._policy is None:
-            interface = self.interface()
-            self._policy = self.policy_config.make(interface)
+            interface, config = self.interface(), self.policy_config
+            with named_errors(f"policy {config.id!r}"):
+                self._policy = config.make(interface)
         return self._policy
 
     def agent(self, which: int, snapshot: str = "best") -> Params:
@@ -186,4 +205,5 @@ def make_domain(options: Mapping[str, Any]) -> Any:
 def read_genome(generator: Generator, data: Mapping[str, Any]) -> Genome:
     """A genome from a file, also if its generator was renamed since. Raises `ConfigError` if it is of another one."""
     renamed = data.get("id") != generator.id and RENAMED.get(str(data.get("id"))) == generator.id
-    return generator.from_json({**data, "id": generator.id} if renamed else dict(data))
+    with named_errors(f"from_json of generator {generator.id!r}"):
+        return generator.from_json({**data, "id": generator.id} if renamed else dict(data))

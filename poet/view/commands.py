@@ -3,6 +3,7 @@
 Each view has a module with these functions, or uses this one; its `inspect` has an option `last`.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def inspect(run: Path, *, last: int = 10, kind: str | None = None) -> None:
     print_run(open_and_warn(run), last, kind)
 
 
-def plot(run: Path, *, what: str = "all", out: Path | None = None) -> None:
+def plot(run: Path, *, what: str = "all", out: Path | None = None) -> int:
     """Draw the headline metrics of a run over iterations.
 
     Args:
@@ -39,7 +40,7 @@ def plot(run: Path, *, what: str = "all", out: Path | None = None) -> None:
         what: Which figure; by default every one.
         out: Folder for the figures, or a file name for a single one; by default the run's media folder.
     """
-    write_plots(open_and_warn(run), what, out)
+    return write_plots(open_and_warn(run), what, out)
 
 
 def video(run: Path) -> None:
@@ -83,26 +84,40 @@ def check_count(name: str, number: int) -> None:
         raise ConfigError(f"{name} expects at least 0, got {number}")
 
 
-def write_plots(run: Run, what: str, out: Path | None) -> None:
-    """Write one figure of a run, or "all", and print the files."""
-    from poet.view.plots import plot
+def write_plots(run: Run, what: str, out: Path | None) -> int:
+    """Write one figure of a run, or "all", and print the files. Returns 1 if a picture is missing, otherwise 0."""
+    from poet.view.plots import plot, try_plot
 
     plots = run.plots()
-    if what == "all" and _names_file(out):
+    if what == "all" and out is not None and _names_file(out):
         raise ConfigError(f"{out} is one file, but there are {len(plots)} figures: name one with --what, or a folder")
-    for kind in plots if what == "all" else (what,):
-        path = output_path(run, f"{kind}.png", out)
-        plot(run, kind, path)
+    if what != "all":
+        path = output_path(run, f"{what}.png", out)
+        plot(run, what, path)
         print_lines(path)
+        return report_failures(run)
+    for kind in plots:
+        path = output_path(run, f"{kind}.png", out)
+        if try_plot(run, kind, path):
+            print_lines(path)
+    return report_failures(run)
 
 
 def output_path(run: Run, name: str, out: Path | None) -> Path:
     """Where to write a figure of this name: in the media folder of its run, in a given folder, or as a given file."""
-    return out if out is not None and _names_file(out) else (out or run.path / MEDIA) / name
+    if out is None:
+        return run.path / MEDIA / name
+    return out if _names_file(out) else out / name
 
 
-def _names_file(out: Path | None) -> bool:
-    return out is not None and bool(out.suffix) and not out.is_dir()
+def _names_file(out: Path) -> bool:
+    return bool(out.suffix) and not out.is_dir()
+
+
+def report_failures(run: Run) -> int:
+    """Say which pictures are missing and why. Returns the exit code: 1 if there are any, otherwise 0."""
+    print_lines(*(f"error: {reason}" for reason in dict.fromkeys(run.failures)), file=sys.stderr)
+    return 1 if run.failures else 0
 
 
 def print_evaluation(result: "Evaluation") -> None:
@@ -125,3 +140,5 @@ def export_agent(run: AgentRun, which: int, snapshot: str, out: Path | None) -> 
     print_lines(folder / "weights.npz", folder / "policy.py")
     if run.interface().id in GYMNASIUM:
         print_lines(f"run it: python {folder / 'policy.py'}")
+    else:
+        print_lines("run it in gymnasium: wrap its level by poet.envs.gymnasium_env.LevelEnv (docs/runs.md)")

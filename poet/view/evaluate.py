@@ -13,7 +13,7 @@ import numpy as np
 
 from poet.activity import doing
 from poet.agents.rollout import EpisodeResult, Episodes, rollout
-from poet.errors import ConfigError
+from poet.errors import ConfigError, named_errors
 from poet.jax_settings import pinned
 from poet.memory import require_memory
 
@@ -106,16 +106,15 @@ def evaluate(
         jax.random.split(jax.random.key(seed), size),
     )
     params = jnp.broadcast_to(weights, (size, len(weights)))
-    program = _program(environment, run.policy_config)
-    with doing(f"running {episodes} episodes"):
-        result, _ = program(params, queue, jnp.arange(size), jnp.int32(episodes), jnp.int32(size))
-        fitness = np.asarray(result.fitness)[:episodes]
-    reached = np.asarray(result.success)[:episodes] >= 1
+    with named_errors(f"an episode of generator {source.generator().id!r}"), doing(f"running {episodes} episodes"):
+        program = _program(environment, run.policy_config)
+        result, _ = jax.device_get(program(params, queue, jnp.arange(size), jnp.int32(episodes), jnp.int32(size)))
+    fitness, reached = result.fitness[:episodes], result.success[:episodes] >= 1
     return Evaluation(
         f"{snapshot} agent of {run.agent_kind} {agent} of {run.name}",
         description,
         fitness,
-        np.asarray(result.length)[:episodes],
+        result.length[:episodes],
         reached & (fitness >= (run.options.get("search") or {}).get("solved_score", -np.inf)),
     )
 
@@ -129,8 +128,8 @@ def _program(environment: Environment, config: PolicyConfig) -> Callable[..., tu
 def _find_environment(run: AgentRun, on: int | str) -> tuple[Genome, str]:
     """The genome and a description of an environment of a run."""
     if on == SIMPLEST:
-        genome = run.generator().simplest()
-        return genome, f"the simplest environment: {run.generator().describe(genome)}"
+        genome = run.simplest()
+        return genome, f"the simplest environment: {run.describe(genome)}"
     try:
         which = int(on)
     except ValueError as error:

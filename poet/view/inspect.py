@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from poet.runs.read import quantity
@@ -26,7 +26,8 @@ def print_run(run: Run, last: int, kind: str | None) -> None:
     print_lines(*repr(run).split("\n"))
     if last and run.events("iteration"):
         console.print()
-        console.print(metrics_table(run, last))
+        table = metrics_table(run, last)
+        print_table(console, table, [str(column.header) for column in table.columns[:1:-1]])
     print_events(console, event_lines(run, last, kind))
 
 
@@ -66,6 +67,25 @@ def describe_event(row: Row) -> str:
 def page_console() -> Console:
     """A console of the width of the terminal, or of 160 columns if the output goes elsewhere."""
     return new_console(width=None if sys.stdout.isatty() else 160)
+
+
+def print_table(console: Console, table: Table, optional: Sequence[str]) -> None:
+    """Print a table. Where it is wider than the console, as many of the optional columns as necessary are left out.
+
+    `optional` has their names, the least important first.
+    """
+    for column in table.columns:
+        column.no_wrap = True
+    dropped, unlimited = [], console.options.update_width(10_000)
+    for name in optional:
+        if console.measure(table, options=unlimited).maximum <= console.width:
+            break
+        if found := [column for column in table.columns if column.header == name]:
+            table.columns.remove(found[0])
+            dropped.append(name)
+    console.print(table)
+    if dropped:
+        console.print(f"no room for {', '.join(dropped)}", style="dim")
 
 
 def print_events(console: Console, lines: list[str]) -> None:

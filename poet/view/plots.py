@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poet.activity import doing
-from poet.errors import unknown
+from poet.errors import ConfigError, PoetError, named_errors, unknown
 from poet.view.style import BLUE, INK, new_figure, show_message, style_time_axes, write_file
 
 if TYPE_CHECKING:
@@ -26,22 +26,49 @@ if TYPE_CHECKING:
     from poet.view.run import Run
 
 MAX_COLUMNS = 3
+DPI = 130
 
 
 def plot(run: Run, kind: str = "overview", path: str | os.PathLike[str] | None = None) -> Figure:
-    """One of the figures of a run, also written to `path` if given. Raises `ConfigError` for an unknown kind."""
+    """One of the figures of a run, also written to `path` if given: as PNG, or what its suffix says.
+
+    Raises `ConfigError` for an unknown kind, and for a suffix that cannot be written.
+    """
     plots = run.plots()
     if kind not in plots:
         raise unknown("plot", kind, plots)
+    file_type = "png" if path is None else check_suffix(path)
     with doing(f"drawing {kind}"):
         figure = plots[kind](run)
         if path is not None:
             buffer = io.BytesIO()
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Glyph")  # a name may have characters that the font lacks
-                figure.savefig(buffer, dpi=130, format=Path(path).suffix.removeprefix(".") or "png")
+                figure.savefig(buffer, dpi=DPI, format=file_type)
             write_file(Path(path), buffer.getvalue())
     return figure
+
+
+def try_plot(run: Run, kind: str, path: Path) -> bool:
+    """`plot` as one of several figures: whether it is written. If not, the reason is added to the run's failures."""
+    try:
+        with named_errors(f"figure {kind!r}"):
+            plot(run, kind, path)
+    except PoetError as error:
+        run.failures.append(f"{kind} is not drawn: {error}")
+        return False
+    return True
+
+
+def check_suffix(path: str | os.PathLike[str]) -> str:
+    """The file type that the suffix of a figure's file names, by default "png". Raises `ConfigError` for others."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    known = FigureCanvasAgg.get_supported_filetypes()
+    file_type = Path(path).suffix.removeprefix(".").lower() or "png"
+    if file_type not in known:
+        raise ConfigError(f"a figure cannot be written as {Path(path).name!r}: use one of .{', .'.join(sorted(known))}")
+    return file_type
 
 
 def overview(run: Run) -> Figure:

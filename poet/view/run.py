@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from poet.errors import ConfigError, unknown
+from poet.errors import unknown
+from poet.extras import import_extra
 from poet.registry import Registry
 from poet.runs import read
 from poet.runs.layout import JOURNAL, run_path
@@ -36,6 +37,7 @@ class Run:
       options: config.json, every option of the run.
       warning: why the run is not shown by the view that its search names; empty if it is.
       damage: which lines of the journal cannot be read, and whether config.json was edited; empty if all is well.
+      failures: why figures and pages lack a picture, or were not made at all; "plot" reports them.
     """
 
     id: ClassVar[str] = "journal"
@@ -50,6 +52,7 @@ class Run:
         self.options: dict[str, Any] = read.read_config(self.path)
         self.meta: dict[str, Any] = read.read_run(self.path)
         self.warning = ""
+        self.failures: list[str] = []
         self._rows: list[Row] = []
         self._tables: dict[str, Table] = {}
         self.refresh()
@@ -91,15 +94,11 @@ class Run:
         return dict(self._tables[kind])
 
     def frame(self, kind: str) -> pandas.DataFrame:
-        """`table(kind)` as a pandas DataFrame. Raises `ConfigError` if pandas is not installed."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ConfigError(
-                "frame() needs pandas, which is not installed: pip install 'poet-evolution[tables]', "
-                "or use table(), which gives the same columns as NumPy arrays"
-            ) from error
-        return pandas.DataFrame(self.table(kind))
+        """`table(kind)` as a pandas DataFrame.
+
+        Raises `ConfigError` if pandas is not installed; `table` gives the same columns as NumPy arrays.
+        """
+        return import_extra("tables", "pandas").DataFrame(self.table(kind))
 
     @property
     def metrics(self) -> tuple[str, ...]:

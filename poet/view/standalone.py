@@ -5,6 +5,8 @@
     action = act(observation)
 
 If its environment exists in gymnasium, `python policy.py --episodes 10` runs it (pip install 'gymnasium[box2d]').
+For any other, `poet.envs.gymnasium_env.LevelEnv` makes an environment of gymnasium, and `run_episode(act, env, seed)`
+of this file runs the agent in it.
 """
 
 import argparse
@@ -60,7 +62,10 @@ def main() -> None:
     """Run episodes in gymnasium and print their returns."""
     _, meta = read(WEIGHTS)
     if meta["gymnasium"] is None:
-        raise SystemExit(f"{meta['interface']!r} has no counterpart in gymnasium: import load() from this file instead")
+        raise SystemExit(
+            f"{meta['interface']!r} has no counterpart in gymnasium: import load() and run_episode() from this file, "
+            "and make an environment with poet.envs.gymnasium_env.LevelEnv, which needs the package poet-evolution"
+        )
     parser = argparse.ArgumentParser(description=f"Run this agent in gymnasium's {meta['gymnasium']}.")
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)

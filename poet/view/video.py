@@ -6,7 +6,6 @@ import functools
 import inspect
 import io
 import os
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,24 +15,30 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from poet.activity import doing
-from poet.agents.rollout import Trajectory, recorder
-from poet.errors import ConfigError
+from poet.agents.rollout import recorder
+from poet.envs.base import Trajectory
+from poet.errors import ConfigError, ContractError, named_errors
 from poet.jax_settings import pinned
 from poet.runs.layout import MEDIA
 from poet.terminal import printable
-from poet.view.style import write_file
+from poet.view.plugins import check_picture
+from poet.view.style import GREY, INK, fit_lines, write_file
 
 if TYPE_CHECKING:
     from poet.agents.config import PolicyConfig
-    from poet.envs.base import Environment
+    from poet.envs.base import Environment, Trajectory
     from poet.types import Genome, Key, Params
     from poet.view.agents import AgentRun
 
+SUFFIX = ".gif"
 LANES = 128
 MAX_FRAMES = 200
 FRAME_MS, LAST_FRAME_MS = 50, 1500
 MIN_FRAMES, MIN_WIDTH = 8, 320  # a video is not made smaller than this
-CAPTION_HEIGHT = 34  # pixels
+# Of the caption, in pixels.
+MIN_PAGE = 320  # narrower frames stand in the middle of a page of this width
+LINE_HEIGHT, MARGIN = 15, 6
+MAX_LINES = 3  # of each of its two texts
 
 
 @pinned()
@@ -50,10 +55,15 @@ def video(
     """Replay one episode as a GIF and return its path, by default in the media folder of the run.
 
     `which` is the number of a niche or an elite, by default `run.default_agent()`. Long episodes are shown faster; a
-    file over `max_bytes` is made smaller until it fits. Raises `ConfigError` if the generator cannot draw.
+    file over `max_bytes` is made smaller until it fits. Raises `ConfigError` if the generator cannot draw, or if `path`
+    does not end in ".gif".
     """
+    if path is not None and Path(path).suffix.lower() != SUFFIX:
+        raise ConfigError(
+            f"a video is written as GIF only: expected a file name that ends in {SUFFIX}, got {str(path)!r}"
+        )
     which = run.default_agent() if which is None else which
-    target = Path(path) if path is not None else run.path / MEDIA / f"{run.agent_kind}_{which}_{snapshot}.gif"
+    target = Path(path) if path is not None else run.path / MEDIA / f"{run.agent_kind}_{which}_{snapshot}{SUFFIX}"
     write_file(target, render_gif(run, which, snapshot=snapshot, seed=seed, width=width, max_bytes=max_bytes))
     return target
 
@@ -74,18 +84,31 @@ def render_gif(
     if render is None:
         raise ConfigError(f"generator {generator.id!r} cannot draw: a video needs its `render(genome, trajectory)`")
     lanes = (run.options.get("executor") or {}).get("lanes") or LANES
-    key = jax.random.key(seed)
-    with doing("replaying an episode"):
-        trajectory = _recorder(generator.environment, run.policy_config, lanes)(weights, key, genome)
+    key, environment = jax.random.key(seed), run.environment()
+    with named_errors(f"an episode of generator {generator.id!r}"), doing("replaying an episode"):
+        trajectory = jax.device_get(_recorder(environment, run.policy_config, lanes)(weights, key, genome))
     steps = len(trajectory.rewards)
     # Drawing is slow: frames are chosen before they are drawn. The last step is always one of them.
     chosen = np.unique(np.append(np.arange(0, steps, max(1, -(-steps // MAX_FRAMES))), steps - 1))
-    shown = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], trajectory)
+    shown = jax.tree.map(lambda leaf: leaf[chosen], trajectory)
+    what = f"render of generator {generator.id!r}"
     with doing(f"drawing {len(chosen)} frames"):
-        pictures = render(genome, shown, **_level_argument(render, generator.environment, key, genome))
-        frames = [Image.fromarray(np.asarray(picture)) for picture in pictures]
+        with named_errors(what):
+            pictures = list(render(genome, shown, **_level_argument(render, environment, key, genome)))
+        frames = check_frames(what, pictures)
         lines = _caption_lines(run, which, snapshot, float(np.sum(trajectory.rewards)), steps)
         return encode_within(frames, lines, width, max_bytes)
+
+
+def check_frames(what: str, pictures: list[Any]) -> list[Image.Image]:
+    """Frames as images. Raises `ContractError` if there is none, or if they are no pictures of one shape."""
+    if not pictures:
+        raise ContractError(f"{what} gives no frame: expected a list of pictures u8[H, W, 3]")
+    frames = [check_picture(what, picture) for picture in pictures]
+    shapes = sorted({frame.shape for frame in frames})
+    if len(shapes) > 1:
+        raise ContractError(f"{what} gives frames of different shapes: {shapes[0]} and {shapes[-1]}")
+    return [Image.fromarray(frame) for frame in frames]
 
 
 @functools.lru_cache(maxsize=8)
@@ -124,20 +147,22 @@ def encode_within(frames: list[Image.Image], lines: tuple[str, str], width: int,
 
 
 def encode(frames: list[Image.Image], lines: tuple[str, str], width: int, frame_ms: int) -> bytes:
-    """A GIF of frames with two lines of caption below."""
-    height = round(frames[0].height * width / frames[0].width)
-    caption = _draw_caption(lines, width)
+    """A GIF of frames `width` pixels wide, with two texts below."""
+    height = max(1, round(frames[0].height * width / frames[0].width))
+    caption = _draw_caption(lines, max(width, MIN_PAGE))
     pages = []
     for frame in frames:
-        page = Image.new("RGB", (width, height + CAPTION_HEIGHT), "white")
-        page.paste(frame.convert("RGB").resize((width, height), Image.Resampling.LANCZOS), (0, 0))
+        page = Image.new("RGB", (caption.width, height + caption.height), "white")
+        page.paste(
+            frame.convert("RGB").resize((width, height), Image.Resampling.LANCZOS), ((caption.width - width) // 2, 0)
+        )
         page.paste(caption, (0, height))
         pages.append(page)
     # With one palette for all frames and no dithering colours do not flicker, and what does not move takes no bytes.
     sample = pages[:: max(1, len(pages) // 6)]
-    sheet = Image.new("RGB", (width, (height + CAPTION_HEIGHT) * len(sample)))
+    sheet = Image.new("RGB", (pages[0].width, pages[0].height * len(sample)))
     for place, page in enumerate(sample):
-        sheet.paste(page, (0, place * (height + CAPTION_HEIGHT)))
+        sheet.paste(page, (0, place * page.height))
     palette = sheet.quantize(64, dither=Image.Dither.NONE)
     pages = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]
     buffer = io.BytesIO()
@@ -146,13 +171,14 @@ def encode(frames: list[Image.Image], lines: tuple[str, str], width: int, frame_
     return buffer.getvalue()
 
 
-def _draw_caption(lines: tuple[str, str], width: int) -> Image.Image:
-    image = Image.new("RGB", (width, CAPTION_HEIGHT), "white")
+def _draw_caption(texts: tuple[str, str], width: int) -> Image.Image:
+    rows = []
+    for text, size, colour in zip(texts, (12, 11), (INK, GREY), strict=True):
+        font = ImageFont.load_default(size=size)
+        fitting = fit_lines(printable(text), width - 2 * MARGIN, font.getlength, MAX_LINES)
+        rows += [(line, font, colour) for line in fitting]
+    image = Image.new("RGB", (width, LINE_HEIGHT * max(len(rows), 2) + 4), "white")
     draw = ImageDraw.Draw(image)
-    for number, (text, colour) in enumerate(zip(lines, ("#22303c", "#5b6770"), strict=True)):
-        text = printable(text)  # of several lines or with control characters it could not be measured
-        font = ImageFont.load_default(size=12 if number == 0 else 11)
-        while text and draw.textlength(text, font=font) > width - 12:
-            text = textwrap.shorten(text, len(text) - 4, placeholder=" ...")
-        draw.text((6, 2 + 15 * number), text, fill=colour, font=font)
+    for number, (line, font, colour) in enumerate(rows):
+        draw.text((MARGIN, 2 + LINE_HEIGHT * number), line, fill=colour, font=font)
     return image

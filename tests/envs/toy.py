@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from poet.envs.base import Box, Interface, Step
 from poet.envs.config import GeneratorConfig
-from poet.errors import ConfigError
+from poet.envs.named import NamedGenerator, real
 from poet.registry import register
 
 
@@ -55,45 +55,17 @@ class CorridorEnvironment:
         return (world.place[0] >= level.length).astype(jnp.float32)
 
 
+NUMBERS = Corridor(length=real(2, 9, step=(-0.5, 1.0)), wind=real(0, 0.9, step=(-0.1, 0.2)))
+
+
 @dataclasses.dataclass(frozen=True)
-class CorridorGenerator:
+class CorridorGenerator(NamedGenerator):
     id: str = "corridor"
-    version: int = 1
     environment: CorridorEnvironment = CorridorEnvironment()
-    reasons: tuple[str, ...] = ("valid", "length out of bounds", "wind out of bounds")
-    feature_names: tuple[str, ...] = ("length", "wind")
-    feature_bounds: tuple[tuple[float, float], ...] = ((2.0, 9.0), (0.0, 0.9))
-    deterministic: bool = True
-
-    def sample(self, key):
-        return Corridor(*jax.random.uniform(key, (2,), minval=jnp.array([2, 0]), maxval=jnp.array([9, 0.9])))
-
-    def mutate(self, key, genome, strength):
-        change = jax.random.uniform(key, (2,), minval=jnp.array([-0.5, -0.1]), maxval=jnp.array([1.0, 0.2]))
-        length, wind = jnp.stack(genome) + strength * change
-        return Corridor(jnp.clip(length, 2, 9), jnp.clip(wind, 0, 0.9))
-
-    def check(self, genome):
-        length = (genome.length >= 2) & (genome.length <= 9)
-        wind = (genome.wind >= 0) & (genome.wind <= 0.9)
-        return length & wind, jnp.where(length, jnp.where(wind, 0, 2), 1)
-
-    def features(self, genome):
-        return jnp.stack(genome)
-
-    def simplest(self):
-        return Corridor(jnp.float32(2), jnp.float32(0))
+    numbers: Corridor = NUMBERS
 
     def describe(self, genome):
         return f"a corridor {genome.length:.1f} long with a side wind of {genome.wind:.2f}"
-
-    def to_json(self, genome):
-        return {"id": self.id, "version": self.version, "length": float(genome.length), "wind": float(genome.wind)}
-
-    def from_json(self, data):
-        if (data.get("id"), data.get("version")) != (self.id, self.version):
-            raise ConfigError(f"expected a genome of {self.id!r} version {self.version}, got {data!r}")
-        return Corridor(jnp.float32(data["length"]), jnp.float32(data["wind"]))
 
 
 @register

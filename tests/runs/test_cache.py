@@ -114,6 +114,7 @@ def test_a_damaged_cache_changes_nothing_but_time(home: Path, damage: str) -> No
         assert start(home) == (2, ""), "what was damaged is replaced"
 
 
+@pytest.mark.ci
 def test_the_folder_is_open_to_the_user_alone(home: Path) -> None:
     assert len(entries_of(home)) == 2
     assert {oct(folder.stat().st_mode & 0o777) for folder in (folder_of(home), folder_of(home).parent)} == {"0o700"}
@@ -140,6 +141,7 @@ def test_without_a_folder_programs_are_compiled(tmp_path: Path, make: Callable[[
         assert (hits, reason in problem) == (0, True), problem
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 @pytest.mark.parametrize("level", ["poet-evolution", "poet-evolution/KIND"])
 def test_a_folder_of_another_user_is_refused(home: Path, level: str) -> None:

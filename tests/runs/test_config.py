@@ -14,7 +14,7 @@ from poet.learners.config import ESConfig, LearnerConfig
 from poet.registry import register
 from poet.runs.launch import build_search
 from poet.search.base import RunContext, Search
-from poet.search.config import RunConfig, presets, searches
+from poet.search.config import RunConfig, StopConfig, presets, searches
 from poet.search.map_elites.config import EmitterConfig, IsoLineConfig, MapElitesConfig, MapElitesRunConfig
 from poet.search.poet.config import PoetRunConfig
 from tests.runs.toy import ToyConfig, walk
@@ -132,7 +132,8 @@ def test_runs_of_two_searches_are_not_the_same() -> None:
 
 
 def test_the_options_in_which_a_resumed_run_may_differ() -> None:
-    run = {"iterations", "max_env_steps", "checkpoint_every", "keep_every"}
+    run = {"iterations", "max_env_steps", "checkpoint_every", "keep_every", "sinks"}
+    run |= {f"stop.{field.name}" for field in dataclasses.fields(StopConfig)}
     assert adjustable_fields(PoetRunConfig()) == run | {"executor.devices", "executor.chunk", "executor.queue"}
     for name in adjustable_fields(PoetRunConfig()):
         owner, _, field = name.rpartition(".")

@@ -14,6 +14,7 @@ from poet.runs import launch
 from poet.runs.launch import build_search
 from poet.runs.layout import read_run
 from poet.runs.read import read_journal, read_status
+from poet.runs.repair import repair
 from poet.search.base import RunContext, Search
 from poet.search.config import presets
 from poet.view.open import open_run
@@ -178,3 +179,15 @@ def test_a_path_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "runs" / "a").rename(tmp_path / "runs" / "renamed")
     assert read_status(tmp_path / "runs" / "renamed").name == "renamed"
     assert open_run("~/runs/renamed").name == "renamed"
+
+
+def test_a_run_behind_a_link_is_started_and_resumed(tmp_path: Path) -> None:
+    """As where the disk for runs is another one; below the folder of a run links are refused."""
+    (tmp_path / "disk" / "mine").mkdir(parents=True)
+    (tmp_path / "mine").symlink_to(tmp_path / "disk" / "mine")
+    (tmp_path / "runs").symlink_to(tmp_path / "disk")
+    assert launch.run(ToyConfig(iterations=2), tmp_path / "mine").iteration == 2
+    (tmp_path / "mine" / "journal.jsonl").write_bytes(b"")
+    assert repair(tmp_path / "mine")
+    assert launch.run(ToyConfig(iterations=3), tmp_path / "runs" / "mine").iteration == 3
+    assert (tmp_path / "disk" / "mine" / "checkpoints" / "3").is_dir()

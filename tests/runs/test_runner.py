@@ -543,7 +543,8 @@ def test_the_row_of_an_iteration_comes_after_its_events(tmp_path: Path) -> None:
         ("iteration", 1),
     ]
     first = rows[1]
-    assert list(first) == ["event", "iteration", "env_steps", "best", "wall"]
+    assert list(first) == ["event", "iteration", "env_steps", "best", "wall", "nonfinite"]
+    assert rows == [row for row in read_journal(tmp_path) if "event" in row], "as a reader of the journal gets them"
     assert list(first["wall"]) == ["time", "seconds", "rollout_s"]
 
 

@@ -19,7 +19,7 @@ from poet.runs.identity import claim
 from poet.runs.progress import Reporter
 from poet.runs.runner import RunOutcome, run_search
 from poet.search.base import Info, Record, RunContext, Search
-from poet.search.config import RunConfig
+from poet.search.config import RunConfig, StopConfig
 
 
 @register
@@ -125,6 +125,7 @@ if __name__ == "__main__":
     options.add_argument("path", type=Path)
     options.add_argument("--iterations", type=int, default=6)
     options.add_argument("--pause", type=float, default=0.0)
+    options.add_argument("--stop-at", type=int, help="number of environment steps that --stop.at-least names")
     options.add_argument("--die-in-save")
     options.add_argument("--die-in-cache", action="store_true")
     given = options.parse_args()
@@ -133,6 +134,7 @@ if __name__ == "__main__":
         _die_in_cache()
     if given.die_in_save is not None:
         _die_in_save(given.die_in_save)
-    settings = ToyConfig(iterations=given.iterations)
+    rule = StopConfig() if given.stop_at is None else StopConfig(metric="env_steps", at_least=given.stop_at)
+    settings = ToyConfig(iterations=given.iterations, stop=rule)
     outcome = toy_run(given.path, settings, walk(settings, given.pause))
     sys.exit(0 if outcome.finished else 3)

@@ -28,6 +28,12 @@ WRITERS = {
 }
 
 
+IN_CI = {"plot of an archive", "page", "video"}
+WITH_EACH_WRITER = pytest.mark.parametrize(
+    "writer", [pytest.param(name, marks=[pytest.mark.ci] * (name in IN_CI)) for name in WRITERS]
+)
+
+
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
     """A folder of the user with what nothing may change."""
@@ -46,7 +52,7 @@ def give(command: Command, run: Path, words: list[str]) -> tuple[int, str]:
     return command(*(word.replace("RUN", str(run)) for word in words))
 
 
-@pytest.mark.parametrize("writer", WRITERS)
+@WITH_EACH_WRITER
 def test_a_folder_that_is_a_link_is_refused(
     originals: Path, tmp_path: Path, outside: Path, command: Command, writer: str
 ) -> None:
@@ -65,7 +71,7 @@ def test_a_folder_that_is_a_link_is_refused(
         assert sorted(outside.rglob("*")) == before
 
 
-@pytest.mark.parametrize("writer", WRITERS)
+@WITH_EACH_WRITER
 def test_links_in_place_of_files_are_replaced(
     originals: Path, tmp_path: Path, outside: Path, command: Command, writer: str
 ) -> None:
@@ -124,7 +130,7 @@ def test_links_outside_of_runs_are_the_users_own(
             ["plot", "RUN", "--what", "fitness", "--out", "OUT/device.gif/x.png"],
             "device.gif is there and is not a folder",
         ),
-        (["video", "RUN", "--niche", "0", "--out", "OUT/folder.png"], "folder.png is there and is not a file"),
+        (["video", "RUN", "--niche", "0", "--out", "OUT/folder.gif"], "folder.gif is there and is not a file"),
         (["video", "RUN", "--niche", "0", "--out", "OUT/device.gif"], "device.gif is there and is not a file"),
         (["export", "RUN", "--agent", "0", "--out", "OUT/file"], "file is there and is not a folder"),
         (["export", "RUN", "--agent", "0", "--out", "OUT/pipe.png"], "pipe.png is there and is not a folder"),
@@ -138,6 +144,7 @@ def test_an_output_of_the_wrong_kind_is_refused_in_words(
 ) -> None:
     out = tmp_path / "out"
     (out / "folder.png").mkdir(parents=True)
+    (out / "folder.gif").mkdir()
     (out / "file").write_text("precious")
     (out / "loop").symlink_to("loop")
     (out / "device.gif").symlink_to("/dev/null")  # never the device itself: a test that fails would replace it

@@ -93,16 +93,21 @@ COMMANDS = [
     ("diff", "RUN", "ORIGINAL"),
     ("doctor", "RUN"),
     ("doctor", "RUN", "--repair"),
-    ("plot", "RUN", "--what", "overview"),
     ("plot", "RUN", "--what", "nothing"),
     ("run", "RUN", "--help"),
-    ("run", "RUN"),
-    ("run", "--from", "RUN", "--name", "x"),
-    ("eval", "RUN", "--episodes", "1"),
-    ("export", "RUN"),
-    ("video", "RUN"),
     ("eval", "RUN", "--on", f"x{ALL}".replace("\0", "")),
     ("inspect", f"nothing{ALL}".replace("\0", "")),
+    *(
+        pytest.param(words, marks=pytest.mark.ci)
+        for words in (
+            ("plot", "RUN", "--what", "overview"),
+            ("run", "RUN"),
+            ("run", "--from", "RUN", "--name", "x"),
+            ("eval", "RUN", "--episodes", "1"),
+            ("export", "RUN"),
+            ("video", "RUN"),
+        )
+    ),
 ]
 
 

@@ -77,7 +77,7 @@ def fake_run(
             "genome": generator.to_json(pair.genome),
             "description": generator.describe(pair.genome),
             "features": dict(zip(generator.feature_names, values, strict=True)),
-            "difficulty": generator.difficulty_class(pair.genome),
+            "difficulty": generator.difficulty_class(pair.genome) if hasattr(generator, "difficulty_class") else None,
             "novelty": novelty,
             "fitness": fitness,
             "agent_from": agent_from,

@@ -11,6 +11,7 @@ import pytest
 from poet.agents.config import MLPConfig, PolicyConfig, policies
 from poet.agents.policy import mlp
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
+from poet.envs.gymnasium_env import LevelEnv
 from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError
 from poet.runs.artifacts import write_artifact
@@ -91,11 +92,21 @@ def test_every_kind_of_action(folder, tmp_path, space):
         np.testing.assert_allclose(act(obs), theirs, atol=2e-6)
 
 
-def test_without_a_counterpart_in_gymnasium_the_file_is_to_be_imported(folder, tmp_path):
-    out = export(open_run(folder), 1, tmp_path / "out")
-    done = subprocess.run([sys.executable, out / "policy.py"], capture_output=True, text=True, check=False)
+def test_without_a_counterpart_in_gymnasium_the_file_is_to_be_imported(folder, tmp_path, capsys):
+    commands.export(str(folder), agent=1, out=tmp_path / "out")
+    assert "poet.envs.gymnasium_env.LevelEnv" in capsys.readouterr().out
+    done = subprocess.run([sys.executable, tmp_path / "out" / "policy.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "no counterpart in gymnasium" in done.stderr
+    assert "poet.envs.gymnasium_env.LevelEnv" in done.stderr
+
+
+def test_an_exported_agent_runs_in_its_level_in_gymnasium(folder, tmp_path):
+    run = open_run(folder)
+    act = standalone.load(export(run, 1, tmp_path / "out") / "weights.npz")
+    fitness, length = standalone.run_episode(act, LevelEnv(run.environment(), run.genome(1)), seed=0)
+    assert np.isfinite(fitness)
+    assert 1 <= length <= run.interface().horizon
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,9 +1,11 @@
+import io
 import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
+from poet.cli.main import main
 from poet.errors import ConfigError, ShapeError
 from poet.runs.artifacts import write_artifact
 from poet.runs.read import read_niche
@@ -53,3 +55,37 @@ def test_agents_that_have_no_video_raise_errors(folder, tmp_path):
     write_artifact(tmp_path / "copy" / "niches" / "0", record._replace(arrays={"best": np.zeros(3, np.float32)}))
     with pytest.raises(ShapeError, match=r"f32\[21\]"):
         video(open_run(tmp_path / "copy"), 0)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.png", "a.webm", "a", "a.gif.txt"])
+def test_a_video_is_written_as_gif_only(folder, tmp_path, capsys, name):
+    assert main(["video", str(folder), "--out", str(tmp_path / name)]) == 2
+    assert f"expected a file name that ends in .gif, got '{tmp_path / name}'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+TEXTS = (
+    "a run, niche 3,  fitness 230 in 1600 steps,  solved at iteration 12",
+    "rough ground (2.4), pits 0.6 to 1.5 m wide",
+)
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 40), (100, 300), (480, 150), (800, 1)])
+@pytest.mark.parametrize("texts", [TEXTS, (TEXTS[0], ""), (TEXTS[0] * 9, TEXTS[1] * 9), ("x" * 400, "y" * 400)])
+def test_captions_have_room_below_frames_of_any_width(width, height, texts):
+    pages = _pages(encode([Image.new("RGB", (width, height))] * 3, texts, width, 50))
+    ink = np.argwhere(pages[0][height:] < 150)
+    assert pages[0].shape[1] == max(width, 320)
+    assert len(ink)
+    assert ink[:, 1].min() >= 4
+    assert ink[:, 1].max() < pages[0].shape[1] - 4
+    assert ink[:, 0].max() < len(pages[0]) - height - 1
+    if texts == TEXTS:
+        full = encode([Image.new("RGB", (1000, height))] * 3, texts, 1000, 50)
+        assert (pages[0][height:] < 150).sum() == pytest.approx((_pages(full)[0][height:] < 150).sum(), rel=0.03)
+
+
+def _pages(data):
+    """The pages of a GIF in grey."""
+    with Image.open(io.BytesIO(data)) as gif:
+        return [np.asarray(page.convert("L")) for page in ImageSequence.Iterator(gif)]

@@ -16,7 +16,7 @@ from poet.agents.policy import Policy
 from poet.archives.base import Archive, Entries
 from poet.archives.layout import check_objectives, num_rows
 from poet.envs.base import Generator
-from poet.errors import unknown
+from poet.errors import ConfigError, unknown
 from poet.executors.base import Episode, Executor
 from poet.learners.base import Learner
 from poet.memory import require_memory
@@ -38,7 +38,8 @@ def feature_indices(generator: Generator, names: Sequence[str]) -> list[int]:
     known = list(generator.feature_names)
     for name in names:
         if name not in known:
-            raise unknown(f"feature of {generator.id}:", name, known)
+            advice = f"choose features with search.features, as --search.features {' '.join(known[: len(names)])}"
+            raise ConfigError(f"{unknown(f'feature of {generator.id}:', name, known)} To run with it, {advice}")
     return [known.index(name) for name in names] if names else list(range(len(known)))
 
 

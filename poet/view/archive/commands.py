@@ -42,7 +42,7 @@ def plot(
     ] = "all",
     out: Path | None = None,
     num_pictures: int = 16,
-) -> None:
+) -> int:
     """Draw an archive: overview, heat map, curves, emitters, origins, snapshots over time, gallery of elites.
 
     Args:
@@ -51,11 +51,15 @@ def plot(
         out: Folder for the figures, or a file name for a single one; by default the run's media folder.
         num_pictures: How many elites of the interactive page have a video or a drawing.
     """
+    from poet.view.archive.explore import check_suffix
+
     opened = open_and_warn(run)
     if what != "explore":
-        commands.write_plots(opened, what, out)
-        return
-    print_lines(opened.explore(num_pictures).save(commands.output_path(opened, "explore.html", out)))
+        return commands.write_plots(opened, what, out)
+    path = commands.output_path(opened, "explore.html", out)
+    check_suffix(path)
+    print_lines(opened.explore(num_pictures).save(path))
+    return commands.report_failures(opened)
 
 
 def video(
@@ -110,7 +114,7 @@ def evaluate(
 
 
 def export(run: Path, *, elite: int | None = None, at: tuple[float, ...] = (), out: Path | None = None) -> None:
-    """Write an elite's weights and one NumPy file that runs them, in gymnasium too, without JAX.
+    """Write an elite's weights and one NumPy file that runs them without JAX; the walker's also in gymnasium.
 
     Args:
         run: Run folder, or its name in runs/.

@@ -41,6 +41,11 @@ class Elites:
         self.names: tuple[str, ...] = tuple(
             self.meta.get("descriptor_names") or (f"descriptor {d}" for d in range(dimensions))
         )
+        for name, shape in (("fitness", (len(self),)), ("descriptor", (len(self), dimensions))):
+            column = self.columns.get(name)
+            if column is not None and (column.dtype.kind not in "iuf" or column.shape != shape):
+                found = f"{column.dtype}{list(column.shape)}"
+                raise RunError(f"the archive is damaged: its {name} should be numbers {list(shape)}, and is {found}")
 
     def __len__(self) -> int:
         return len(self.columns["fitness"])
@@ -79,17 +84,16 @@ class Elites:
 
     def id(self, row: int) -> Id:
         """The generation in which an elite was made, and its number in it: unique within a run."""
-        generation, number = self.columns["id"][self.check_row(row)]
-        return int(generation), int(number)
+        return _id(self.columns["id"][self.check_row(row)])
 
     def parents(self, row: int) -> list[Id]:
         """Ids of the elites that an elite was made from: none, one or two."""
-        found = self.columns["parents"][self.check_row(row)]
-        return [(int(a), int(b)) for a, b in found if not a == b == NO_PARENT]
+        ids = map(_id, self.columns["parents"][self.check_row(row)])
+        return [id for id in ids if id != (NO_PARENT, NO_PARENT)]
 
     def rows_by_id(self) -> dict[Id, int]:
         """The row of each id."""
-        return {(int(a), int(b)): row for row, (a, b) in enumerate(self.columns["id"])}
+        return {_id(id): row for row, id in enumerate(self.columns["id"])}
 
     def best(self) -> int:
         """The row of the fittest elite. Raises `RunError` if there is none."""
@@ -138,3 +142,8 @@ class Elites:
         """The descriptor of an elite as text, each coordinate with its name."""
         descriptor = self.columns["descriptor"][self.check_row(row)]
         return ", ".join(f"{name} {value:.3g}" for name, value in zip(self.names, descriptor, strict=True))
+
+
+def _id(numbers: np.ndarray) -> Id:
+    """An id as a tuple; a record that somebody made by hand may have others than two numbers."""
+    return tuple(np.ravel(numbers).tolist())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poet.errors import PoetError
+from poet.view import tiles
 from poet.view.archive.maps import NO_ELITE, NO_SNAPSHOT
-from poet.view.style import INK, new_figure, show_message
+from poet.view.plugins import call_for_picture, try_picture
+from poet.view.style import new_figure, show_message
+from poet.view.tiles import Tile, shape_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,38 +32,32 @@ def gallery(run: ArchiveRun) -> Figure:
         show_message(figure.subplots(), text)
         return figure
     rows = sorted(elites.select_distant(MAX_SHOWN), key=lambda row: tuple(elites.columns["descriptor"][row]))
-    pictures = [np.asarray(render(row)) for row in rows]
-    height, width = np.mean([picture.shape[:2] for picture in pictures], axis=0)
-    columns = int(np.clip(round(np.sqrt(len(rows) * 1.5 * height / width)), 1, 6))
-    lines = -(-len(rows) // columns)
-    size = min(15 / columns, 6)
-    figure = new_figure(size * columns, (size * height / width + 0.55) * lines + 0.6)
-    panels = figure.subplots(lines, columns, squeeze=False)
-    for axes in panels.flat:
-        axes.set_axis_off()
-    for axes, row, picture in zip(panels.flat, rows, pictures, strict=False):
-        axes.imshow(picture, interpolation="antialiased")
-        axes.set_title(_panel_title(run, row, int(14 * size) + 4), fontsize=7.5, color=INK, loc="left", pad=3)
-    figure.suptitle(f"Elites from the whole archive: {run.name}", color=INK)
-    return figure
+    pictures = [try_picture(run, render, row) for row in rows]
+    made = [make_tile(run, row, picture) for row, picture in zip(rows, pictures, strict=True)]
+    return tiles.gallery(made, shape_of(pictures), f"Elites from the whole archive: {run.name}")
+
+
+def make_tile(run: ArchiveRun, row: int, picture: np.ndarray | str) -> Tile:
+    """An elite with its number and fitness, then a description of its environment or its coordinates."""
+    caption = run.caption(row)
+    heading = f"elite {row}, fitness {run.archive().columns['fitness'][row]:.4g}"
+    return Tile(picture, heading, caption.environment or caption.agent)
 
 
 def find_renderer(run: ArchiveRun) -> Callable[[int], np.ndarray] | None:
-    """The function that draws the elite of a row as u8[H, W, 3] without running an episode; None if there is none."""
-    draw = getattr(run.problem(), "draw", None)
-    if draw is not None:
-        return lambda row: draw(run.weights(row))
+    """The function that draws the elite of a row as u8[H, W, 3] without running an episode; None if there is none.
+
+    It raises `ContractError` where the plug-in fails.
+    """
+    problem: Any = run.problem()
+    if hasattr(problem, "draw"):
+        what = f"draw of problem {problem.id!r}"
+        return lambda row: call_for_picture(what, problem.draw, run.weights(row))
     try:
-        draw_level = getattr(run.generator(), "draw_level", None) if run.has_environments() else None
+        generator: Any = run.generator() if run.has_environments() else None
     except PoetError:
         return None
-    return None if draw_level is None else lambda row: draw_level(run.genome(row))
-
-
-def _panel_title(run: ArchiveRun, row: int, width: int) -> str:
-    """An elite in up to three lines: number and fitness, then a description of its environment or its coordinates."""
-    elites, caption = run.archive(), run.caption(row)
-    first = f"elite {row}   fitness {elites.columns['fitness'][row]:.4g}"
-    return "\n".join(
-        [first, *textwrap.wrap(caption.environment or caption.agent, width, max_lines=2, placeholder=" ...")]
-    )
+    if not hasattr(generator, "draw_level"):
+        return None
+    what = f"draw_level of generator {generator.id!r}"
+    return lambda row: call_for_picture(what, generator.draw_level, run.genome(row))

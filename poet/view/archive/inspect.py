@@ -9,8 +9,8 @@ import numpy as np
 
 from poet.runs.read import quantity
 from poet.terminal import print_lines, printable
-from poet.view.archive import maps
-from poet.view.inspect import page_console
+from poet.view.archive import colours, maps
+from poet.view.inspect import page_console, print_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -66,7 +66,7 @@ def elite_table(elites: Elites, top: int, emitters: Sequence[str] = ()) -> Table
             *(f"{value:.4g}" for value in objectives[row]),
             *(f"{value:.3g}" for value in elite["descriptor"]),
             _format_id(elites.id(row)),
-            _emitter_name(emitters, int(elite["emitter"])),
+            colours.emitter_name(emitters, elite["emitter"]),
         )
     return table
 
@@ -78,7 +78,7 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
     """
     elites = run.archive()
     elites.check_row(row)
-    emitter = _emitter_name(run.emitters(), int(elites.columns["emitter"][row]))
+    emitter = colours.emitter_name(run.emitters(), elites.columns["emitter"][row])
     environment = run.caption(row).environment
     objectives = elites.columns["objectives"][row] if "objectives" in elites.columns else None
     children = [other for other in range(len(elites)) if elites.id(row) in elites.parents(other)]
@@ -100,12 +100,8 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
     ]
 
 
-def _emitter_name(emitters: Sequence[str], number: int) -> str:
-    return maps.INITIAL if number < 0 else emitters[number] if number < len(emitters) else f"emitter {number}"
-
-
 def _format_id(id: Id) -> str:
-    return f"{id[0]}:{id[1]}"
+    return ":".join(map(str, id))
 
 
 def print_archive(run: ArchiveRun, last: int, top: int) -> None:
@@ -115,12 +111,18 @@ def print_archive(run: ArchiveRun, last: int, top: int) -> None:
         console.print(repr(run))
         return
     if last:
-        console.print(progress_table(run, last))
+        table = progress_table(run, last)
+        print_table(console, table, [str(column.header) for column in table.columns[:2:-1]])
     elites = run.latest()
     if elites is None:
         console.print(maps.NO_SNAPSHOT.replace("\n", " "), soft_wrap=True)
     elif top:
-        console.print(elite_table(elites, top, run.emitters()) if len(elites) else maps.NO_ELITE)
+        if len(elites):
+            print_table(
+                console, elite_table(elites, top, run.emitters()), ["id", "cell", "emitter", *elites.names[::-1]]
+            )
+        else:
+            console.print(maps.NO_ELITE)
 
 
 def print_elite(run: ArchiveRun, elite: int) -> None:

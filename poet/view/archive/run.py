@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from poet.errors import ConfigError, RunError, unknown
+from poet.errors import ConfigError, ContractError, RunError, unknown
 from poet.runs import read
 from poet.view.agents import AgentRun, Caption, make_domain
 from poet.view.archive.elites import Elites, Id
@@ -54,9 +54,12 @@ class ArchiveRun(AgentRun):
         self._archives: dict[int | None, Elites] = {}  # None: the newest
         return super().refresh()
 
-    def snapshots(self) -> list[int]:
-        """Iterations after which a snapshot of the archive was kept."""
-        return read.list_elites(self.path)
+    def snapshots(self, most: int | None = None) -> list[int]:
+        """Iterations after which a snapshot of the archive was kept; at most `most` of them, spread over the run."""
+        times = read.list_elites(self.path)
+        if most is None or len(times) <= most:
+            return times
+        return [times[place] for place in np.linspace(0, len(times) - 1, most).astype(int)]
 
     def archive(self, iteration: int | None = None) -> Elites:
         """The elites after so many iterations, by default those of the newest snapshot.
@@ -102,7 +105,7 @@ class ArchiveRun(AgentRun):
         phrases = {
             "coverage": "coverage {coverage:.1%}",
             "qd_score": f"QD score {read.quantity(row.get('qd_score') or 0)}",
-            "trainee_best": "best trainee {trainee_best:.4g} of {solved:.4g}",
+            "trainee_best": "best trainee {trainee_best:.4g} of {solved_score:.4g}",
             "best": "best {best:.4g}",
         }
         return [text.format(**row) for name, text in phrases.items() if row.get(name) is not None]
@@ -162,7 +165,7 @@ class ArchiveRun(AgentRun):
         """The genome of an elite's environment: its own if elites have one, otherwise the one that all share."""
         import jax
 
-        elites, example = self.archive(), {GENOME: self.generator().simplest()}
+        elites, example = self.archive(), {GENOME: self.simplest()}
         elites.check_row(which)
         names = [
             jax.tree_util.keystr(path, simple=True, separator=".")
@@ -184,6 +187,8 @@ class ArchiveRun(AgentRun):
         """The coordinates of an elite, and a description of its environment."""
         coordinates = self.archive().coordinates(which)
         try:
-            return Caption(coordinates, self.generator().describe(self.genome(which)))
+            return Caption(coordinates, self.describe(self.genome(which)))
+        except ContractError as error:
+            return Caption(coordinates, f"no description: {error}")
         except (ConfigError, RunError):
             return Caption(coordinates, "")

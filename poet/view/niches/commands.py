@@ -34,7 +34,7 @@ def plot(
     *,
     what: Literal["all", "overview", "fitness", "gallery", "transfers", "lineage"] = "all",
     out: Path | None = None,
-) -> None:
+) -> int:
     """Draw a run: overview, fitness per niche, gallery of environments, transfers, family tree.
 
     Args:
@@ -42,7 +42,7 @@ def plot(
         what: Which figure; by default every one.
         out: Folder for the figures, or a file name for a single one; by default the run's media folder.
     """
-    commands.write_plots(open_and_warn(run), what, out)
+    return commands.write_plots(open_and_warn(run), what, out)
 
 
 def video(
@@ -115,7 +115,7 @@ def export(
     snapshot: Literal["best", "admission", "retirement", "current"] = "best",
     out: Path | None = None,
 ) -> None:
-    """Write an agent's weights and one NumPy file that runs them, in gymnasium too, without JAX.
+    """Write an agent's weights and one NumPy file that runs them without JAX; the walker's also in gymnasium.
 
     Args:
         run: Run folder, or its name in runs/.

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-import math
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poet.errors import PoetError
+from poet.view import tiles
 from poet.view.agents import read_genome
-from poet.view.style import GREY, INK, difficulty_colours, new_figure, show_message
+from poet.view.plugins import call_for_picture, try_picture
+from poet.view.style import (
+    GREY,
+    INK,
+    LIGHT,
+    MEDIUM,
+    SMALL,
+    difficulty_colours,
+    new_figure,
+    set_title,
+    short_name,
+    show_message,
+)
+from poet.view.tiles import Shape, Tile, shape_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,112 +32,124 @@ if TYPE_CHECKING:
 
     from poet.view.niches.run import NicheRun
 
-MAX_SHOWN = 60
-BAR_HEIGHT = 0.16  # inches for a feature
+NO_ENVIRONMENT = "No environment is admitted yet."
+NO_CLASS = "no class"
+MAX_SHOWN = 48
+MIN_LATEST, MAX_LATEST = 6, 9  # environments in the overview
+MAX_BARS = 24  # environments that are shown as bars
+MAX_FEATURES = 10
+# Inches: the height of a bar, the width of the bars of an environment, and that of the names at their left.
+BAR_HEIGHT, BARS_WIDTH, LABEL_WIDTH = 0.2, 3.5, 1.1
 
 
 def gallery(run: NicheRun) -> Figure:
-    """Every environment, oldest first; of more than 60 the first and the latest."""
+    """Every environment, oldest first; of more than 48, or 24 that are shown as bars, the first and the latest."""
     ids = [int(niche) for niche in run.table("niches")["niche"]]
-    if len(ids) > MAX_SHOWN:
-        ids = ids[: MAX_SHOWN // 2] + ids[-MAX_SHOWN // 2 :]
-    columns, pictures = _num_columns(len(ids)), draw_environments(run, ids)
-    width = 9.0 if columns == 1 else 6.0
-    heights = [width * picture.shape[0] / picture.shape[1] for picture in pictures if picture is not None]
-    has_bars = any(picture is None for picture in pictures)
-    if has_bars:
-        heights.append(max(0.09 * width, BAR_HEIGHT * len(_feature_names(run))))
-    rows = max(math.ceil(len(ids) / columns), 1)
-    figure = new_figure(width * columns, (max(heights, default=0.8) + 0.28) * rows + 0.8)
-    draw_gallery(figure, run, ids, pictures)
-    bars = "\nbars: features, relative to the largest value in the run" if has_bars else ""
-    figure.suptitle(f"Environments: {run.name}{bars}", color=INK)
-    colours = difficulty_colours(run.table("niches")["difficulty"])
-    if len(colours) > 1:
-        from matplotlib.lines import Line2D
-
-        keys = [Line2D([], [], color=colour, lw=4, label=name or "no class") for name, colour in colours.items()]
-        figure.legend(handles=keys, loc="outside lower center", ncols=len(keys), fontsize=8, frameon=False)
-    return figure
-
-
-def draw_gallery(
-    part: Figure | SubFigure,
-    run: NicheRun,
-    ids: Sequence[int],
-    pictures: Sequence[np.ndarray | None],
-    min_rows: int = 1,
-) -> None:
-    """Environments of niches in a figure or a part of one; `min_rows` reserves room where there are few."""
     if not ids:
-        return show_message(part.subplots(), "No environment is admitted yet.")
-    columns = _num_columns(len(ids))
-    rows = max(min_rows, math.ceil(len(ids) / columns))
-    panels = part.subplots(rows, columns, squeeze=False)
-    table = run.table("niches")
-    colours = difficulty_colours(table["difficulty"])
-    for index, axes in enumerate(panels.T.flat):
-        if index >= len(ids):
-            axes.set_axis_off()
-            continue
-        row = int(np.flatnonzero(table["niche"] == ids[index])[0])
-        picture = pictures[index]
-        if picture is None:
-            _draw_features(axes, run, row)
-        else:
-            axes.imshow(picture, interpolation="antialiased")
-            axes.set_anchor("W")
-            axes.set_xticks([])
-            axes.set_yticks([])
-        for side in axes.spines.values():
-            side.set_visible(False)
-        axes.spines["left"].set(visible=True, color=colours[str(table["difficulty"][row])], linewidth=4)
-        axes.set_title(_panel_title(table, row), loc="left", fontsize=7.5, color=INK, pad=3)
-    return None
+        figure = new_figure(8, 3)
+        show_message(figure.subplots(), NO_ENVIRONMENT)
+        return figure
+    pictures = draw_environments(run, _first_and_latest(ids, MAX_SHOWN))
+    shown = list(pictures) or _first_and_latest(ids, MAX_BARS)
+    some = f" ({len(shown)} of {len(ids)})" if len(shown) < len(ids) else ""
+    bars = "" if pictures else f"\n{_explain_bars(run)}"
+    title = f"Environments: {run.name}{some}{bars}"
+    return tiles.gallery(*make_tiles(run, shown, pictures), title, _classes(run))
 
 
-def _num_columns(count: int) -> int:
-    return 1 if count <= 10 else 2 if count <= 30 else 3
+def draw_latest(part: SubFigure, run: NicheRun, width: float, height: float) -> None:
+    """The latest environments, in a part of a figure that has `width` and `height` inches for them."""
+    ids = [int(niche) for niche in run.table("niches")["niche"]]
+    latest = ids[-MAX_LATEST:]
+    pictures = draw_environments(run, latest)
+    made, shape = make_tiles(run, latest, pictures)
+    count = tiles.choose_count(made, shape, width, height, MIN_LATEST)
+    bars = "" if pictures else f"\n{_explain_bars(run)}"
+    set_title(part, ("latest environments" if count < len(ids) else "environments") + bars, MEDIUM)
+    tiles.draw_tiles(part, made[-count:], shape, width, height)
 
 
-def _panel_title(table: dict[str, np.ndarray], row: int) -> str:
-    solved = int(table["solved"][row])
-    state = f"solved at {solved}" if solved >= 0 else f"best {table['best'][row]:.0f}"
-    description = textwrap.shorten(str(table["description"][row]), 80, placeholder=" ...")
-    return "   ".join(filter(None, (f"niche {table['niche'][row]}", state, description)))
+def draw_environments(run: NicheRun, ids: Sequence[int]) -> dict[int, np.ndarray | str]:
+    """Each environment u8[H, W, 3] by `draw_level(genome)` of its generator, or why it has no picture, by niche.
 
-
-def draw_environments(run: NicheRun, ids: Sequence[int]) -> list[np.ndarray | None]:
-    """Each environment as u8[H, W, 3] by `draw_level(genome)` of its generator.
-
-    None for all of them if the generator is not installed or does not draw.
+    Empty if the generator is not installed or cannot draw any of them.
     """
-    genomes: dict[int, Any] = {row["niche"]: row.get("genome") for row in run.events("admission")}
     try:
         generator = run.generator()
-        draw_level = getattr(generator, "draw_level", None)
-        if draw_level is None:
-            return [None] * len(ids)
-        return [np.asarray(draw_level(read_genome(generator, genomes[niche]))) for niche in ids]
     except PoetError:
-        return [None] * len(ids)
+        return {}
+    draw_level = getattr(generator, "draw_level", None)
+    if draw_level is None:
+        return {}
+    genomes: dict[int, Any] = {row["niche"]: row.get("genome") for row in run.events("admission")}
+
+    def draw(niche: int) -> np.ndarray:
+        genome = read_genome(generator, genomes[niche])
+        return call_for_picture(f"draw_level of generator {generator.id!r}", draw_level, genome)
+
+    pictures = {niche: try_picture(run, draw, niche) for niche in ids}
+    return pictures if any(isinstance(picture, np.ndarray) for picture in pictures.values()) else {}
+
+
+def make_tiles(run: NicheRun, ids: Sequence[int], pictures: Mapping[int, np.ndarray | str]) -> tuple[list[Tile], Shape]:
+    """Environments as tiles, with their features where there are no pictures; and the shape of a tile."""
+    table, names, colours = run.table("niches"), _feature_names(run), _classes(run)
+    rows = {int(niche): row for row, niche in enumerate(table["niche"])}
+    made = [
+        Tile(
+            pictures[niche] if pictures else partial(_draw_features, run, rows[niche]),
+            f"niche {niche}, {_state(table, rows[niche])}",
+            str(table["description"][rows[niche]]),
+            colours.get(str(table["difficulty"][rows[niche]]) or NO_CLASS),
+        )
+        for niche in ids
+    ]
+    bars = Shape(BAR_HEIGHT * max(len(names), 1) / BARS_WIDTH, BARS_WIDTH, margin=LABEL_WIDTH)
+    return made, shape_of(list(pictures.values())) if pictures else bars
+
+
+def _first_and_latest(ids: list[int], most: int) -> list[int]:
+    return ids if len(ids) <= most else ids[: most // 2] + ids[-most // 2 :]
+
+
+def _classes(run: NicheRun) -> dict[str, str]:
+    """The difficulty classes of the run with their colours; none if there is only one."""
+    colours = difficulty_colours(run.table("niches")["difficulty"])
+    return {name or NO_CLASS: colour for name, colour in colours.items()} if len(colours) > 1 else {}
+
+
+def _state(table: dict[str, np.ndarray], row: int) -> str:
+    solved = int(table["solved"][row])
+    return f"solved at {solved}" if solved >= 0 else f"best {table['best'][row]:.4g}"
 
 
 def _feature_names(run: NicheRun) -> list[str]:
-    return [name for name in run.table("niches") if name.startswith("feature_")]
+    return [name for name in run.table("niches") if name.startswith("feature_")][:MAX_FEATURES]
 
 
-def _draw_features(axes: Axes, run: NicheRun, row: int) -> None:
-    """Features of one niche as bars, each relative to the largest of the run."""
+def _explain_bars(run: NicheRun) -> str:
+    every = sum(name.startswith("feature_") for name in run.table("niches"))
+    which = "features" if every <= MAX_FEATURES else f"the first {MAX_FEATURES} of {every} features"
+    return f"{which}; a full bar is the largest value in the run"
+
+
+def _draw_features(run: NicheRun, row: int, axes: Axes) -> None:
+    """Features of one niche as bars with their values, each relative to the largest of the run."""
     table, names = run.table("niches"), _feature_names(run)
     if not names:
         return show_message(axes, "no features recorded")
     largest = [float(np.nanmax(np.abs(table[name]), initial=0)) or 1.0 for name in names]
-    values = np.array([float(table[name][row]) / top for name, top in zip(names, largest, strict=True)])
-    axes.barh(np.arange(len(names)), np.nan_to_num(values), color="#9aa5b1", height=0.7)
-    axes.set_xlim(min(0, float(np.nanmin(values, initial=0))), 1)
-    axes.set_yticks(np.arange(len(names)), [name.removeprefix("feature_") for name in names], fontsize=7, color=GREY)
-    axes.set_xticks([])
+    values = np.array([float(table[name][row]) for name in names])
+    shares = np.nan_to_num(values / largest)
+    bars = axes.barh(np.arange(len(names)), shares, color=LIGHT, height=0.75)
+    axes.bar_label(bars, [f"{value:.3g}" for value in values], padding=2, fontsize=SMALL, color=INK)
+    axes.set_xlim(min(0, 1.3 * float(shares.min())), 1.3)  # with room for the values
+    axes.set_yticks(
+        np.arange(len(names)),
+        [short_name(name.removeprefix("feature_"), 72 * LABEL_WIDTH - 8) for name in names],
+        fontsize=SMALL,
+        color=GREY,
+    )
     axes.tick_params(length=0)
     axes.invert_yaxis()
     return None

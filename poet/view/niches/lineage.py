@@ -6,7 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poet.view.style import GREY, INK, difficulty_colours, new_figure, show_message, style_time_axes
+from poet.view.niches.gallery import NO_CLASS, NO_ENVIRONMENT
+from poet.view.style import (
+    GREY,
+    INK,
+    SMALL,
+    WIDTH,
+    difficulty_colours,
+    legend_above,
+    new_figure,
+    set_title,
+    short_name,
+    show_message,
+    sparse,
+    style_time_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,25 +49,27 @@ def family_order(niches: dict[str, np.ndarray]) -> list[tuple[int, int]]:
 
 def lineage(run: NicheRun) -> Figure:
     """The family tree of a run's environments, with time to the right."""
-    figure = new_figure(12, float(np.clip(0.22 * len(run.table("niches")["niche"]) + 1.6, 3.2, 18)))
-    draw_tree(figure.subplots(), run)
-    figure.suptitle(f"Family tree: {run.name}", color=INK)
+    height = float(np.clip(0.22 * len(run.table("niches")["niche"]) + 1.6, 3.2, 18))
+    figure = new_figure(WIDTH, height)
+    draw_tree(figure.subplots(), run, height - 1.4)
+    set_title(figure, f"Family tree: {run.name}")
     return figure
 
 
-def draw_tree(axes: Axes, run: NicheRun, label_size: float = 7.5) -> None:
+def draw_tree(axes: Axes, run: NicheRun, height: float) -> None:
     """Each niche as a line from birth to retirement, thick once solved, coloured by difficulty, labelled with its id.
 
-    `label_size` is in points.
+    `height` in inches, about that of the axes, decides how many of the ids have room.
     """
     niches = run.table("niches")
     style_time_axes(axes)
     axes.grid(visible=False)
     if not len(niches["niche"]):
-        return show_message(axes, "No environment is admitted yet.")
+        return show_message(axes, NO_ENVIRONMENT)
     colours = difficulty_colours(niches["difficulty"])
     levels = {int(niches["niche"][row]): level for level, (row, _) in enumerate(family_order(niches))}
     now = max(run.iteration, int(niches["born"].max()) + 1)
+    labelled = sparse(len(levels), height)
     for row, niche in enumerate(niches["niche"]):
         level, colour = levels[int(niche)], colours[str(niches["difficulty"][row])]
         born, retired, solved = (int(niches[name][row]) for name in ("born", "retired", "solved"))
@@ -68,9 +84,9 @@ def draw_tree(axes: Axes, run: NicheRun, label_size: float = 7.5) -> None:
         axes.scatter(born, level, s=9, color=colour, zorder=3)
         if retired >= 0:
             axes.scatter(end, level, marker="|", s=40, color=INK, lw=1, zorder=3)
-        axes.annotate(
-            str(niche), (end, level), (4, 0), textcoords="offset points", va="center", fontsize=label_size, color=GREY
-        )
+        if level in labelled:
+            place = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate(str(niche), (end, level), **place, fontsize=SMALL, color=GREY)
     _draw_legend(axes, niches, colours)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -82,12 +98,13 @@ def draw_tree(axes: Axes, run: NicheRun, label_size: float = 7.5) -> None:
 
 def _draw_legend(axes: Axes, niches: dict[str, np.ndarray], colours: dict[str, str]) -> None:
     for name, colour in colours.items():
-        axes.plot([], [], color=colour, lw=3, label=name or ("no class" if len(colours) > 1 else "environment"))
+        label = short_name(name) or (NO_CLASS if len(colours) > 1 else "environment")
+        axes.plot([], [], color=colour, lw=3, label=label)
     if (niches["solved"] >= 0).any():
         axes.scatter([], [], marker="*", s=45, color="white", edgecolor=INK, lw=0.7, label="solved")
     if (niches["retired"] >= 0).any():
         axes.scatter([], [], marker="|", s=40, color=INK, lw=1, label="retired")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, fontsize=8, frameon=False, handlelength=1.3)
+    legend_above(axes)
 
 
 def tree_lines(run: NicheRun) -> list[str]:

@@ -62,11 +62,13 @@ def test_an_archive_of_solved_corridors_grows(finished) -> None:
     assert int(state.env_steps) == rows[-1]["env_steps"] > 1000
 
 
-def test_the_headline_names_metrics(finished) -> None:
+def test_the_headline_and_the_view_name_metrics(finished) -> None:
     _, infos = finished
+    assert {"trainee_best", "solved_score"} <= infos[0].metrics.keys(), "the view shows them"
     search = build()
     search.close()
     assert set(search.headline) <= infos[0].metrics.keys()
+    assert {"trainee_best", "solved_score"} <= infos[0].metrics.keys(), "the view of archives draws these"
 
 
 def test_new_trainees_take_the_optimiser_of_the_last_solver(finished) -> None:
@@ -123,7 +125,7 @@ def test_a_generator_can_replace_that_of_the_config() -> None:
 
 
 def test_unknown_features_are_refused() -> None:
-    with pytest.raises(ConfigError, match="wnd"):
+    with pytest.raises(ConfigError, match="'wnd'. Did you mean 'wind'.* as --search.features length$"):
         build(features=("wnd",))
 
 

@@ -1,18 +1,21 @@
+import io
 import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from poet.errors import ConfigError, RunError
 from poet.runs.read import Record
 from poet.view.archive import commands
 from poet.view.archive.elites import Elites
-from poet.view.archive.inspect import elite_lines, elite_table
+from poet.view.archive.inspect import elite_lines, elite_table, progress_table
+from poet.view.inspect import print_table
 from poet.view.media import make_media
 from poet.view.open import open_run
-from tests.view.archive.fake_archive import fake_archive
+from tests.view.archive.fake_archive import SPECS, fake_archive
 
 
 def test_inspect_prints_tables_and_one_elite(archive, empty, new, capsys):
@@ -37,6 +40,22 @@ def test_inspect_prints_tables_and_one_elite(archive, empty, new, capsys):
         commands.inspect(str(archive), elite=5, at=(0.0, 0.0))
     with pytest.raises(ConfigError, match="last"):
         commands.inspect(str(archive), last=-1)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+@pytest.mark.parametrize("spec", ["grid 2", "grid 6"])
+def test_numbers_are_not_cut_in_narrow_terminals(tmp_path, spec, width):
+    run = open_run(fake_archive(tmp_path / "run", SPECS[spec], iterations=4, snapshots=(4,)))
+    tables = ((progress_table(run, 4), 2), (elite_table(run.archive(), 4, run.emitters()), 3))
+    for table, needed in tables:
+        headers = [str(column.header) for column in table.columns]
+        console = Console(width=width, record=True, file=io.StringIO())
+        print_table(console, table, headers[: needed - 1 : -1])
+        text = console.export_text()
+        assert "…" not in text
+        assert max(map(len, text.splitlines())) <= width
+        assert headers[: len(table.columns)] == [str(column.header) for column in table.columns]
+        assert (f"no room for {headers[-1]}" in text) == (len(table.columns) < len(headers))
 
 
 def test_objectives_have_their_own_columns(archive):

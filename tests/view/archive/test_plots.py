@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from poet.archives.base import entries
-from poet.view.archive import cells, commands, maps
+from poet.view.archive import cells, colours, commands, maps
 from poet.view.open import open_run
 from poet.view.plots import plot
 from poet.view.style import new_figure
@@ -108,8 +108,8 @@ def test_titles_of_slices_are_ranges():
 
 def test_an_emitter_has_the_same_colour_in_all_figures():
     alone, with_initial = (
-        maps.colours_by_name(["iso-line", "es"]),
-        maps.colours_by_name([maps.INITIAL, "iso-line", "es"]),
+        colours.colours_by_name(["iso-line", "es"]),
+        colours.colours_by_name([colours.INITIAL, "iso-line", "es"]),
     )
     assert alone == with_initial
     assert len(set(alone.values())) == 3
@@ -139,7 +139,7 @@ def test_while_there_is_no_elite_trainees_are_shown(empty, tmp_path, capsys):
     shutil.copytree(empty, folder)
     rows = [json.loads(line) for line in (folder / "journal.jsonl").read_bytes().splitlines()]
     for t, row in enumerate(rows):
-        row |= {"trainee_best": 10.0 * t, "solved": 230.0}
+        row |= {"trainee_best": 10.0 * t, "solved_score": 230.0}
     (folder / "journal.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = open_run(folder)
     assert run.is_empty()

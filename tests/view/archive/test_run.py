@@ -114,7 +114,7 @@ PAIRED = {
     "id": "paired-map-elites",
     "generator": {"id": "hills", "horizon": 50, "terrain": "fixed", "draws": True},
     "problem": None,
-    "search": {"solved": 230.0},
+    "search": {"solved_score": 230.0},
 }
 
 

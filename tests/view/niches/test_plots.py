@@ -78,6 +78,21 @@ def test_unknown_figure(folder):
         plot(open_run(folder), "linage")
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.html", "a.txt"])
+def test_a_figure_of_an_unknown_type_is_refused(folder, tmp_path, name):
+    with pytest.raises(ConfigError, match=rf"cannot be written as '{name}': use one of .*\.png"):
+        plot(open_run(folder), "lineage", tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.PNG", b"\x89PNG"), ("a", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")]
+)
+def test_the_suffix_of_a_file_decides_its_type(folder, tmp_path, name, start):
+    plot(open_run(folder), "lineage", tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
 def test_values_are_nan_where_a_niche_was_not_active(folder):
     run = open_run(folder)
     times, ids, values = values_by_niche(run, "fitness")

@@ -61,7 +61,7 @@ def test_frames_need_pandas_and_say_so(folder, monkeypatch):
     assert list(frame.columns) == list(run.table("niches"))
     assert len(frame) == len(run.table("niches")["niche"])
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ConfigError, match="poet-evolution\\[tables\\]"):
+    with pytest.raises(ConfigError, match="extra 'tables' .* install .*pandas"):
         run.frame("niches")
 
 
