@@ -94,6 +94,8 @@ def _convert(hint: Any, value: Any) -> Any:
         return value
     if origin is tuple:
         return _convert_tuple(args, value)
+    if hint is Any:
+        return value
     if hint is bool:
         return _require(isinstance(value, bool), value, "True or False")
     if hint is int:

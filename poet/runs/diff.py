@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from poet.errors import RunError
+from poet.files import checked_path
 from poet.runs import checkpoint
-from poet.runs.layout import CHECKPOINTS, read_run, run_path
+from poet.runs.layout import CHECKPOINTS, read_run
 from poet.runs.read import describe_damage, read_journal, scan_journal
 
 MAX_LINES = 10
@@ -16,7 +17,7 @@ def diff_runs(a: Path | str, b: Path | str) -> list[str]:
 
     Raises `RunError` where one of them is no run folder, or its journal is damaged.
     """
-    a, b = run_path(a, "a"), run_path(b, "b")
+    a, b = checked_path(a, "a"), checked_path(b, "b")
     for path in (a, b):
         read_run(path)
         if damaged := scan_journal(path)[1]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from poet.activity import doing
 from poet.errors import ConfigError, ContractError, named_errors, unknown
+from poet.files import checked_path
 from poet.runs import overrides as user_objects
 from poet.runs.cache import use_cache
 from poet.runs.fork import fork
 from poet.runs.identity import claim, record_identity
-from poet.runs.layout import ROOT, run_path
+from poet.runs.layout import ROOT
 from poet.runs.provenance import num_cores
 from poet.runs.sinks import check_sinks
 from poet.search.config import RunConfig, presets
@@ -112,8 +113,8 @@ def run(
         path = ROOT / config
     config = _find_config(config)
     # Once and for all: an evaluation may change the directory of the process. A link to the folder itself is followed.
-    path = Path(os.path.realpath(run_path(path)))
-    source = None if source is None else run_path(source, "source")
+    path = Path(os.path.realpath(checked_path(path)))
+    source = None if source is None else checked_path(source, "source")
     media = check_value("media", Callable | None, media)
     sinks = check_value("sinks", tuple[Any, ...], sinks)
     check_sinks((*config.sinks, *sinks))

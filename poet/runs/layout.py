@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from poet.errors import ConfigError, RunError
+from poet.errors import RunError
 from poet.files import read_bytes, replace_file
 
 ROOT = Path("runs")  # where runs are that are given by their names
@@ -26,19 +26,6 @@ INCOMPLETE = ".tmp"  # the end of the names of folders that are being written or
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-
-
-def run_path(path: Any, name: str = "path") -> Path:
-    """The folder of a run as it was given. Raises `ConfigError` for what is not the name of a folder."""
-    given = os.fspath(path) if isinstance(path, str | os.PathLike) else path
-    if not isinstance(given, str) or "\0" in given:
-        raise ConfigError(f"{name} expects the folder of a run, as text or a Path; got {path!r:.80}")
-    try:
-        return Path(given).expanduser()
-    except RuntimeError:  # ~ of a user that there is not
-        raise ConfigError(
-            f"{name} expects the folder of a run; {given!r:.80} is in the home of an unknown user"
-        ) from None
 
 
 def is_run(path: Path) -> bool:

@@ -13,9 +13,9 @@ import numpy as np
 
 from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
-from poet.files import read_bytes
+from poet.files import checked_path, read_bytes
 from poet.runs.journal import decode
-from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, numbered_entries, read_json, read_run, run_path
+from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, numbered_entries, read_json, read_run
 from poet.runs.lock import is_alive
 from poet.runs.snapshots import ARCHIVE, column_file
 from poet.search.base import Record as Record
@@ -44,7 +44,7 @@ def read_history(path: Path | str, iteration: int) -> list[Row]:
 
 def scan_journal(path: Path | str) -> tuple[list[Row], list[int]]:
     """The rows of a journal, and the numbers of the lines before the last that cannot be read."""
-    file = run_path(path) / JOURNAL
+    file = checked_path(path) / JOURNAL
     try:
         lines = read_bytes(file).splitlines(keepends=True)
     except OSError as error:
@@ -252,7 +252,7 @@ class Status(NamedTuple):
 
 def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
     """Iteration, speed and remaining time of a run, measured over its last iterations."""
-    path = run_path(path)
+    path = checked_path(path)
     run, config = read_run(path), read_config(path)
     if rows is None:
         rows = scan_journal(path)[0] if (path / JOURNAL).exists() else []

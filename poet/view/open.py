@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from poet.agents.config import policies
 from poet.envs.config import generators, problems
 from poet.errors import ConfigError, PoetError, RunError
+from poet.files import checked_path
 from poet.registry import RENAMED
 from poet.runs import read
-from poet.runs.layout import ROOT, is_run, run_path
+from poet.runs.layout import ROOT, is_run
 from poet.terminal import print_lines
 from poet.view.agents import AgentRun
 from poet.view.run import Run, views
@@ -62,7 +63,7 @@ def open_and_warn(path: str | os.PathLike[str]) -> Any:
 
 def find_run(path: str | os.PathLike[str]) -> Path:
     """The folder of a run, given that or its name in `runs/`. Raises `RunError` that lists the runs there are."""
-    given = run_path(path)
+    given = checked_path(path)
     for folder in (given, ROOT / given):
         if is_run(folder):
             return Path(os.path.abspath(folder))

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from poet.errors import unknown
 from poet.extras import import_extra
+from poet.files import checked_path
 from poet.registry import Registry
 from poet.runs import read
-from poet.runs.layout import JOURNAL, run_path
+from poet.runs.layout import JOURNAL
 from poet.terminal import printable
 from poet.view import tables
 from poet.view.tables import Row, Table
@@ -47,7 +48,7 @@ class Run:
     commands: ClassVar[str] = "poet.view.commands"
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = run_path(path)
+        self.path = checked_path(path)
         self.name = self.path.resolve().name
         self.options: dict[str, Any] = read.read_config(self.path)
         self.meta: dict[str, Any] = read.read_run(self.path)

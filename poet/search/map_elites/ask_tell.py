@@ -21,7 +21,7 @@ from poet.archives.table import columns
 from poet.checksum import digest
 from poet.configs import differences, to_dict
 from poet.errors import ConfigError, PoetError, ShapeError
-from poet.files import read_bytes, replace_file
+from poet.files import checked_path, read_bytes, replace_file
 from poet.jax_settings import pinned
 from poet.search.keys import AskTellPhase
 from poet.search.map_elites.base import Offspring, initial_offspring
@@ -163,7 +163,7 @@ class AskTell:
         arrays = [np.array(self._iteration), *map(np.asarray, jax.tree.leaves((self._island, pending)))]
         packed = io.BytesIO()
         np.savez(packed, *arrays, allow_pickle=False, settings=np.array(json.dumps(self._settings)))
-        replace_file(Path(path), packed.getvalue())
+        replace_file(checked_path(path), packed.getvalue())
 
     @pinned()
     def load(self, path: Path | str) -> None:
@@ -171,6 +171,7 @@ class AskTell:
 
         Raises `ConfigError` for a file that is damaged, was not written by `save`, or was saved with other arguments.
         """
+        path = checked_path(path)
         try:
             with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as file:
                 settings = json.loads(str(file["settings"]))

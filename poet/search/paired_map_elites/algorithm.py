@@ -21,6 +21,7 @@ from poet.archives.base import Archive, Entries
 from poet.archives.stats import summary
 from poet.envs.base import Generator
 from poet.envs.interface import check_genome, generator_identity
+from poet.errors import ConfigError
 from poet.executors.base import Executor
 from poet.jax_settings import pinned
 from poet.learners.base import Learner
@@ -75,6 +76,8 @@ def paired_map_elites(
         ("episodes", int, episodes),
     ):
         check_value(name, kind, value)
+    if episodes < 1:
+        raise ConfigError(f"episodes expects at least 1, got {episodes}")
     components = Components(config, generator, policy, learner, executor, archive, episodes)
     check_genome(generator, components.simplest)
 
