@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, Integer, UInt32
 
 from poet.archives.layout import NO_PARENT as NO_PARENT
 from poet.errors import ShapeError
-from poet.types import Key, PyTree
+from poet.types import Key, PyTree, is_integer
 
 StateT = TypeVar("StateT")
 StateT_co = TypeVar("StateT_co", covariant=True)
@@ -188,6 +188,11 @@ def entries(
         descriptor = jnp.asarray(nan_where_missing(descriptor))
     for name, array in (("fitness", fitness), ("descriptor", descriptor)):
         _check_array(name, array)
+    for name, value in (("generation", generation), ("emitter", emitter)):
+        if not is_integer(value):
+            raise ShapeError(f"expected {name} as an integer or an array of integers, got {value!r:.200}")
+    if np.ndim(generation):
+        raise ShapeError(f"expected one generation for all entries, got {generation!r:.200}")
     if not fitness.ndim:
         raise ShapeError("expected fitness f32[B], one number per entry; got a single number: pass an array of size 1")
     size = fitness.shape[0]

@@ -15,6 +15,7 @@ from poet.archives.config import OutOfBounds
 from poet.archives.layout import total
 from poet.archives.materialise import materialise
 from poet.errors import ConfigError
+from poet.typed_config import check_value
 
 MIN_SPAN, MAX_SPAN = 1e-15, 1e15  # of a coordinate: squared distances in archives are normal float32 numbers
 
@@ -83,6 +84,5 @@ def check_bounds(
             )
     check_resolution(exact, 2)
     pairs = exact.astype(np.float32)
-    if out_of_bounds not in ("clip", "reject"):
-        raise ConfigError(f"out_of_bounds expects 'clip' or 'reject', got {out_of_bounds!r}")
+    check_value("out_of_bounds", OutOfBounds, out_of_bounds)
     return pairs[:, 0], pairs[:, 1]

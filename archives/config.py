@@ -15,6 +15,7 @@ from poet.archives.layout import grid_layout, layout
 from poet.configs import to_dict
 from poet.errors import ConfigError, ContractError, unknown
 from poet.registry import PluginConfig, Registry
+from poet.typed_config import check_value
 
 if TYPE_CHECKING:
     from poet.archives.base import Archive
@@ -75,11 +76,12 @@ class GridConfig(ArchiveConfig):
 
     def spec(self, bounds: Bounds) -> dict[str, Any]:
         """The spec of the grid. Raises `ConfigError` where the shape has another number of coordinates."""
-        shape = _shape_for(self.shape, bounds)
+        pairs = _pairs(bounds)
+        shape = _shape_for(self.shape, len(pairs))
         return {
             "id": self.id,
             "shape": shape,
-            "bounds": _pairs(bounds),
+            "bounds": pairs,
             "out_of_bounds": self.out_of_bounds,
             "thresholds": _thresholds(self.learning_rate, self.threshold_min),
             "layout": grid_layout(shape),
@@ -183,11 +185,12 @@ class ParetoConfig(ArchiveConfig):
 
     def spec(self, bounds: Bounds) -> dict[str, Any]:
         """The spec of the archive. Raises `ConfigError` where the shape has another number of coordinates."""
-        shape = _shape_for(self.shape, bounds)
+        pairs = _pairs(bounds)
+        shape = _shape_for(self.shape, len(pairs))
         return {
             "id": self.id,
             "shape": shape,
-            "bounds": _pairs(bounds),
+            "bounds": pairs,
             "front_size": self.front_size,
             "num_objectives": self.num_objectives,
             "out_of_bounds": self.out_of_bounds,
@@ -214,7 +217,7 @@ def make(spec: Mapping[str, Any]) -> Archive:
     >>> make(archive.spec).spec == archive.spec
     True
     """
-    id = spec.get("id")
+    id = check_value("the spec of an archive", Mapping, spec).get("id")
     if not isinstance(id, str):
         raise ConfigError(f"expected a spec with the id of an archive, as in 'grid'; got id {id!r}")
     kind = archives.get(id)
@@ -235,15 +238,25 @@ def _check_shape(shape: tuple[int, ...]) -> None:
         raise ConfigError(f"archive.shape expects one or more numbers of cells, each at least 1, got {shape}")
 
 
-def _shape_for(shape: tuple[int, ...], bounds: Bounds) -> list[int]:
-    cells = list(shape) * len(bounds) if len(shape) == 1 else list(shape)
-    if len(cells) != len(bounds):
-        raise ConfigError(f"archive.shape {shape} is for {len(cells)} coordinates, but descriptors have {len(bounds)}")
+def _shape_for(shape: tuple[int, ...], num_coordinates: int) -> list[int]:
+    cells = list(shape) * num_coordinates if len(shape) == 1 else list(shape)
+    if len(cells) != num_coordinates:
+        raise ConfigError(
+            f"archive.shape {shape} is for {len(cells)} coordinates, but descriptors have {num_coordinates}"
+        )
     return cells
 
 
 def _pairs(bounds: Bounds) -> list[list[float]]:
-    return [list(map(float, pair)) for pair in bounds]
+    try:
+        pairs = [list(map(float, pair)) for pair in bounds]
+    except (TypeError, ValueError):
+        pairs = []
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise ConfigError(
+            f"bounds expects a pair (low, high) for each coordinate of the descriptor, got {bounds!r:.200}"
+        )
+    return pairs
 
 
 def _thresholds(learning_rate: float | None, threshold_min: float) -> dict[str, float] | None:

@@ -21,6 +21,7 @@ from poet.archives.layout import layout
 from poet.archives.tessellation import TessellationState, tessellation
 from poet.archives.thresholds import ThresholdRule, check_threshold_rule
 from poet.errors import ConfigError, ShapeError
+from poet.typed_config import check_value
 
 
 def cvt(
@@ -54,11 +55,14 @@ def cvt(
     [0, 2]
     """
     low, high = check_bounds(bounds, out_of_bounds)
-    check_resolution(np.asarray(bounds, np.float64), math.ceil(num_cells ** (1 / len(low))))
+    num_cells = check_value("cvt: num_cells", int, num_cells)
+    samples = check_value("cvt: samples", int, samples)
+    seed = check_value("cvt: seed", int, seed)
+    check_resolution(np.asarray(bounds, np.float64), math.ceil(max(num_cells, 1) ** (1 / len(low))))
     if centroids is None:
         chosen = cvt_centroids(num_cells, bounds, seed=seed, samples=samples)
     else:
-        chosen = _check_centroids(np.asarray(centroids, np.float32), num_cells, low, high)
+        chosen = _check_centroids(centroids, num_cells, low, high)
     index = build_index(chosen, low, high)
 
     def find_cell(index: CentroidIndex, descriptor: Float[Array, "B D"]) -> Int[Array, "B"]:
@@ -85,8 +89,12 @@ def cvt(
 
 
 def _check_centroids(
-    centroids: Float[np.ndarray, "C D"], num_cells: int, low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"]
+    given: ArrayLike, num_cells: int, low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"]
 ) -> Float[np.ndarray, "C D"]:
+    try:
+        centroids = np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        raise ShapeError(f"expected centroids as numbers [{num_cells}, {len(low)}], got {given!r:.200}") from None
     if centroids.shape != (num_cells, len(low)) or not num_cells:
         raise ShapeError(
             f"expected centroids [{num_cells}, {len(low)}], a row for each cell and a number for each coordinate; "

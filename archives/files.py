@@ -7,14 +7,13 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poet.errors import ConfigError
 from poet.extras import import_extra
-from poet.files import replace_file
+from poet.files import checked_path, read_bytes, replace_file
 
 if TYPE_CHECKING:
     import pandas
@@ -63,15 +62,21 @@ def write_parquet(path: str | os.PathLike[str], meta: Mapping[str, Any], columns
     table = pyarrow.table(arrays).replace_schema_metadata(header)
     packed = io.BytesIO()
     parquet.write_table(table, packed)
-    replace_file(Path(path), packed.getvalue())
+    replace_file(checked_path(path), packed.getvalue())
 
 
 def read_parquet(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Meta data and columns of a file, as `write_parquet` received them, bit for bit; for an example see there.
 
-    Raises `ConfigError` if another program wrote the file, or pyarrow is not installed.
+    Raises `ConfigError` if there is no such file, it is damaged or another program wrote it, or pyarrow is not
+    installed.
     """
-    table = import_extra("tables", "pyarrow.parquet").read_table(path)
+    path = checked_path(path)
+    pyarrow, parquet = import_extra("tables", "pyarrow"), import_extra("tables", "pyarrow.parquet")
+    try:
+        table = parquet.read_table(io.BytesIO(read_bytes(path)))
+    except (OSError, pyarrow.ArrowException) as error:
+        raise ConfigError(f"{path} cannot be read as a parquet file: {error}") from error
     text = (table.schema.metadata or {}).get(METADATA_KEY)
     if text is None:
         raise ConfigError(f"{path} was not written by write_parquet, so its archive is unknown: read it with pandas")

@@ -17,6 +17,7 @@ from poet.archives.layout import grid_layout
 from poet.archives.tessellation import TessellationState, tessellation
 from poet.archives.thresholds import ThresholdRule, check_threshold_rule
 from poet.errors import ConfigError
+from poet.typed_config import check_value
 
 MAX_CELLS = 2**31 - 1
 
@@ -47,6 +48,7 @@ def grid(
     [2, 3]
     """
     low, high = check_bounds(bounds, out_of_bounds)
+    shape = check_value("grid: shape", tuple[int, ...], shape)
     num_cells, find_cell = equal_cells(shape, low, high)
     spec = {
         "id": "grid",
@@ -75,7 +77,7 @@ def equal_cells(
 
     Raises `ConfigError` for an impossible shape.
     """
-    if len(shape) != len(low) or min(shape) < 1:
+    if len(shape) != len(low) or min(shape, default=0) < 1:
         raise ConfigError(f"shape expects a number of cells, at least 1, for each of {len(low)} bounds, got {shape!r}")
     check_resolution(np.stack([low, high], axis=1).astype(np.float64), *shape)
     num_cells = math.prod(shape)

@@ -31,6 +31,7 @@ from poet.archives.config import OutOfBounds
 from poet.archives.grid import MAX_CELLS, equal_cells
 from poet.archives.layout import NO_PARENT, grid_layout, total
 from poet.errors import ConfigError
+from poet.typed_config import check_value
 from poet.types import Key, PyTree
 
 ParetoState: TypeAlias = Entries  # all R rows; the occupied rows of a cell come first, the largest sum leading
@@ -77,6 +78,9 @@ def pareto(
     [True, True, False]
     """
     low, high = check_bounds(bounds, out_of_bounds)
+    shape = check_value("pareto: shape", tuple[int, ...], shape)
+    front_size = check_value("pareto: front_size", int, front_size)
+    num_objectives = check_value("pareto: num_objectives", int, num_objectives)
     num_cells, find_cell = equal_cells(shape, low, high)
     if num_objectives < 1:
         raise ConfigError(f"pareto.num_objectives expects at least 1, got {num_objectives}")

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from poet.errors import ConfigError
+from poet.typed_config import check_value
 
 
 class ThresholdRule(NamedTuple):
@@ -31,10 +32,10 @@ class ThresholdRule(NamedTuple):
 
 def check_threshold_rule(rule: ThresholdRule) -> ThresholdRule:
     """The rule itself. Raises `ConfigError` for a learning rate outside [0, 1] or a threshold that is not finite."""
+    check_value("thresholds", ThresholdRule, rule)
+    rule = ThresholdRule(*(check_value(f"thresholds.{name}", float, value) for name, value in rule._asdict().items()))
     if not 0 <= rule.learning_rate <= 1:
         raise ConfigError(f"thresholds.learning_rate expects a number in [0, 1], got {rule.learning_rate}")
-    if not abs(rule.threshold_min) < float("inf"):
-        raise ConfigError(f"thresholds.threshold_min expects a finite number, got {rule.threshold_min}")
     return rule
 
 

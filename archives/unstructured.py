@@ -34,6 +34,7 @@ from poet.archives.config import OutOfBounds
 from poet.archives.layout import layout
 from poet.archives.store import Store
 from poet.errors import ConfigError
+from poet.typed_config import check_value
 from poet.types import Key, PyTree
 
 
@@ -95,6 +96,8 @@ def unstructured(
     [False, True, True]
     """
     low, high = check_bounds(bounds, out_of_bounds)
+    capacity = check_value("unstructured: capacity", int, capacity)
+    min_distance = check_value("unstructured: min_distance", float, min_distance)
     if capacity < 2:
         raise ConfigError(f"unstructured.capacity expects at least 2, got {capacity}")
     if not 0 <= min_distance < float("inf"):

@@ -27,6 +27,7 @@ from jaxtyping import Array, Bool, Float, Int
 from poet.envs.base import Environment
 from poet.envs.genome_json import check_fields
 from poet.errors import ConfigError, ContractError
+from poet.typed_config import check_value
 from poet.types import Genome, Key
 
 MAX_INTEGER = 2**24  # up to here every integer has its own float32
@@ -55,6 +56,9 @@ def real(low: float, high: float, *, step: float | tuple[float, float], start: f
 
     Raises `ConfigError` for impossible numbers.
     """
+    low, high = check_value("low", float, low), check_value("high", float, high)
+    step = check_value("step", float | tuple[float, float], step)
+    start = check_value("start", float | None, start)
     smallest, largest = step if isinstance(step, tuple) else (-step, step)
     start = low if start is None else start
     if not -math.inf < low < high < math.inf:
@@ -71,8 +75,10 @@ def integer(low: int, high: int, *, step: float | tuple[float, float], start: in
 
     Raises `ConfigError` for impossible numbers, and for more than 2**24 in size, which float32 features cannot hold.
     """
+    low, high = check_value("low", int, low), check_value("high", int, high)
+    start = check_value("start", int | None, start)
     for value in (low, high, low if start is None else start):
-        if not isinstance(value, int) or abs(value) > MAX_INTEGER:
+        if abs(value) > MAX_INTEGER:
             raise ConfigError(f"integer expects ints of at most 2**24 in size as bounds and start, got {value!r}")
     return real(low, high, step=step, start=start)._replace(is_integer=True)
 

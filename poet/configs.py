@@ -62,7 +62,7 @@ def _make(kind: type, values: dict[str, Any], prefix: str) -> Any:
     known = {field.name for field in dataclasses.fields(kind)}
     for name in values:
         if name not in known:
-            raise unknown("config field", prefix + name, {prefix + field for field in known})
+            raise unknown("config field", f"{prefix}{name}", {prefix + field for field in known})
     return kind(**{name: _decode(hints[name], value, prefix + name) for name, value in values.items()})
 
 

@@ -11,8 +11,22 @@ import re
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from poet.errors import ConfigError
 
 DRAFT = ".draft"  # the end of the names of files that are being written
+
+
+def checked_path(path: Any, name: str = "path") -> Path:
+    """The path that a user gave, as text or a `Path`, with ~ expanded. Raises `ConfigError` for anything else."""
+    given = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(given, str) or "\0" in given:
+        raise ConfigError(f"{name} expects the name of a file or folder, as text or a Path, got {path!r:.80}")
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{name} {given!r:.80} is in the home of a user who is not known here") from None
 
 
 def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from poet.errors import ConfigError, ContractError, unknown
-from poet.typed_config import TypedConfig
+from poet.typed_config import TypedConfig, check_value
 
 EntryT = TypeVar("EntryT")
 
@@ -140,6 +140,7 @@ class Registry(Generic[EntryT]):
         return entry
 
     def _find(self, id: str) -> EntryT | list[importlib.metadata.EntryPoint]:
+        check_value(f"the id of a {self.kind}", str, id)
         points = _entry_points(f"poet.{self.plural}")
         for name in (id, RENAMED.get(id, id)):
             if name in self._registered:

@@ -5,7 +5,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from poet.errors import ConfigError
@@ -53,12 +53,21 @@ def check_fields(config: Any) -> None:
     """Check every field of a config by its type, and convert it; see `TypedConfig`."""
     for name, hint in _hints(type(config)).items():
         value = getattr(config, name)
-        try:
-            converted = _convert(hint, value)
-        except ValueError as error:
-            raise ConfigError(f"{_label(type(config))}: {name} expects {error}, got {value!r:.200}") from None
+        converted = check_value(f"{_label(type(config))}: {name}", hint, value)
         if converted is not value:
             object.__setattr__(config, name, converted)
+
+
+def check_value(name: str, hint: Any, value: Any) -> Any:
+    """The value as this type, converted as a field of a config is. Raises `ConfigError` that names it.
+
+    >>> check_value("shape", tuple[int, ...], [20, 20])
+    (20, 20)
+    """
+    try:
+        return _convert(hint, value)
+    except ValueError as error:
+        raise ConfigError(f"{name} expects {error}, got {value!r:.200}") from None
 
 
 def _label(kind: Any) -> str:
@@ -85,6 +94,8 @@ def _convert(hint: Any, value: Any) -> Any:
         return value
     if origin is tuple:
         return _convert_tuple(args, value)
+    if hint is Any:
+        return value
     if hint is bool:
         return _require(isinstance(value, bool), value, "True or False")
     if hint is int:
@@ -95,6 +106,10 @@ def _convert(hint: Any, value: Any) -> Any:
         return _require(is_number and math.isfinite(value), value, "a finite number")
     if hint is str:
         return _require(isinstance(value, str), value, "text")
+    if hint is Mapping:
+        return _require(isinstance(value, Mapping), value, "a dict")
+    if hint is Callable:
+        return _require(callable(value), value, "a function")
     if hint is type(None):
         return _require(value is None, value, "None")
     if isinstance(hint, type):

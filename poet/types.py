@@ -10,6 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
+from poet.errors import ConfigError
+
 Key: TypeAlias = PRNGKeyArray
 PyTree: TypeAlias = Any
 Genome: TypeAlias = Any  # a pytree of arrays: the parameters of one environment
@@ -20,7 +22,18 @@ def derive_key(key: Key, *identity: int | Integer[Array, ""]) -> Key:
     """The key of whatever `identity` names: (phase, iteration, niche, source, episode), in that order.
 
     Keys come from what work is, never from when or where it is done, so that lost work can be done again.
+    Raises `ConfigError` for what is no key, and for parts that are not whole numbers.
     """
-    for part in identity:
-        key = jax.random.fold_in(key, part)
+    try:
+        for part in identity:
+            if not is_integer(part):
+                raise TypeError(f"got {part!r:.80}")
+            key = jax.random.fold_in(key, part)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"derive_key expects a key of jax.random.key and whole numbers: {error}") from error
     return key
+
+
+def is_integer(value: Any) -> bool:
+    """Whether this is an int or an array of integers."""
+    return isinstance(value, int) or (hasattr(value, "dtype") and jax.numpy.issubdtype(value.dtype, np.integer))

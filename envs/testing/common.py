@@ -13,6 +13,7 @@ import numpy as np
 
 from poet.errors import ContractError
 from poet.terminal import print_lines
+from poet.typed_config import check_value
 from poet.types import Key, PyTree
 
 BATCH = 128  # instances that are computed together
@@ -30,6 +31,7 @@ class Progress:
     """Says what is checked now, with the seconds since the start."""
 
     def __init__(self, instance: Any, report: Report) -> None:
+        check_value("report", Callable, report)
         self.name, self.report, self.start = type(instance).__name__, report, time.monotonic()
 
     def __call__(self, what: str) -> None:

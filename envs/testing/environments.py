@@ -33,6 +33,7 @@ from poet.envs.testing.common import (
 )
 from poet.envs.testing.episodes import ACTION_KINDS, BACKWARDS, FORWARDS, Episodes, Player, make_actions
 from poet.jax_settings import pinned
+from poet.typed_config import check_value
 from poet.types import Genome
 
 MANY = 8  # episodes of which it is no coincidence that all have some property
@@ -57,6 +58,8 @@ def check_environment(
 
     Raises `ContractError` with what was expected, what was found, and what to do.
     """
+    genomes = check_value("genomes", tuple[Any, ...], genomes)
+    check_value("deterministic", bool, deterministic)
     play_environment(environment, genomes, deterministic, Progress(environment, report))
 
 

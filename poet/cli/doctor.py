@@ -10,10 +10,10 @@ from typing import Any
 
 import tyro
 
-from poet.cli.main import ROOT
 from poet.cli.runs import find_run
 from poet.command_line import command
 from poet.errors import ConfigError
+from poet.runs.layout import ROOT
 from poet.terminal import print_lines
 
 MAX_WHOLE = 20  # parts that are listed one by one

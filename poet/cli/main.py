@@ -21,9 +21,9 @@ from poet.activity import doing
 from poet.cli.options import take_option
 from poet.errors import PoetError, unknown
 from poet.registry import RENAMED, parse_renames
+from poet.runs.layout import ROOT
 from poet.terminal import cleaned_output, new_console, print_lines, printable
 
-ROOT = Path("runs")
 _FORMAT_WARNING = warnings.formatwarning
 
 

@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
-from poet.cli.main import ROOT
 from poet.cli.runs import find_run
 from poet.command_line import command
 from poet.errors import PoetError
 from poet.registry import registries
+from poet.runs.layout import ROOT
 from poet.terminal import print_lines
 
 WIDE = 120  # columns; in narrower terminals `status` prints two lines for each run

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import tyro
 
-from poet.cli.main import ROOT
 from poet.cli.options import choices, choose
 from poet.cli.runs import check_name, find_run
 from poet.command_line import command
@@ -15,6 +14,7 @@ from poet.configs import flatten
 from poet.errors import ConfigError
 from poet.registry import PluginConfig
 from poet.runs.identity import load_config
+from poet.runs.layout import ROOT
 from poet.runs.read import list_runs
 from poet.search.config import RunConfig, presets
 from poet.terminal import cleaned_output, print_lines

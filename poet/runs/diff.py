@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from poet.errors import RunError
+from poet.files import checked_path
 from poet.runs import checkpoint
 from poet.runs.layout import CHECKPOINTS, read_run
 from poet.runs.read import describe_damage, read_journal, read_listed, scan_journal
@@ -17,7 +18,7 @@ def diff_runs(a: Path | str, b: Path | str) -> list[str]:
 
     Raises `RunError` where one of them is no run folder, or its journal is damaged.
     """
-    a, b = Path(a), Path(b)
+    a, b = checked_path(a, "a"), checked_path(b, "b")
     for path in (a, b):
         read_run(path)
         if damaged := scan_journal(path)[1]:

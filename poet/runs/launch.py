@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poet.activity import doing
-from poet.errors import ContractError, named_errors, unknown
+from poet.errors import ConfigError, ContractError, named_errors, unknown
+from poet.files import checked_path
 from poet.runs import overrides as user_objects
 from poet.runs.cache import use_cache
 from poet.runs.fork import fork
 from poet.runs.identity import claim, record_identity
+from poet.runs.layout import ROOT
 from poet.runs.provenance import num_cores
 from poet.runs.sinks import check_sinks
-from poet.search.config import RunConfig
+from poet.search.config import RunConfig, presets
 from poet.sinks.base import Sink
 from poet.sinks.config import SinkConfig
+from poet.typed_config import check_value
 
 if TYPE_CHECKING:
     from poet.runs.progress import Reporter
@@ -42,8 +45,10 @@ def prepare(devices: int | None) -> str:
     return use_cache()
 
 
-def build_search(config: RunConfig, context: "RunContext | None" = None, **overrides: Any) -> "Search":
+def build_search(config: RunConfig | str, context: "RunContext | None" = None, **overrides: Any) -> "Search":
     """The search that a config describes, to be driven by hand; `overrides` replace objects that the config names.
+
+    `config` may be the name of a preset. Raises `ConfigError` for anything else, and for unknown overrides.
 
     >>> import poet
     >>> search = poet.build_search(poet.presets.get("map-elites-tiny"))
@@ -53,6 +58,8 @@ def build_search(config: RunConfig, context: "RunContext | None" = None, **overr
     from poet.jax_settings import pinned
     from poet.search.base import RunContext, Search
 
+    config = _find_config(config)
+    context = check_value("context", RunContext | None, context)
     make: Any = config.make  # each config declares its own overrides
     known = list(inspect.signature(make).parameters)[1:]
     for name in overrides:
@@ -65,9 +72,17 @@ def build_search(config: RunConfig, context: "RunContext | None" = None, **overr
     return search._replace(init=pinned()(search.init), step=pinned()(search.step))
 
 
+def _find_config(config: RunConfig | str) -> RunConfig:
+    if isinstance(config, str):
+        return presets.get(config)
+    if not isinstance(config, RunConfig):
+        raise ConfigError(f"config expects an instance of RunConfig or the name of a preset, got {config!r:.200}")
+    return config
+
+
 def run(
-    config: RunConfig,
-    path: Path | str,
+    config: RunConfig | str,
+    path: Path | str | None = None,
     *,
     source: Path | str | None = None,
     media: Callable[[Path, str], None] | None = None,
@@ -78,9 +93,10 @@ def run(
     """Start a run in a folder, or resume it; returns when it is done or was asked to stop.
 
     Args:
-      config: Every option. When a run is resumed, only `adjustable` options may differ from its start: iterations,
-        max_env_steps, checkpoint_every, keep_every, stop, sinks, and devices, chunk and queue of the executor.
-      path: The run folder.
+      config: Every option, or the name of a preset. When a run is resumed, only `adjustable` options may differ from
+        its start: iterations, max_env_steps, checkpoint_every, keep_every, stop, sinks, and devices, chunk and queue of
+        the executor.
+      path: The run folder; for a preset that is given by its name, runs/NAME by default.
       source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
       sinks: Functions that are called with the journal rows of each iteration, and configs of sinks, besides those of
@@ -93,16 +109,22 @@ def run(
     Raises `RunError` where the folder cannot be used or the disk fails, `ConfigError` for impossible options, and
     KeyboardInterrupt after Ctrl-C: the state is saved before.
     """
+    if path is None and isinstance(config, str):
+        path = ROOT / config
+    config = _find_config(config)
     # Once and for all: an evaluation may change the directory of the process. A link to the folder itself is followed.
-    path = Path(os.path.realpath(Path(path).expanduser()))
+    path = Path(os.path.realpath(checked_path(path)))
+    source = None if source is None else checked_path(source, "source")
+    media = check_value("media", Callable | None, media)
+    sinks = check_value("sinks", tuple[Any, ...], sinks)
     check_sinks((*config.sinks, *sinks))
     described = user_objects.describe(overrides)
     if source is not None:
-        fork(Path(source).expanduser(), path, config, described)
+        fork(source, path, config, described)
     with claim(path, config, described) as record, contextlib.ExitStack() as stack:
         from poet.runs.progress import Reporter
 
-        reporter = stack.enter_context(reporter or Reporter())
+        reporter = stack.enter_context(check_value("reporter", Reporter | None, reporter) or Reporter())
         with doing("starting jax"):
             problem = prepare(config.executor.devices)
             # Only now, so that a folder which cannot be used is refused at once.

@@ -18,6 +18,7 @@ from poet.checked import Form, check, parse_json
 from poet.errors import RunError
 from poet.files import read_bytes, replace_file
 
+ROOT = Path("runs")  # where runs are that are given by their names
 FORMAT = 3  # raised when an older reader could not make sense of a run folder
 RUN, CONFIG, JOURNAL, LOCK = "run.json", "config.json", "journal.jsonl", "lock"
 CHECKPOINTS, NICHES, ELITES, MEDIA, SINKS = "checkpoints", "niches", "elites", "media", "sinks"

@@ -17,7 +17,7 @@ from poet.runs.read import headline, quantity
 from poet.terminal import new_console, printable
 
 PLAIN_EVERY_S = 5.0  # not a line for each of 25,200 iterations
-SILENT_S = 4.0  # after so long without a line, the next one says what is being done
+SILENT_S = 3.0  # after so long without a line, the next one says what is being done
 TICK_S = 0.5
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from poet.checked import NATURAL, Form, map_npy, parse_dtype, unpack_npz
 from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
-from poet.files import read_bytes
+from poet.files import checked_path, read_bytes
 from poet.runs.journal import decode
 from poet.runs.layout import CONFIG, DIGESTS, ELITES, JOURNAL, NICHES, numbered_entries, read_json, read_run
 from poet.runs.lock import is_alive
@@ -50,7 +50,7 @@ def scan_journal(path: Path | str, forms: Mapping[str, Form] = MappingProxyType(
 
     `forms` are those of the rows of some events (`poet.checked`): rows of another form cannot be read.
     """
-    file = Path(path) / JOURNAL
+    file = checked_path(path) / JOURNAL
     try:
         lines = read_bytes(file).splitlines(keepends=True)
     except OSError as error:
@@ -310,7 +310,7 @@ class Status(NamedTuple):
 
 def read_status(path: Path | str, rows: list[Row] | None = None) -> Status:
     """Iteration, speed and remaining time of a run, measured over its last iterations."""
-    path = Path(path)
+    path = checked_path(path)
     run, config = read_run(path), read_config(path)
     if rows is None:
         rows = scan_journal(path)[0] if (path / JOURNAL).exists() else []

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 from poet.agents.config import policies
 from poet.envs.config import generators, problems
 from poet.errors import ConfigError, PoetError, RunError
+from poet.files import checked_path
 from poet.registry import RENAMED
 from poet.runs import read
-from poet.runs.layout import is_run
+from poet.runs.layout import ROOT, is_run
 from poet.terminal import print_lines
 from poet.view.agents import AgentRun
 from poet.view.run import Run, views
 
 if TYPE_CHECKING:
     from poet.envs.base import Generator
-
-ROOT = Path("runs")
 
 
 def open_run(path: str | os.PathLike[str], generator: Generator | None = None) -> Any:
@@ -64,7 +63,7 @@ def open_and_warn(path: str | os.PathLike[str]) -> Any:
 
 def find_run(path: str | os.PathLike[str]) -> Path:
     """The folder of a run, given that or its name in `runs/`. Raises `RunError` that lists the runs there are."""
-    given = Path(path).expanduser()
+    given = checked_path(path)
     for folder in (given, ROOT / given):
         if is_run(folder):
             return Path(os.path.abspath(folder))

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from poet.checked import Form, check
 from poet.errors import RunError, unknown
 from poet.extras import import_extra
+from poet.files import checked_path
 from poet.registry import Registry
 from poet.runs import read
 from poet.runs.layout import CONFIG, JOURNAL
@@ -51,15 +51,15 @@ class Run:
     # line makes its options from their signatures.
     commands: ClassVar[str] = "poet.view.commands"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.resolve().name
-        self.options: dict[str, Any] = read.read_config(path)
-        self.meta: dict[str, Any] = read.read_run(path)
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = checked_path(path)
+        self.name = self.path.resolve().name
+        self.options: dict[str, Any] = read.read_config(self.path)
+        self.meta: dict[str, Any] = read.read_run(self.path)
         try:
             check(self.options, self.options_form)
         except ValueError as error:
-            raise RunError(f"{path / CONFIG} cannot be read: {error}") from error
+            raise RunError(f"{self.path / CONFIG} cannot be read: {error}") from error
         self.warning = ""
         self.failures: list[str] = []
         self._rows: list[Row] = []

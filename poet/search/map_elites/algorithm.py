@@ -32,6 +32,7 @@ from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.generation import AddAndUpdate, Generation, InitIsland, Island, OffspringCounts, generation
 from poet.search.map_elites.scoring import Evaluate, Scores, ScoringFn, check_scoring
 from poet.search.stall import stall
+from poet.typed_config import check_value
 from poet.types import Key, Params, PyTree, derive_key
 
 HEADLINE = ("coverage", "qd_score", "best")
@@ -87,6 +88,9 @@ def map_elites(
     ['cell', 'descriptor', 'emitter', 'fitness', 'id', 'params', 'parents']
     >>> search.close()
     """
+    check_value("config", MapElitesConfig, config)
+    check_value("archive", Archive, archive)
+    check_value("scoring", ScoringFn, scoring)
     check_objectives(archive.spec, scoring.num_objectives)
     rows, size = num_rows(archive.spec), scoring.num_params
     # Of the archive there is a copy while islands are merged, of the batch one in each step of a generation.

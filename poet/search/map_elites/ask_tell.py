@@ -22,12 +22,13 @@ from poet.checked import check, parse_json, unpack_npz
 from poet.checksum import digest
 from poet.configs import differences, to_dict
 from poet.errors import ConfigError, PoetError, ShapeError
-from poet.files import read_bytes, replace_file
+from poet.files import checked_path, read_bytes, replace_file
 from poet.jax_settings import pinned
 from poet.search.keys import AskTellPhase
 from poet.search.map_elites.base import Offspring, initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
 from poet.search.map_elites.generation import generation
+from poet.typed_config import check_value
 from poet.types import derive_key
 
 UNUSED = ("generations", "initial", "islands", "reevaluate")  # options that have no effect here
@@ -67,7 +68,16 @@ class AskTell:
         seed: int = 0,
         qd_offset: float = 0.0,
     ) -> None:
-        initial = np.array(initial_solutions, np.float32)
+        check_value("config", MapElitesConfig, config)
+        check_value("archive", Archive, archive)
+        seed = check_value("seed", int, seed)
+        qd_offset = check_value("qd_offset", float, qd_offset)
+        try:
+            initial = np.array(initial_solutions, np.float32)
+        except (TypeError, ValueError):
+            raise ShapeError(
+                f"expected initial_solutions f32[S, G], one solution per row; got {initial_solutions!r:.200}"
+            ) from None
         if initial.ndim != 2 or not initial.size or not np.isfinite(initial).all():
             raise ShapeError(
                 f"expected initial_solutions f32[S, G], finite, one solution per row; got shape {initial.shape}"
@@ -154,7 +164,7 @@ class AskTell:
         arrays = [np.array(self._iteration), *map(np.asarray, jax.tree.leaves((self._island, pending)))]
         packed = io.BytesIO()
         np.savez(packed, *arrays, allow_pickle=False, settings=np.array(json.dumps(self._settings)))
-        replace_file(Path(path), packed.getvalue())
+        replace_file(checked_path(path), packed.getvalue())
 
     @pinned()
     def load(self, path: Path | str) -> None:
@@ -162,6 +172,7 @@ class AskTell:
 
         Raises `ConfigError` for a file that is damaged, was not written by `save`, or was saved with other arguments.
         """
+        path = checked_path(path)
         try:
             arrays = unpack_npz(read_bytes(path))
             settings = parse_json(str(arrays.pop("settings", "")))

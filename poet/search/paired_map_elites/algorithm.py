@@ -21,6 +21,7 @@ from poet.archives.base import Archive, Entries
 from poet.archives.stats import summary
 from poet.envs.base import Generator
 from poet.envs.interface import check_genome, generator_identity
+from poet.errors import ConfigError
 from poet.executors.base import Executor
 from poet.jax_settings import pinned
 from poet.learners.base import Learner
@@ -35,6 +36,7 @@ from poet.search.paired_map_elites.state import PairedMapElitesState, editable_c
 from poet.search.paired_map_elites.train import start_training, train
 from poet.search.paired_map_elites.transfer import transfer
 from poet.search.stall import best_in_words
+from poet.typed_config import check_value
 from poet.types import Key, derive_key
 
 HEADLINE = ("coverage", "qd_score", "trainee_best", "best")
@@ -64,6 +66,18 @@ def paired_map_elites(
       ConfigError: for features that the generator does not have, an archive of several objectives, or a generator
         whose simplest environment is not valid.
     """
+    for name, kind, value in (
+        ("config", PairedMapElitesConfig, config),
+        ("generator", Generator, generator),
+        ("policy", Policy, policy),
+        ("learner", Learner, learner),
+        ("executor", Executor, executor),
+        ("archive", Archive, archive),
+        ("episodes", int, episodes),
+    ):
+        check_value(name, kind, value)
+    if episodes < 1:
+        raise ConfigError(f"episodes expects at least 1, got {episodes}")
     components = Components(config, generator, policy, learner, executor, archive, episodes)
     check_genome(generator, components.simplest)
 
