@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from poet.runs.launch import build_search as build_search
     from poet.runs.launch import run as run
     from poet.runs.read import read_journal as read_journal
-    from poet.runs.read import read_status as read_status
+    from poet.runs.status import read_status as read_status
     from poet.search.base import Info as Info
     from poet.search.base import Record as Record
     from poet.search.base import RunContext as RunContext
@@ -80,7 +80,8 @@ _NAMES = {
     "poet.registry": ("register",),
     "poet.runs.diff": ("diff_runs",),
     "poet.runs.launch": ("build_search", "run"),
-    "poet.runs.read": ("read_journal", "read_status"),
+    "poet.runs.read": ("read_journal",),
+    "poet.runs.status": ("read_status",),
     "poet.search.base": ("Info", "Record", "RunContext", "Search"),
     "poet.search.config": ("RunConfig", "StopConfig", "presets"),
     "poet.search.map_elites.algorithm": ("map_elites",),

@@ -17,7 +17,8 @@ from poet.errors import RunError
 from poet.runs import launch
 from poet.runs.layout import CONFIG, RUN
 from poet.runs.lock import lock
-from poet.runs.read import read_config, read_status
+from poet.runs.read import read_config
+from poet.runs.status import read_status
 from poet.search.config import presets
 from poet.view import media
 from tests.runs.toy import ToyConfig, walk

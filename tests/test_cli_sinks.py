@@ -12,7 +12,8 @@ import pytest
 from poet.cli import main as cli
 from poet.runs import launch
 from poet.runs.layout import SINKS
-from poet.runs.read import read_config, read_status
+from poet.runs.read import read_config
+from poet.runs.status import read_status
 from poet.view import media
 from tests.packages import Packages, packages_in
 from tests.runs.toy import ToyConfig, walk

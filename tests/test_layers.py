@@ -25,7 +25,7 @@ BASE = [
     "poet.extras",
 ]
 LAYER0 = [*BASE, "poet.envs", "poet.archives"]
-READING = ["poet.runs.layout", "poet.runs.read"]
+READING = ["poet.runs.layout", "poet.runs.read", "poet.runs.status"]
 ALLOWED = {
     "poet.activity": BASE,
     "poet.command_line": BASE,

@@ -34,7 +34,7 @@ def doctor(run: tyro.conf.Positional[Path | None] = None, *, repair: bool = Fals
     from poet.runs import provenance
     from poet.runs.cache import describe_cache
     from poet.runs.launch import prepare
-    from poet.runs.read import quantity
+    from poet.runs.status import quantity
 
     trouble = 0
 

@@ -21,7 +21,8 @@ def status(runs: tuple[str, ...] = (), /, *, root: Path = ROOT) -> int:
         root: Folder of all runs.
     """
     from poet.runs.progress import duration
-    from poet.runs.read import list_runs, quantity, read_status
+    from poet.runs.read import list_runs
+    from poet.runs.status import quantity, read_status
 
     paths = [find_run(Path(run), root) for run in runs] if runs else list_runs(root)
     if not paths:

@@ -17,7 +17,7 @@ from pathlib import Path
 from poet.checksum import digest
 from poet.files import DRAFT, read_bytes, replace_file
 from poet.runs.provenance import cpuinfo
-from poet.runs.read import quantity
+from poet.runs.status import quantity
 
 SUFFIX = ".program"
 MAX_AGE_S = 30 * 86400  # since an entry was last used

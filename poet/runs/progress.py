@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from poet import activity
-from poet.runs.read import headline, quantity
+from poet.runs.status import headline, quantity
 from poet.terminal import new_console, printable
 
 PLAIN_EVERY_S = 5.0  # not a line for each of 25,200 iterations

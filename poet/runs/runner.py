@@ -2,10 +2,8 @@
 
 import contextlib
 import datetime
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +21,7 @@ from poet.runs.layout import CHECKPOINTS, JOURNAL, RUN, write_json
 from poet.runs.progress import Reporter
 from poet.runs.provenance import num_cores, processor
 from poet.runs.read import read_history, scan_journal
+from poet.runs.signals import stop_on_signals
 from poet.runs.sinks import Sinks
 from poet.runs.snapshots import keep_snapshots, write_snapshot
 from poet.runs.stop import Ending, StopRules, describe
@@ -90,7 +89,7 @@ def run_search(
         journal = Journal(path / JOURNAL)
         stack.callback(journal.close)
         stack.callback(reporter.close)
-        stop = stack.enter_context(_stop_on_signals(reporter))
+        stop = stack.enter_context(stop_on_signals(reporter))
 
         with doing("preparing the state"):
             state = search.init(jax.random.key(config.seed))
@@ -329,41 +328,3 @@ class _Writer:
         if not set(folders) <= set(known):
             self._run[kind] = sorted({*known, *folders})
             write_json(self._path / RUN, self._run)
-
-
-class _Stop(threading.Event):
-    """Set when the run is to stop; `by_user` is whether Ctrl-C asked for it."""
-
-    by_user = False
-
-
-@contextlib.contextmanager
-def _stop_on_signals(reporter: Reporter) -> Iterator[_Stop]:
-    """The first Ctrl-C, SIGTERM or SIGHUP (a closed terminal) asks to stop.
-
-    A second Ctrl-C raises KeyboardInterrupt at once, and any further signal is left to the system, which ends the
-    process.
-    """
-    stop = _Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # only the main thread receives signals
-        return
-
-    def interrupt(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    def ask(number: int, frame: Any) -> None:
-        for each in before:
-            signal.signal(each, interrupt if each == signal.SIGINT else signal.SIG_DFL)
-        stop.by_user = number == signal.SIGINT
-        stop.set()
-        reporter.close()
-        reporter.message("finishing this iteration, then saving; press Ctrl-C again to stop without saving")
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -4,7 +4,6 @@ A sink that is made from a config has a folder in the run, and a note of what it
 journal what it lacks.
 """
 
-import contextlib
 import secrets
 import threading
 import time
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from poet.checked import NATURAL
-from poet.errors import ConfigError, ContractError, PoetError, RunError
+from poet.errors import ContractError, RunError, named_errors
 from poet.runs.feed import SinkFeed
 from poet.runs.journal import as_read
 from poet.runs.layout import SINKS, disk_errors, read_json, refuse_links, write_json
@@ -25,10 +24,10 @@ FINISH_S = 15.0  # that all sinks together have at the end of a run
 
 
 def check_sinks(sinks: Iterable[Sink | SinkConfig]) -> None:
-    """Raise `ConfigError` where a sink cannot work here, and `ContractError` for what is no sink."""
+    """Raise `ConfigError` where a sink cannot work here, and `ContractError` for what is no sink or fails."""
     for sink in sinks:
         if isinstance(sink, SinkConfig):
-            with _named(sink):
+            with named_errors(f"sink {sink.id}"):
                 sink.check()
         elif not callable(sink):
             raise ContractError(f"sinks expects functions of journal rows, or configs of sinks, got {sink!r:.200}")
@@ -55,7 +54,7 @@ class Sinks:
                 folder = _make_folder(path, name := next(names))
                 note = folder.with_suffix(".json")
                 id, next_iteration = _read_note(note)
-                with _named(each):
+                with named_errors(f"sink {each.id}"):
                     sink = each.make(SinkContext(path.name, folder, id, config.to_dict()))
                 feed = SinkFeed(sink, warn, f"sink {name}", 0 if each.skips_known else next_iteration)
                 self._notes[note] = id, feed
@@ -109,17 +108,6 @@ def _names(ids: Iterable[str]) -> Iterator[str]:
     for id in ids:
         uses[id] += 1
         yield id if uses[id] == 1 else f"{id}-{uses[id]}"
-
-
-@contextlib.contextmanager
-def _named(config: SinkConfig) -> Iterator[None]:
-    """Errors in the code of a sink name it."""
-    try:
-        yield
-    except PoetError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"sink {config.id} cannot be used: {error!r}") from error
 
 
 def _make_folder(path: Path, name: str) -> Path:

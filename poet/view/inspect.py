@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from poet.runs.read import quantity
+from poet.runs.status import quantity
 from poet.terminal import new_console, print_lines
 
 if TYPE_CHECKING:

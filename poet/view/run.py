@@ -18,6 +18,7 @@ from poet.files import checked_path
 from poet.registry import Registry
 from poet.runs import read
 from poet.runs.layout import CONFIG, JOURNAL
+from poet.runs.status import headline, read_status
 from poet.terminal import printable
 from poet.view import tables
 from poet.view.tables import Row, Table
@@ -121,7 +122,7 @@ class Run:
     def headline(self) -> list[str]:
         """What the last iteration reached, as short phrases."""
         rows = self.events("iteration")
-        return list(read.headline(self.metrics, rows[-1])) if rows else []
+        return list(headline(self.metrics, rows[-1])) if rows else []
 
     def plots(self) -> Mapping[str, Callable[..., Figure]]:
         """The figures of this kind of run by name, as functions of the run; "overview" is always one of them."""
@@ -143,7 +144,7 @@ class Run:
         if not self.events("iteration"):
             return f"{name}: just started, no iteration is done yet"
         age = time.time() - os.path.getmtime(self.path / JOURNAL)
-        status = read.read_status(self.path, self._rows)
+        status = read_status(self.path, self._rows)
         progress = f"iteration {status.iteration} of {status.iterations}"
         return f"{name}: " + ", ".join([progress, *self.headline(), status.state, f"last written {format_age(age)}"])
 

@@ -29,6 +29,7 @@ from poet.runs import read, repair
 from poet.runs.diff import diff_runs
 from poet.runs.identity import load_config
 from poet.runs.layout import DIGESTS
+from poet.runs.status import read_status
 from poet.search.map_elites.ask_tell import AskTell
 from poet.search.map_elites.config import MapElitesConfig
 from poet.view.agents import AgentRun
@@ -194,7 +195,7 @@ def ask(read: Callable[[], Any]) -> None:
 
 def read_all(folder: Path, other: Path) -> None:
     """Every reader, each on its own."""
-    for read_it in (read.read_status, read.read_journal, read.read_config, repair.examine, load_config):
+    for read_it in (read_status, read.read_journal, read.read_config, repair.examine, load_config):
         ask(lambda read_it=read_it: read_it(folder))
     ask(lambda: diff_runs(folder, other))
     for niche in (0, 1, 3):

@@ -13,8 +13,9 @@ from poet.executors.config import LocalExecutorConfig
 from poet.runs import launch
 from poet.runs.launch import build_search
 from poet.runs.layout import read_run
-from poet.runs.read import read_journal, read_status
+from poet.runs.read import read_journal
 from poet.runs.repair import repair
+from poet.runs.status import read_status
 from poet.search.base import RunContext, Search
 from poet.search.config import presets
 from poet.view.open import open_run

@@ -23,8 +23,9 @@ from poet.runs.layout import CHECKPOINTS, CONFIG, JOURNAL, NICHES, RUN
 from poet.runs.lock import is_alive
 from poet.runs.progress import Reporter, duration
 from poet.runs.provenance import OURS
-from poet.runs.read import list_niches, quantity, read_journal, read_niche, read_status
+from poet.runs.read import list_niches, read_journal, read_niche
 from poet.runs.repair import examine, repair
+from poet.runs.status import quantity, read_status
 from poet.search.base import Record, Search
 from poet.search.stall import stall
 from poet.view.open import open_run

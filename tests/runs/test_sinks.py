@@ -10,15 +10,16 @@ from typing import Any, ClassVar
 
 import pytest
 
-from poet.errors import ConfigError, ContractError, RunError
+from poet.errors import ContractError, RunError
 from poet.registry import register
 from poet.runs import feed, sinks
 from poet.runs.diff import diff_runs
 from poet.runs.fork import fork
 from poet.runs.layout import SINKS
-from poet.runs.read import read_journal, read_status
+from poet.runs.read import read_journal
 from poet.runs.runner import RunOutcome
 from poet.runs.sinks import check_sinks
+from poet.runs.status import read_status
 from poet.sinks.base import Row, Stop
 from poet.sinks.config import SinkConfig, SinkContext
 from tests.runs.toy import ToyConfig, toy_run, walk
@@ -319,8 +320,8 @@ def test_an_error_in_the_code_of_a_sink_names_it(
         raise error
 
     monkeypatch.setattr(DiaryConfig, "make", fail)
-    with pytest.raises(ConfigError, match=f"sink diary cannot be used: {type(error).__name__}"):
+    with pytest.raises(ContractError, match=f"sink diary raises {type(error).__name__}"):
         toy_run(tmp_path, with_diary())
     monkeypatch.setattr(DiaryConfig, "check", fail)
-    with pytest.raises(ConfigError, match=f"sink diary cannot be used: {type(error).__name__}"):
+    with pytest.raises(ContractError, match=f"sink diary raises {type(error).__name__}"):
         check_sinks([DiaryConfig()])

@@ -15,8 +15,9 @@ import pytest
 from poet.errors import ConfigError
 from poet.runs.diff import diff_runs
 from poet.runs.layout import JOURNAL
-from poet.runs.read import read_journal, read_status
+from poet.runs.read import read_journal
 from poet.runs.runner import RunOutcome
+from poet.runs.status import read_status
 from poet.runs.stop import StopRules
 from poet.search.base import Search
 from poet.search.config import StopConfig

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poet.runs.read import quantity
+from poet.runs.status import quantity
 from poet.terminal import print_lines, printable
 from poet.view.archive import colours, maps
 from poet.view.inspect import page_console, print_table

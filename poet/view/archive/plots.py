@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poet.runs.read import quantity
+from poet.runs.status import quantity
 from poet.view import plots
 from poet.view.archive import gallery, maps
 from poet.view.archive.colours import INITIAL, colours_by_name

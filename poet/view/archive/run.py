@@ -10,6 +10,7 @@ import numpy as np
 from poet.errors import ConfigError, ContractError, RunError, unknown
 from poet.runs import read
 from poet.runs.layout import ELITES
+from poet.runs.status import quantity
 from poet.view.agents import AgentRun, Caption, make_domain
 from poet.view.archive.elites import Elites, Id
 from poet.view.archive.tables import ROW_FORMS, TABLES
@@ -135,7 +136,7 @@ class ArchiveRun(AgentRun):
         row = rows[-1] if rows else {}
         phrases = {
             "coverage": "coverage {coverage:.1%}",
-            "qd_score": f"QD score {read.quantity(row.get('qd_score') or 0)}",
+            "qd_score": f"QD score {quantity(row.get('qd_score') or 0)}",
             "trainee_best": "best trainee {trainee_best:.4g} of {solved_score:.4g}",
             "best": "best {best:.4g}",
         }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poet.runs.read import quantity
+from poet.runs.status import quantity
 from poet.view.archive import maps
 from poet.view.archive.colours import colour_by_fitness, draw_key
 from poet.view.style import WIDTH, new_figure, set_title, show_message

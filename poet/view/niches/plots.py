@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poet.runs.read import quantity
+from poet.runs.status import quantity
 from poet.view.niches import gallery, lineage, transfers
 from poet.view.style import (
     GREY,

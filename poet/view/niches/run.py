@@ -11,6 +11,7 @@ import numpy as np
 from poet.checked import check
 from poet.errors import RunError, unknown
 from poet.runs import read
+from poet.runs.status import quantity
 from poet.view.agents import AgentRun, Caption, read_genome
 from poet.view.niches.tables import ROW_FORMS, TABLES
 
@@ -118,5 +119,5 @@ class NicheRun(AgentRun):
         return [
             f"{active} niches active of {len(niches['niche'])} ever",
             f"{solved} solved",
-            f"{read.quantity(steps[-1]) if len(steps) else 0} environment steps",
+            f"{quantity(steps[-1]) if len(steps) else 0} environment steps",
         ]
