@@ -14,7 +14,7 @@ from poet.errors import ConfigError, PoetError, RunError
 from poet.files import checked_path
 from poet.registry import RENAMED
 from poet.runs import read
-from poet.runs.layout import ROOT, is_run
+from poet.runs.layout import ROOT, is_run, read_run
 from poet.terminal import print_lines
 from poet.view.agents import AgentRun
 from poet.view.run import Run, views
@@ -79,7 +79,7 @@ def view_class(folder: Path) -> type[Run]:
 
 def _find_view(folder: Path) -> tuple[type[Run], str]:
     """The class that opens a run folder, and why it is not the one that the run names."""
-    meta = read.read_run(folder)
+    meta = read_run(folder)
     _apply_renames(meta.get("renamed") or {})
     try:
         return views.get(meta.get("view", Run.id)), ""

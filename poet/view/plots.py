@@ -17,6 +17,7 @@ import numpy as np
 
 from poet.activity import doing
 from poet.errors import ConfigError, PoetError, named_errors, unknown
+from poet.files import checked_path
 from poet.view.style import BLUE, INK, new_figure, show_message, style_time_axes, write_file
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def plot(run: Run, kind: str = "overview", path: str | os.PathLike[str] | None =
     plots = run.plots()
     if kind not in plots:
         raise unknown("plot", kind, plots)
+    path = None if path is None else checked_path(path)
     file_type = "png" if path is None else check_suffix(path)
     with doing(f"drawing {kind}"):
         figure = plots[kind](run)
@@ -45,7 +47,7 @@ def plot(run: Run, kind: str = "overview", path: str | os.PathLike[str] | None =
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Glyph")  # a name may have characters that the font lacks
                 figure.savefig(buffer, dpi=DPI, format=file_type)
-            write_file(Path(path), buffer.getvalue())
+            write_file(path, buffer.getvalue())
     return figure
 
 
@@ -60,14 +62,14 @@ def try_plot(run: Run, kind: str, path: Path) -> bool:
     return True
 
 
-def check_suffix(path: str | os.PathLike[str]) -> str:
+def check_suffix(path: Path) -> str:
     """The file type that the suffix of a figure's file names, by default "png". Raises `ConfigError` for others."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     known = FigureCanvasAgg.get_supported_filetypes()
-    file_type = Path(path).suffix.removeprefix(".").lower() or "png"
+    file_type = path.suffix.removeprefix(".").lower() or "png"
     if file_type not in known:
-        raise ConfigError(f"a figure cannot be written as {Path(path).name!r}: use one of .{', .'.join(sorted(known))}")
+        raise ConfigError(f"a figure cannot be written as {path.name!r}: use one of .{', .'.join(sorted(known))}")
     return file_type
 
 

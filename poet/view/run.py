@@ -17,7 +17,7 @@ from poet.extras import import_extra
 from poet.files import checked_path
 from poet.registry import Registry
 from poet.runs import read
-from poet.runs.layout import CONFIG, JOURNAL
+from poet.runs.layout import CONFIG, JOURNAL, read_run
 from poet.runs.status import headline, read_status
 from poet.terminal import printable
 from poet.view import tables
@@ -56,7 +56,7 @@ class Run:
         self.path = checked_path(path)
         self.name = self.path.resolve().name
         self.options: dict[str, Any] = read.read_config(self.path)
-        self.meta: dict[str, Any] = read.read_run(self.path)
+        self.meta: dict[str, Any] = read_run(self.path)
         try:
             check(self.options, self.options_form)
         except ValueError as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poet.errors import RunError
+from poet.errors import ConfigError, RunError
+from poet.files import checked_path
 from poet.runs.layout import atomic_write, disk_errors, refuse_links_in_run
 
 if TYPE_CHECKING:
@@ -163,6 +165,17 @@ def colour_keys(colours: Mapping[str, str], width: float = 120) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     return [Line2D([], [], color=colour, lw=4, label=short_name(name, width)) for name, colour in colours.items()]
+
+
+def require_suffix(path: str | os.PathLike[str], suffix: str, what: str) -> Path:
+    """The path of a file to write. Raises `ConfigError`, which names `what`, unless its name ends in `suffix`."""
+    file = checked_path(path)
+    if file.suffix.lower() != suffix:
+        kind = suffix.removeprefix(".").upper()
+        raise ConfigError(
+            f"{what} is written as {kind}: expected a file name that ends in {suffix}, got {str(path)!r:.200}"
+        )
+    return file
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -22,7 +22,7 @@ from poet.jax_settings import pinned
 from poet.runs.layout import MEDIA
 from poet.terminal import printable
 from poet.view.plugins import check_picture
-from poet.view.style import GREY, INK, fit_lines, write_file
+from poet.view.style import GREY, INK, fit_lines, require_suffix, write_file
 
 if TYPE_CHECKING:
     from poet.agents.config import PolicyConfig
@@ -58,12 +58,9 @@ def video(
     file over `max_bytes` is made smaller until it fits. Raises `ConfigError` if the generator cannot draw, or if `path`
     does not end in ".gif".
     """
-    if path is not None and Path(path).suffix.lower() != SUFFIX:
-        raise ConfigError(
-            f"a video is written as GIF only: expected a file name that ends in {SUFFIX}, got {str(path)!r}"
-        )
+    given = None if path is None else require_suffix(path, SUFFIX, "a video")
     which = run.default_agent() if which is None else which
-    target = Path(path) if path is not None else run.path / MEDIA / f"{run.agent_kind}_{which}_{snapshot}{SUFFIX}"
+    target = given or run.path / MEDIA / f"{run.agent_kind}_{which}_{snapshot}{SUFFIX}"
     write_file(target, render_gif(run, which, snapshot=snapshot, seed=seed, width=width, max_bytes=max_bytes))
     return target
 

@@ -51,13 +51,14 @@ def plot(
         out: Folder for the figures, or a file name for a single one; by default the run's media folder.
         num_pictures: How many elites of the interactive page have a video or a drawing.
     """
-    from poet.view.archive.explore import check_suffix
+    from poet.view.archive.explore import SUFFIX
+    from poet.view.style import require_suffix
 
     opened = open_and_warn(run)
     if what != "explore":
         return commands.write_plots(opened, what, out)
     path = commands.output_path(opened, "explore.html", out)
-    check_suffix(path)
+    require_suffix(path, SUFFIX, "a page")
     print_lines(opened.explore(num_pictures).save(path))
     return commands.report_failures(opened)
 

@@ -25,7 +25,7 @@ from poet.errors import ConfigError, ContractError
 from poet.view.archive import cells, colours, maps
 from poet.view.archive.gallery import find_renderer
 from poet.view.plugins import try_picture
-from poet.view.style import write_file
+from poet.view.style import require_suffix, write_file
 
 if TYPE_CHECKING:
     from poet.view.archive.elites import Elites
@@ -58,15 +58,9 @@ class Page:
 
     def save(self, path: str | Path) -> Path:
         """Write the page as a file for a browser; returns its path. Raises `ConfigError` unless it ends in ".html"."""
-        check_suffix(path)
-        write_file(Path(path), self.text.encode())
-        return Path(path)
-
-
-def check_suffix(path: str | Path) -> None:
-    """Raise `ConfigError` unless a file name ends in ".html"."""
-    if Path(path).suffix.lower() != SUFFIX:
-        raise ConfigError(f"a page is written as HTML: expected a file name that ends in {SUFFIX}, got {str(path)!r}")
+        file = require_suffix(path, SUFFIX, "a page")
+        write_file(file, self.text.encode())
+        return file
 
 
 def page_text(run: ArchiveRun, num_pictures: int = 16) -> str:
