@@ -63,7 +63,7 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
                 os.fsync(handle)
         os.replace(name, path)
         if durable:
-            sync_folder(path.parent)
+            sync(path.parent)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -95,8 +95,8 @@ def _remove_unlocked(path: Path) -> None:
         os.close(handle)
 
 
-def sync_folder(path: Path) -> None:
-    """Return when new and renamed entries of a folder are on disk."""
+def sync(path: Path) -> None:
+    """Return when a file, or what was added and renamed in a folder, is on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -26,7 +26,7 @@ from orbax.checkpoint._src.futures.synchronization import HandlerAwaitableSignal
 from poet.checked import NATURAL
 from poet.checksum import digest, dump_checksummed, load_checksummed
 from poet.errors import ContractError, RunError
-from poet.files import read_bytes, sync_folder
+from poet.files import read_bytes, sync
 from poet.runs.journal import Mark
 from poet.runs.layout import (
     INCOMPLETE,
@@ -111,7 +111,7 @@ def save(folder: Path, state: PyTree, iteration: int, mark: Mark, keep_every: in
         if (folder / str(iteration)).exists():  # a run resumes from its newest intact checkpoint: this one is damaged
             os.rename(folder / str(iteration), unused_name(folder / f"{iteration}.broken"))
         os.rename(draft, folder / str(iteration))
-        sync_folder(folder)
+        sync(folder)
     except Exception as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise RunError(
@@ -170,11 +170,7 @@ def _reason(error: Exception) -> str:
 
 def _sync(folder: Path) -> None:
     for path in (*folder.rglob("*"), folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(path)
 
 
 def notes(folder: Path, step: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from poet.checked import NATURAL
 from poet.checksum import digest, dump_checksummed
-from poet.files import sync_folder
+from poet.files import sync
 from poet.runs.layout import (
     INCOMPLETE,
     disk_errors,
@@ -61,7 +61,7 @@ def write_snapshot(folder: Path, iteration: int, record: "Record") -> None:
             _write(draft / ARCHIVE, dump_checksummed({"meta": record.meta, "columns": headers}))
             _remove(final)
             os.rename(draft, final)
-            sync_folder(folder)
+            sync(folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
