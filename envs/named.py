@@ -15,7 +15,6 @@ Slope(angle=Array(12.5, dtype=float32), bumps=Array(3, dtype=int32))
 """
 
 import dataclasses
-import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -61,9 +60,9 @@ def real(low: float, high: float, *, step: float | tuple[float, float], start: f
     start = check_value("start", float | None, start)
     smallest, largest = step if isinstance(step, tuple) else (-step, step)
     start = low if start is None else start
-    if not -math.inf < low < high < math.inf:
-        raise ConfigError(f"a number of a genome expects finite bounds low < high, got {low!r} and {high!r}")
-    if not -math.inf < smallest < largest < math.inf:
+    if not low < high:
+        raise ConfigError(f"a number of a genome expects bounds low < high, got {low!r} and {high!r}")
+    if not smallest < largest:
         raise ConfigError(f"step expects a positive number, or a pair of the smallest and largest change, got {step!r}")
     if not low <= start <= high:
         raise ConfigError(f"start expects a number within {low!r} to {high!r}, got {start!r}")

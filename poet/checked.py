@@ -1,6 +1,6 @@
-"""JSON and arrays from files that may be damaged: of the expected form, or an error that says what is wrong.
+"""JSON from files that may be damaged: of the expected form, or an error that says what is wrong.
 
-All functions raise `ValueError`; who knows the file makes it an error of its own.
+All functions raise `ValueError`; who knows the file makes it an error of its own. Imports no NumPy.
 
 A form describes JSON values:
 
@@ -12,14 +12,8 @@ A form describes JSON values:
 - `{"name": form, "other?": form}`, an object with these values, of which those with "?" may be absent
 """
 
-import io
 import json
-import zipfile
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeAlias
-
-import numpy as np
 
 Form: TypeAlias = Any
 
@@ -136,47 +130,3 @@ def _describe(form: Form) -> str:
 
 def _dotted(place: str, name: str | int) -> str:
     return f"{place}.{name}" if place else str(name)
-
-
-def unpack_npz(data: bytes) -> dict[str, np.ndarray]:
-    """The arrays that `numpy.savez` packed, by name.
-
-    Neither objects of Python nor compressed arrays, which could fill the memory: this package writes none.
-    """
-
-    def unpack() -> dict[str, np.ndarray]:
-        with zipfile.ZipFile(io.BytesIO(data)) as file:
-            members = file.infolist()
-            if any(each.compress_type != zipfile.ZIP_STORED for each in members):
-                raise ValueError("it holds compressed arrays")
-            if sum(each.file_size for each in members) > len(data):
-                raise ValueError("it holds more than the file")
-            return {each.filename.removesuffix(".npy"): _read_npy(file.read(each)) for each in members}
-
-    return _parse(unpack)
-
-
-def map_npy(path: Path) -> np.ndarray:
-    """The array of a .npy file, mapped into memory. Raises `OSError` too."""
-    return _parse(lambda: np.lib.format.open_memmap(path, mode="r"))
-
-
-def parse_dtype(text: str) -> np.dtype:
-    """The dtype of numbers, truth values or texts that a text names."""
-    dtype = _parse(lambda: np.dtype(text))
-    if dtype.kind not in "biufU":
-        raise ValueError(f"it expects a dtype of numbers or texts, got {text!r:.80}")
-    return dtype
-
-
-def _read_npy(data: bytes) -> np.ndarray:
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-
-
-def _parse(parse: Callable[[], Any]) -> Any:
-    try:
-        return parse()
-    except (OSError, ValueError):
-        raise
-    except Exception as error:  # the parsers of NumPy and of the standard library raise errors of many kinds
-        raise ValueError(f"it is damaged ({type(error).__name__}: {error})") from error

@@ -1,20 +1,19 @@
-"""Several devices in every test process, as on a real machine, and what was compiled once is not compiled again."""
+"""Several devices in every test process, as on a real machine; what was compiled once is not compiled again."""
 
 import os
-import tempfile
+from collections import Counter
+from pathlib import Path
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "4")  # before jax wakes
+# For the processes that tests start, too. Not the cache of the user; `pytest --cache-clear` removes it.
+os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parents[1] / ".pytest_cache" / "compiled")
 
-import jax
 import pytest
 
 from poet import command_line
+from poet.runs.cache import use_cache
 
-COMPILED = tempfile.TemporaryDirectory(prefix="compiled", ignore_cleanup_errors=True)
-os.environ["XDG_CACHE_HOME"] = COMPILED.name  # of the processes that tests start, not that of the user
-jax.config.update("jax_compilation_cache_dir", COMPILED.name)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+use_cache()
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +21,16 @@ def program(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages name commands as "poet ...", and terminals are wide, however the tests were started."""
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(command_line, "_program", lambda: "poet")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave all but the first cases of tests with the mark `few` to CI."""
+    seen: Counter[object] = Counter()
+    for item in items:
+        few = item.get_closest_marker("few")
+        if few is not None:
+            test = item.nodeid.partition("[")[0]
+            seen[test] += 1
+            if seen[test] > few.args[0]:
+                item.add_marker(pytest.mark.ci)

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poet.checked import MAX_DEPTH, NATURAL, check, map_npy, parse_dtype, parse_json, unpack_npz
+from poet.checked import MAX_DEPTH, NATURAL, check, parse_json
+from poet.checked_arrays import map_npy, parse_dtype, unpack_npz
 
 
 @pytest.mark.parametrize(

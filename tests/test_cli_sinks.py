@@ -143,6 +143,7 @@ def test_a_tracker_that_is_not_installed_is_an_error_before_anything_starts(
     assert {file: file.read_bytes() for file in root.rglob("*") if file.is_file()} == before
 
 
+@pytest.mark.ci
 def test_a_sink_that_never_answers_does_not_keep_the_process(tmp_path: Path) -> None:
     program = """
 import threading

@@ -71,6 +71,7 @@ def search(request: pytest.FixtureRequest):
     made.close()
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("session", SESSIONS)
 def test_a_search_has_the_same_bits_in_every_session(session: str, search: tuple) -> None:
     made, expected = search
@@ -91,6 +92,7 @@ def test_a_search_that_is_made_in_another_session_has_the_same_bits(name: str) -
     again.close()
 
 
+@pytest.mark.ci
 def test_asking_and_telling_in_another_session() -> None:
     def play() -> dict[str, np.ndarray]:
         archive = GridConfig(shape=(4, 4)).make([(-1.0, 1.0)] * 2)

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from poet.checked import NATURAL, Form, map_npy, parse_dtype, unpack_npz
+from poet.checked import NATURAL, Form
+from poet.checked_arrays import map_npy, parse_dtype, unpack_npz
 from poet.checksum import digest, load_checksummed
 from poet.errors import RunError
 from poet.files import checked_path, read_bytes

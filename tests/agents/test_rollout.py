@@ -146,6 +146,7 @@ def test_a_recorded_episode_is_the_same_episode() -> None:
         assert float(trajectory.rewards.sum()) == pytest.approx(float(result.fitness[q]), abs=1e-3)
 
 
+@pytest.mark.ci
 def test_the_default_policy_is_that_of_the_paper() -> None:
     interface = Interface("walker", jax.ShapeDtypeStruct((24,), jnp.float32), Box((4,)), 2000)
     policy = mlp(interface, MLPConfig())
@@ -160,6 +161,7 @@ def test_the_default_policy_is_that_of_the_paper() -> None:
     np.testing.assert_allclose(got, x, atol=1e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("space", "num_outputs", "shape"),
     [(Box((2, 3), -2.0, 4.0), 6, (2, 3)), (Discrete(5), 5, ()), (MultiDiscrete((2, 3)), 5, (2,))],

@@ -68,6 +68,7 @@ WRONG_SHAPES = {
 }
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("bad", sorted(WRONG_SHAPES))
 def test_wrong_shapes_and_dtypes_raise_and_a_donated_state_is_unchanged(made: Archive, bad: str) -> None:
     change, message = WRONG_SHAPES[bad]
@@ -266,6 +267,7 @@ def test_cells_that_no_descriptor_reaches_are_refused(make_archive: Callable[[],
         make_archive()
 
 
+@pytest.mark.ci
 def test_the_finest_cells_that_are_accepted_can_all_be_reached() -> None:
     low, high, cells = 5e6, 5e6 + 20, 40
     finest = GridConfig(shape=(cells,)).make([(low, high)])

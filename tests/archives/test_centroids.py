@@ -55,6 +55,7 @@ def test_centroids_are_the_same_by_a_tree_and_by_all_distances(
     np.testing.assert_array_equal(place(0), place(99))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("dimensions", "num_cells"), [(1, 3), (1, 500), (2, 1), (2, 40), (2, 2000), (3, 900), (6, 50)])
 def test_nearest_cell_equals_a_tree_search(dimensions: int, num_cells: int) -> None:
     low, high = box(dimensions)

@@ -30,6 +30,7 @@ def by_cell(spec, elites: Entries) -> dict[int, tuple]:
     }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_archives_and_rows_does_not_matter_to_merge(name: str) -> None:
     three = [filled(name, seed) for seed in range(3)]
@@ -81,6 +82,7 @@ def test_merge_of_different_payloads_or_descriptors_raises() -> None:
         merge(archive("grid"), flat._replace(descriptor=flat.descriptor[:, :1]))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("shape", [[1, 1], [2, 4], [40, 30]], ids=str)
 def test_a_merge_stores_the_best_elite_of_each_new_cell(shape: list[int]) -> None:
     elites = filled("grid", 4)

@@ -97,6 +97,7 @@ def test_thresholds_follow_accepted_entries() -> None:
     assert float(made.elites(state).fitness[0]) == 8.0, "the elite is still the best entry"
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("num_rows", [1, 31, 32, 33, 1000])
 def test_sampling_is_uniform_over_occupied_rows(num_rows: int) -> None:
     occupied = np.random.default_rng(num_rows).uniform(size=num_rows) < 0.4

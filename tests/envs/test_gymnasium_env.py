@@ -61,6 +61,7 @@ def test_gymnasium_accepts_it(make) -> None:
     check_env(LevelEnv(*make()), skip_render_check=True)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.int32, jnp.uint8, jnp.bool_, jnp.bfloat16])
 @pytest.mark.parametrize("space", [Box((2, 3), -2.0, 4.0), Discrete(5), MultiDiscrete((3, 4))])
 def test_every_kind_of_observation_and_action(dtype, space) -> None:

@@ -20,6 +20,7 @@ def test_there_are_records() -> None:
     assert any(runs.keys() == configs().keys() for runs in recorded().values())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name == "tiny" else ()) for name in configs()]
 )

@@ -175,6 +175,7 @@ def change_journal(file: Path, change: str) -> None:
     file.unlink() if change == "gone" else file.write_bytes(changed[change])
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_damaged_journal_costs_no_checkpoint(tmp_path: Path, change: str) -> None:
     toy_run(tmp_path / "a", SHORT)
@@ -192,6 +193,7 @@ def test_a_damaged_journal_costs_no_checkpoint(tmp_path: Path, change: str) -> N
     assert diff_runs(tmp_path / "a", tmp_path / "b") == []
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("change", CHANGES)
 def test_after_a_repair_a_run_continues_from_its_newest_checkpoint(tmp_path: Path, change: str) -> None:
     toy_run(tmp_path / "a", SHORT)
@@ -274,6 +276,7 @@ def test_a_run_whose_folder_is_gone_stops_and_changes_nothing_there(tmp_path: Pa
     assert toy_run(tmp_path / "moved", LONG).iteration == 11
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "name",
     [".DS_Store", "checkpoints/.DS_Store", "niches/.DS_Store", "niches/mine.json", "elites/.DS_Store", "elites/a b"],
@@ -415,6 +418,7 @@ def test_a_run_survives_pictures_and_sinks_that_fail(tmp_path: Path) -> None:
     assert num_rows == [2, 1, 1, 2, 1, 1]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("group", "name"),
     [("packages", "jax"), ("packages", OURS), ("settings", "XLA_FLAGS"), ("settings", "jax_optimization_level")],

@@ -47,6 +47,7 @@ FILES = {
 }
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("file", FILES)
 def test_commands_report_what_is_not_a_file(

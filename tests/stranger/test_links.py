@@ -52,6 +52,7 @@ def give(command: Command, run: Path, words: list[str]) -> tuple[int, str]:
     return command(*(word.replace("RUN", str(run)) for word in words))
 
 
+@pytest.mark.few(2)
 @WITH_EACH_WRITER
 def test_a_folder_that_is_a_link_is_refused(
     originals: Path, tmp_path: Path, outside: Path, command: Command, writer: str

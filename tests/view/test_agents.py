@@ -61,6 +61,7 @@ def test_without_its_generator_a_run_gives_weights_tables_and_figures(folder, co
     assert {"height", "width"} <= set(labels), "features as bars"
 
 
+@pytest.mark.ci
 def test_without_its_generator_a_run_has_no_video_and_no_evaluation_but_an_export(folder, copy, tmp_path):
     replace_part(copy, "generator", id="not_here")
     run = open_run(copy)

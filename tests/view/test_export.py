@@ -63,6 +63,7 @@ def test_exported_folder_runs_in_gymnasium_without_jax(walker_folder, tmp_path, 
     assert "over 1 episodes" in done.stdout
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("space", [Box((2, 3), -2.0, 4.0), Discrete(5), MultiDiscrete((3, 4))])
 def test_every_kind_of_action(folder, tmp_path, space):
     class Environment(HillsEnvironment):

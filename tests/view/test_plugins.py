@@ -20,6 +20,8 @@ from tests.view.archive.fake_archive import fake_archive
 from tests.view.figures import check_layout, messages
 from tests.view.toy import DrawingHillsGenerator, HillsEnvironment
 
+pytestmark = pytest.mark.few(2)
+
 
 def fail(*args, **options):
     raise ValueError("no such\nhill")

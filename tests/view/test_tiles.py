@@ -6,6 +6,8 @@ from poet.view.style import WIDTH, fit_lines, text_width
 from poet.view.tiles import Tile, arrange, shape_of
 from tests.view.figures import check_layout, panel_sizes
 
+pytestmark = pytest.mark.few(2)
+
 TEXTS = {
     "none": "",
     "short": "flat ground",

@@ -18,7 +18,8 @@ from poet.archives.base import Archive, Entries, nan_where_missing
 from poet.archives.layout import num_objectives
 from poet.archives.stats import summary
 from poet.archives.table import columns
-from poet.checked import check, parse_json, unpack_npz
+from poet.checked import check, parse_json
+from poet.checked_arrays import unpack_npz
 from poet.checksum import digest
 from poet.configs import differences, to_dict
 from poet.errors import ConfigError, PoetError, ShapeError

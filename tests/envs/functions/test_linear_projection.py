@@ -28,6 +28,7 @@ def reference(name: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 100 * (raw(x) - worst) / -worst, np.stack([folded[:, :half].sum(1), folded[:, half:].sum(1)], 1)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["sphere", "rastrigin"])
 @pytest.mark.parametrize("size", [20, *(pytest.param(size, marks=pytest.mark.ci) for size in (2, 100))])
 def test_equals_the_formulas(name: str, size: int) -> None:
@@ -40,6 +41,7 @@ def test_equals_the_formulas(name: str, size: int) -> None:
     np.testing.assert_allclose(descriptor, sums, atol=1e-3)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["sphere", "rastrigin"])
 def test_best_and_worst(name: str) -> None:
     problem = problems.make(name)

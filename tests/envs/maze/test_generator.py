@@ -27,6 +27,7 @@ def count(walls) -> np.ndarray:  # type: ignore[no-untyped-def]
     return (np.asarray(walls) != 0).any(-1).sum(-1)
 
 
+@pytest.mark.ci
 def test_a_search_starts_at_the_hard_maze_or_in_an_open_room() -> None:
     np.testing.assert_array_equal(HARD.walls[:7], HARD_MAZE_WALLS)
     assert not HARD.walls[7:].any()
@@ -72,6 +73,7 @@ def test_an_open_room_gets_a_wall_and_a_full_room_no_more() -> None:
     assert set(count(mutate_all(make_maze(*rows), KEYS, 1.0).walls)) == {11, 12}
 
 
+@pytest.mark.ci
 def test_children_of_the_hard_maze_are_mostly_valid() -> None:
     valid, reason = jax.vmap(check)(mutate_all(HARD, KEYS, 1.0))
     assert 0.8 < valid.mean() < 1

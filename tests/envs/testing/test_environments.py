@@ -198,6 +198,7 @@ def test_an_environment_with_descriptor_passes() -> None:
     check_environment(described(), [GENERATOR.simplest()], deterministic=True)
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_broken_environment(name: str) -> None:
     environment, message = ENVIRONMENTS[name]

@@ -364,6 +364,7 @@ GENERATORS = {
 }
 
 
+@pytest.mark.few(16)
 @pytest.mark.parametrize("name", GENERATORS)
 def test_broken_generator(name: str) -> None:
     broken, message = GENERATORS[name]

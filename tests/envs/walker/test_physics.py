@@ -133,6 +133,7 @@ def motion_of(world: World) -> Motion:
     return Motion(*world[:5])
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("kind", KINDS)
 def test_stays_finite_and_bounded_on_all_terrains(kind: str, played) -> None:
     _, worlds, steps = played[kind]
@@ -297,6 +298,7 @@ def nearest_hits(terrain: Terrain, x: float, y: float) -> np.ndarray:
     return found
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_lidar_sees_the_nearest_hit(kind: str) -> None:
     terrain = make(kind, 3)

@@ -126,6 +126,7 @@ def height(terrain: Terrain, x: np.ndarray) -> np.ndarray:
     return right[i] + (left[i + 1] - right[i]) * np.clip((x - knots[i]) / width, 0, 1)
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("name", GENOMES)
 @pytest.mark.parametrize("seed", range(6))
 def test_surface_equals_that_of_the_original_rules(name: str, seed: int) -> None:

@@ -59,6 +59,7 @@ def test_metrics_add_up_and_the_archive_improves() -> None:
     np.testing.assert_allclose(again.fitness, record.arrays["fitness"], rtol=1e-5)
 
 
+@pytest.mark.ci
 def test_solutions_from_the_prior_lie_within_the_bounds() -> None:
     """Samples of the prior too, though the prior knows no bounds."""
     scoring = problem_scoring(SPHERE)._replace(sample=lambda key: 9 * jax.random.normal(key, (6,)))
@@ -68,6 +69,7 @@ def test_solutions_from_the_prior_lie_within_the_bounds() -> None:
     assert (abs(record.arrays["params"]) <= 2).all()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("fitness", "descriptor", "cause"),
     [

@@ -97,6 +97,7 @@ def test_at_capacity_the_oldest_niche_retires_and_all_stay_in_the_history() -> N
     assert len(set(levels.tolist())) == count, "no environment is admitted twice, active or not"
 
 
+@pytest.mark.ci
 def test_the_history_grows_beyond_its_first_capacity() -> None:
     def flat(weight: float, level: int) -> float:
         return 60.0

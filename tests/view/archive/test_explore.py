@@ -17,6 +17,7 @@ def page_data(text):
     return json.loads(data)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", ["grid 1", "grid 2", "grid 3", "cvt 2", "unstructured 2"])
 def test_the_page_holds_every_elite(tmp_path, kind):
     run = open_run(

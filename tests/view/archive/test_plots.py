@@ -16,6 +16,7 @@ from tests.view.figures import ink, messages
 PAINTED = ("grid 2", "grid 4", "cvt 1", "cvt 2", "unstructured 4")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "kind", [kind if kind in PAINTED else pytest.param(kind, marks=pytest.mark.slow) for kind in SPECS]
 )
@@ -123,6 +124,7 @@ def test_cells_of_a_grid_hold_their_elites(archive):
         assert ((polygon.min(0) <= place + 1e-6) & (place <= polygon.max(0) + 1e-6)).all()
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", ["overview", "heatmap", "curves", "emitters", "origins", "snapshots", "gallery"])
 def test_every_figure_shows_something_or_a_message(archive, empty, new, tmp_path, kind):
     assert kind in open_run(archive).plots()

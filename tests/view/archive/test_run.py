@@ -140,6 +140,7 @@ def test_elites_that_are_environments_have_pictures_and_videos(paired, tmp_path)
     assert ink(tmp_path / "gallery.png") > 0.02
 
 
+@pytest.mark.ci
 def test_without_its_generator_an_archive_gives_weights_tables_and_figures(paired, tmp_path):
     interface = interface_to_dict(open_run(paired).interface())
     edit_json(paired / "run.json", identity={"interface": interface})

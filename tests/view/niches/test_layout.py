@@ -13,6 +13,8 @@ from tests.view.fake_run import fake_run
 from tests.view.figures import check_layout, colour_bars, messages, parts_of
 from tests.view.toy import HillsConfig
 
+pytestmark = pytest.mark.few(2)
+
 LENGTHS = {"one niche": 1, "three niches": 14, "thirty niches": 180}
 NAME = "a run whose name is as long as a sentence, " * 3
 WORDS = "an environment with a description in many words, " * 5

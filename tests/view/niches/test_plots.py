@@ -16,6 +16,7 @@ from tests.view.run_folder import edit_json, write_run
 from tests.view.toy import HillsConfig
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", PLOTS)
 def test_every_figure_shows_something(folder, tmp_path, kind):
     plot(open_run(folder), kind, tmp_path / f"{kind}.png")
@@ -85,6 +86,7 @@ def test_a_figure_of_an_unknown_type_is_refused(folder, tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "start"), [("a.PNG", b"\x89PNG"), ("a", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")]
 )
