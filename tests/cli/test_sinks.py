@@ -9,14 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from poet.cli import main as cli
-from poet.runs import launch
 from poet.runs.layout import SINKS
 from poet.runs.read import read_config
 from poet.runs.status import read_status
-from poet.view import media
+from tests.cli.command import command
 from tests.packages import Packages, packages_in
-from tests.runs.toy import ToyConfig, walk
 
 SOURCE = """
 import dataclasses, json
@@ -41,27 +38,10 @@ class TextFileConfig(poet.SinkConfig):
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(launch, "build_search", lambda config, context, **overrides: walk(ToyConfig(seed=config.seed)))
-    monkeypatch.setattr(launch, "prepare", lambda devices: "")
-    monkeypatch.setattr(media, "make_media", lambda path, moment: None)
-    monkeypatch.setattr(media, "print_summary", lambda path: None)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "runs"
-
-
-@pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packages]:
     for packages in packages_in(tmp_path / "packages", monkeypatch):
         packages.install("poet-text", "1.0", {"poet.sinks": {"text-file": "poet_text:TextFileConfig"}}, source=SOURCE)
         yield packages
-
-
-def command(*arguments: str) -> int:
-    try:
-        return cli.main(list(arguments))
-    except SystemExit as error:
-        return int(error.code or 0)
 
 
 def lines(root: Path, name: str = "text-file", file: str = "rows.txt") -> list[int]:
@@ -158,7 +138,7 @@ print(toy_run(Path("a"), ToyConfig(), sinks=[lambda rows: threading.Event().wait
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": "/usr/bin"},
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin"},
         timeout=300,
     )
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,6 @@ import pytest
 from poet import registry
 from poet.agents.config import MLPConfig
 from poet.archives.config import CVTConfig, GridConfig
-from poet.cli import main as cli
 from poet.cli.options import choices, choose, take_option
 from poet.envs.functions.config import SphereConfig
 from poet.envs.maze.config import MazeConfig
@@ -19,14 +18,12 @@ from poet.envs.walker.config import WalkerConfig, WalkerGaitConfig
 from poet.errors import ConfigError
 from poet.learners.config import ESConfig, LearnerConfig
 from poet.registry import register
-from poet.runs import launch
 from poet.runs.layout import read_run
 from poet.runs.read import read_config
 from poet.search.config import RunConfig, presets
 from poet.search.map_elites.config import ESEmitterConfig, GaussianConfig, IsoLineConfig
-from poet.view import media
+from tests.cli.command import command
 from tests.packages import Packages, packages_in
-from tests.runs.toy import ToyConfig, walk
 
 TINY = presets.get("tiny")
 ARM = presets.get("map-elites-tiny")
@@ -196,25 +193,8 @@ def test_impossible_choices(config: RunConfig, arguments: list[str], message: st
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(launch, "build_search", lambda config, context, **overrides: walk(ToyConfig(seed=config.seed)))
-    monkeypatch.setattr(launch, "prepare", lambda devices: "")
-    monkeypatch.setattr(media, "make_media", lambda path, moment: None)
-    monkeypatch.setattr(media, "print_summary", lambda path: None)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "runs"
-
-
-@pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packages]:
     yield from packages_in(tmp_path / "packages", monkeypatch)
-
-
-def command(*arguments: str) -> int:
-    try:
-        return cli.main(list(arguments))
-    except SystemExit as error:
-        return int(error.code or 0)
 
 
 def chosen(root: Path, name: str) -> dict[str, Any]:

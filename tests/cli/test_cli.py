@@ -21,24 +21,8 @@ from poet.runs.read import read_config
 from poet.runs.status import read_status
 from poet.search.config import presets
 from poet.view import media
+from tests.cli.command import command
 from tests.runs.toy import ToyConfig, walk
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(launch, "build_search", lambda config, context, **overrides: walk(ToyConfig(seed=config.seed)))
-    monkeypatch.setattr(launch, "prepare", lambda devices: "")
-    monkeypatch.setattr(media, "make_media", lambda path, moment: None)
-    monkeypatch.setattr(media, "print_summary", lambda path: None)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "runs"
-
-
-def command(*arguments: str) -> int:
-    try:
-        return cli.main(list(arguments))
-    except SystemExit as error:
-        return int(error.code or 0)
 
 
 def python(program: str, *options: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
@@ -242,7 +226,7 @@ from tests.runs.toy import toy_run
 print(toy_run(Path({str(tmp_path / "a")!r})), file=sys.stderr)
 """
     command = f"{sys.executable} -c {shlex.quote(program)} | true"
-    root = str(Path(__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         capture_output=True,
