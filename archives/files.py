@@ -45,7 +45,7 @@ def write_parquet(path: str | os.PathLike[str], meta: Mapping[str, Any], columns
     Raises `ConfigError` if pyarrow is not installed.
 
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "archive.parquet")
+    >>> path = f"{tempfile.mkdtemp()}/archive.parquet"
     >>> write_parquet(path, {"iteration": 100}, {"fitness": np.arange(3.0)})
     >>> meta, columns = read_parquet(path)
     >>> meta, columns["fitness"].tolist()
