@@ -31,16 +31,16 @@ def load_config(path: Path, *, without_lost_sinks: bool = False) -> RunConfig:
     """
     run = read_run(path)
     use_recorded_renames(run)
-    options = _unedited_config(path, run)
+    options = _unedited_config(path)
     if without_lost_sinks:
         options["sinks"] = [sink for sink in options["sinks"] if sink["id"] in sinks.ids()]
     return RunConfig.from_dict(options)
 
 
-def _unedited_config(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+def _unedited_config(path: Path) -> dict[str, Any]:
     """The contents of config.json. Raises `RunError` if no session of the run wrote them."""
     options = read_config(path)
-    if edited := describe_edit(path, options, run):
+    if edited := describe_edit(path, options, read_run(path)):
         raise RunError(
             f"{edited}: undo the change, or restore the file. Options are given with the command: "
             f"{command('run', path)} --OPTION VALUE"
@@ -161,7 +161,7 @@ def _require_same_identity(path: Path, run: dict[str, Any], config: RunConfig, o
     changes = [
         *differences(run["overrides"], overrides),
         *differences(
-            _with_new_names(_unedited_config(path, run)), _with_new_names(config.to_dict()), adjustable_fields(config)
+            _with_new_names(_unedited_config(path)), _with_new_names(config.to_dict()), adjustable_fields(config)
         ),
     ]
     fixed = {place: each for place, each in plugins(config).items() if place.split(".")[0] not in config.adjustable}

@@ -83,7 +83,8 @@ def digest_of(options: Any) -> str:
 def describe_edit(path: Path | str, options: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     """That no session of a run wrote these options, in words; empty if one did.
 
-    `options` is what config.json holds, read before `run`, which is what run.json holds.
+    `options` is what config.json holds, and `run` what run.json holds, read after it: a start of the run writes the
+    digest first.
     """
     written = digest_of(options) in run["config_digests"]
     return "" if written else f"{Path(path) / CONFIG} was edited or replaced after the run was started"

@@ -66,7 +66,7 @@ def examine(path: Path) -> list[Finding]:
     intact, damaged = _read_checkpoints(path)
     return [
         Finding(RUN, "whole"),
-        _config(path, run),
+        _config(path),
         *(Finding(f"checkpoint {step}", "whole") for step in intact),
         *(Finding(f"checkpoint {step}", problem, RESTORE) for step, problem in damaged.items()),
         _journal(path, intact),
@@ -157,9 +157,9 @@ def _ends(lines: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
     return ends
 
 
-def _config(path: Path, run: dict[str, Any]) -> Finding:
+def _config(path: Path) -> Finding:
     try:
-        edited = describe_edit(path, read_config(path), run)
+        edited = describe_edit(path, read_config(path), read_run(path))
     except RunError as error:
         return Finding(CONFIG, str(error), RESTORE)
     return Finding(CONFIG, edited, f"undo the change, or {RESTORE}") if edited else Finding(CONFIG, "whole")

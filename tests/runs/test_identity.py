@@ -4,7 +4,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,10 +14,11 @@ from poet.executors.config import LocalExecutorConfig
 from poet.files import DRAFT
 from poet.learners.config import ESConfig, LearnerConfig
 from poet.registry import register
-from poet.runs import identity, launch, layout
+from poet.runs import identity, launch, layout, read, repair
 from poet.runs.identity import claim, load_config, record_identity
 from poet.runs.layout import CONFIG, JOURNAL, LOCK, RUN, read_run
 from poet.runs.provenance import OURS
+from poet.runs.read import read_config
 from poet.runs.repair import examine
 from poet.view.open import open_run
 from tests.packages import Packages
@@ -27,7 +28,7 @@ TOY = ToyConfig()
 
 LEARNER = """
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 from poet.learners.config import LearnerConfig
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +155,24 @@ def test_an_edited_config_is_not_taken_for_what_was_run(tmp_path: Path, name: st
     (tmp_path / CONFIG).write_text(json.dumps(options))  # in one line: only the values count
     with claim(tmp_path, TOY):
         assert not open_run(tmp_path).damage
+
+
+def test_a_run_that_is_resumed_while_it_is_read_was_not_edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(tmp_path, TOY)
+    iterations = iter(range(TOY.iterations + 1, 99))
+
+    def read_late(path: Path) -> dict[str, Any]:
+        with monkeypatch.context() as patch:
+            for module in (identity, repair, read):
+                patch.setattr(module, "read_config", read_config)
+            begin(path, dataclasses.replace(TOY, iterations=next(iterations)))  # in another process
+            return read_config(path)
+
+    for module in (identity, repair, read):
+        monkeypatch.setattr(module, "read_config", read_late)
+    assert load_config(tmp_path).iterations == TOY.iterations + 1
+    assert not [finding for finding in examine(tmp_path) if finding.advice]
+    assert not open_run(tmp_path).damage
 
 
 @pytest.mark.parametrize("kept", ["before", "after"])
