@@ -108,6 +108,7 @@ def exit_code(words: list[str]) -> int:
         return int(end.code or 0)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_exist(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def start(config: RunConfig, path: Path, **options: object) -> None:

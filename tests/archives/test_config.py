@@ -74,6 +74,7 @@ assert "jax" not in sys.modules, "jax"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+@pytest.mark.ci
 def test_an_archive_of_another_package() -> None:
     made = compiled_from(HexagonConfig())
     state, info = made.add(made.init(EXAMPLE), batch(0))

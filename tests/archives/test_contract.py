@@ -119,6 +119,7 @@ def test_nan_and_infinity_are_counted_and_not_stored(made: Archive) -> None:
     assert_equal(made.elites(state), made.elites(without))
 
 
+@pytest.mark.few(1)
 def test_padding_is_neither_stored_nor_counted(made: Archive) -> None:
     entries = batch(3, made=made)
     state, info = made.add(made.init(EXAMPLE), entries._replace(valid=np.arange(32) < 20))
@@ -173,6 +174,7 @@ def test_every_device_gives_the_same_state(made: Archive) -> None:
         assert_equal(states[0], state)
 
 
+@pytest.mark.few(1)
 def test_batches_of_one_shape_compile_once(made: Archive) -> None:
     traces = []
 

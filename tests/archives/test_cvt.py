@@ -37,6 +37,7 @@ def test_equals_one_entry_at_a_time(seed: int, levels: int) -> None:
     assert found == cells
 
 
+@pytest.mark.ci
 def test_user_defined_centroids_are_part_of_the_spec() -> None:
     made = cvt(4, UNIT, centroids=FOUR)
     assert made.spec["centroids"] == FOUR

@@ -35,6 +35,7 @@ np.testing.assert_allclose(fitness[elites.valid], elites.fitness[elites.valid], 
 
 
 # Unoptimised code rounds differently at each recomputation, so that a missing `materialise` fails at level 0.
+@pytest.mark.ci
 @pytest.mark.parametrize("level", [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_stored_fitness_belongs_to_the_stored_payload(level: int) -> None:
     flags = {**os.environ, "XLA_FLAGS": f"--xla_backend_optimization_level={level}"}

@@ -83,6 +83,7 @@ def fronts_of(made: Archive, state: Entries) -> list[list[tuple]]:
     return [pairs_of(take(front, np.flatnonzero(front.valid))) for front in fronts]
 
 
+@pytest.mark.ci
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**6), objectives=st.sampled_from([2, 3]), levels=st.sampled_from([1, 3, 20]))
 def test_equals_a_naive_implementation(seed: int, objectives: int, levels: int) -> None:
@@ -152,6 +153,7 @@ def test_an_overflowing_sum_counts_as_not_finite() -> None:
     assert int(info.counts.not_finite) == 1
 
 
+@pytest.mark.ci
 def test_cells_are_sampled_uniformly_whatever_the_size_of_their_fronts() -> None:
     state = filled(one_cell((1, 3), (2, 2), (3, 1)), one_cell((5, 5), place=2.5, iteration=1))
     drawn = made_for(2).sample(jax.random.key(0), state, 6000)

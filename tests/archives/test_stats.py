@@ -63,6 +63,7 @@ def test_the_best_of_several_elites_in_a_cell_counts():
         assert (found.filled, found.coverage, found.qd_score, found.best, found.mean) == (2, 0.2, 5.0, 3.0, 2.5)
 
 
+@pytest.mark.ci
 def test_sums_have_a_fixed_order_and_a_small_error():
     values = np.random.default_rng(2).uniform(0, 100, 10_008).astype(np.float32)
     spec = {"id": "cvt", "layout": layout(len(values), "centroids")}

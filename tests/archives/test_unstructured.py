@@ -167,6 +167,7 @@ def test_an_entry_near_two_elites_is_rejected_whatever_its_fitness() -> None:
     jax.tree.map(np.testing.assert_array_equal, after, state)
 
 
+@pytest.mark.ci
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 30), k=st.sampled_from([1, 2, 7]), dimensions=st.integers(1, 2))
 def test_k_nearest_equals_a_sort(seed: int, count: int, k: int, dimensions: int) -> None:

@@ -103,6 +103,7 @@ def test_learners_improve(name: str) -> None:
     assert float(((learner.params(state) - 0.3) ** 2).sum()) < 0.3 * 8 * 0.7**2
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_fitness_that_is_not_finite_ranks_worst(bad: float) -> None:
     learner = es(ESConfig(population=8), G)

@@ -73,6 +73,7 @@ class HangingAtTheEnd:
         Hanging.release.wait()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "bad",
     [failing, ending, crashing, Hanging(), HangingAtTheEnd()],

@@ -220,7 +220,7 @@ def test_what_depends_on_the_clock_is_no_metric(tmp_path: Path) -> None:
         toy_run(tmp_path, rule)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("place", ["elites/2", "checkpoints/2", "checkpoints/4", "elites/5", "checkpoints/5"])
 def test_killed_around_the_end_by_a_rule(tmp_path: Path, place: str) -> None:
     """Signal 9 just before a snapshot or a checkpoint is complete; the run ends after five iterations."""

@@ -124,6 +124,7 @@ def test_links_outside_of_runs_are_the_users_own(
     refuse_links_in_run(tmp_path / "link" / "x.png")
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -185,6 +186,7 @@ def test_a_fork_copies_links_as_links(originals: Path, tmp_path: Path, outside: 
     assert {path.name for path in (tmp_path / "twin" / "niches").iterdir() if path.is_symlink()} == {"there", "here"}
 
 
+@pytest.mark.ci
 def test_a_table_is_written_beside_links_that_someone_prepared(originals: Path, tmp_path: Path, outside: Path) -> None:
     pytest.importorskip("pyarrow")
     run = shutil.copytree(originals / "archive", tmp_path / "run")

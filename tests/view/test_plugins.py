@@ -20,7 +20,7 @@ from tests.view.archive.fake_archive import fake_archive
 from tests.view.figures import check_layout, messages
 from tests.view.toy import DrawingHillsGenerator, HillsEnvironment
 
-pytestmark = pytest.mark.few(2)
+pytestmark = pytest.mark.few(1)
 
 
 def fail(*args, **options):
@@ -107,6 +107,7 @@ def test_a_video_says_why_it_has_no_frames(copy, monkeypatch, capsys, draw, reas
     assert [file.name for file in (copy / "media").iterdir()] == ["overview.png"]
 
 
+@pytest.mark.ci
 def test_what_fails_does_not_stop_the_other_figures(copy, monkeypatch, capsys):
     monkeypatch.setattr(DrawingHillsGenerator, "draw_level", fail)
     plots = {**open_run(copy).plots(), "fitness": fail}

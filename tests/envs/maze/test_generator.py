@@ -39,6 +39,7 @@ def test_a_search_starts_at_the_hard_maze_or_in_an_open_room() -> None:
     np.testing.assert_array_equal(empty.simplest().start, START)
 
 
+@pytest.mark.ci
 def test_mutation_moves_adds_and_removes_walls() -> None:
     children = mutate_all(HARD, KEYS, 1.0)
     num = count(children.walls)

@@ -75,6 +75,7 @@ def complete(**parts) -> Complete:
     return altered(Complete, parts, environment=WORLD)
 
 
+@pytest.mark.ci
 def test_toy_with_every_option_passes() -> None:
     check_generator(complete())
     check_generator(complete(environment=Changed(reset=random_start), deterministic=False))

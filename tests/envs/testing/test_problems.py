@@ -102,6 +102,7 @@ def test_valid_problems_pass() -> None:
     check_problem(hill(evaluate=noisy, deterministic=False))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["sphere", "rastrigin", "rastrigin-multi", "arm"])
 def test_our_problems_pass(name: str) -> None:
     check_problem(problems.make(name))

@@ -88,6 +88,7 @@ def test_a_broken_world_has_a_frame_without_robot() -> None:
     assert share(frames[2], viewer.SOIL) > 0.2
 
 
+@pytest.mark.ci
 def test_200_frames_of_a_hard_terrain_fit_into_a_gif_of_one_megabyte() -> None:
     frames = WALKER.render(HARD, glide(HARD, 200))
     palette = Image.fromarray(np.concatenate(frames[::40])).quantize(32, dither=Image.Dither.NONE)

@@ -96,6 +96,7 @@ def test_every_elite_solves_the_environment_of_its_cell(finished) -> None:
     np.testing.assert_array_equal(np.stack([np.stack(genome) for genome in genomes]), table["descriptor"])
 
 
+@pytest.mark.ci
 def test_parents_of_elites_were_elites(finished) -> None:
     _, infos = finished
     ids = {tuple(event["id"]) for info in infos for event in info.events if event["event"] == "elite"}

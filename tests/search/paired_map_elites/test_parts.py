@@ -152,6 +152,7 @@ def test_a_trainee_that_solves_its_environment_becomes_an_elite() -> None:
     assert context.state.last_solver.params.tolist() == [10.0, 0.0]
 
 
+@pytest.mark.ci
 def test_a_score_without_the_goal_solves_nothing() -> None:
     def wrap(executor: Executor) -> Executor:
         def train(jobs):

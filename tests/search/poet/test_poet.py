@@ -75,6 +75,7 @@ def test_the_most_novel_is_admitted_first() -> None:
     assert events_of(infos, "admission")[1]["genome"]["level"] == 3
 
 
+@pytest.mark.ci
 def test_at_capacity_the_oldest_niche_retires_and_all_stay_in_the_history() -> None:
     rules = dict(max_niches=3, reproduce_every=1, reproduce_threshold=-NEVER, mc_lower=-NEVER, transfer_every=NEVER)
     search = ladder(easy, **rules)

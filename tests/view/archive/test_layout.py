@@ -9,7 +9,7 @@ from poet.view.plots import plot
 from tests.view.archive.fake_archive import SPECS, fake_archive, spec_of
 from tests.view.figures import check_layout, colour_bars, messages, panel_sizes, parts_of
 
-pytestmark = pytest.mark.few(2)
+pytestmark = pytest.mark.few(1)
 
 MANY = "a name of an emitter that is as long as a sentence"
 COORDINATES = [f"share of the time in which foot {k} touches the ground, averaged over all episodes" for k in range(6)]

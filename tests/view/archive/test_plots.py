@@ -124,7 +124,7 @@ def test_cells_of_a_grid_hold_their_elites(archive):
         assert ((polygon.min(0) <= place + 1e-6) & (place <= polygon.max(0) + 1e-6)).all()
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", ["overview", "heatmap", "curves", "emitters", "origins", "snapshots", "gallery"])
 def test_every_figure_shows_something_or_a_message(archive, empty, new, tmp_path, kind):
     assert kind in open_run(archive).plots()

@@ -13,7 +13,7 @@ from tests.view.fake_run import fake_run
 from tests.view.figures import check_layout, colour_bars, messages, parts_of
 from tests.view.toy import HillsConfig
 
-pytestmark = pytest.mark.few(2)
+pytestmark = pytest.mark.few(1)
 
 LENGTHS = {"one niche": 1, "three niches": 14, "thirty niches": 180}
 NAME = "a run whose name is as long as a sentence, " * 3
