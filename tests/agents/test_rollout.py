@@ -136,6 +136,7 @@ def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
     assert not np.asarray(described.descriptor[int(num) :]).any()
 
 
+@pytest.mark.ci
 def test_a_recorded_episode_is_the_same_episode() -> None:
     params, episodes, index, num, num_episodes = arguments()
     result = run(params, episodes, index, num, num_episodes)

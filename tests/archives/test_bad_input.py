@@ -97,6 +97,7 @@ def test_lists_raise_and_the_error_suggests_asarray(made: Archive) -> None:
         entries(floats(2, 3), floats(2), [[0.0, 1.0]] * 2)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.few(1)
 def test_float64_raises_unless_jit_has_rounded_it(made: Archive) -> None:
     good = batch(0, made=made)
     plain = make(made.spec)
@@ -308,6 +309,7 @@ def test_what_is_no_state_is_refused(state: object) -> None:
         make(CONFIGS["grid"].spec(BOUNDS)).elites(state)
 
 
+@pytest.mark.ci
 def test_masked_numbers_have_failed() -> None:
     grid = GridConfig(shape=(5, 3)).make(BOUNDS)
     fitness = np.ma.array(floats(4), mask=[True, False, False, False])

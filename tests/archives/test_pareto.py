@@ -130,6 +130,7 @@ def filled(*batches: Entries) -> Entries:
     return state
 
 
+@pytest.mark.ci
 def test_the_most_crowded_elite_of_a_full_front_is_removed() -> None:
     # (10, 0) and (0, 10) are best in one objective and (6, 5) in the sum; the others compete by nearest neighbours.
     best = [(6, 5), (10, 0), (0, 10)]

@@ -88,6 +88,7 @@ def rows_of(state: UnstructuredState) -> list[tuple]:
     ]
 
 
+@pytest.mark.ci
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**6), wide=st.booleans(), levels=st.sampled_from([1, 3, 100]))
 def test_equals_a_naive_implementation(seed: int, wide: bool, levels: int) -> None:

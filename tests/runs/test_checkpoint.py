@@ -141,6 +141,7 @@ def damage(how: str, path: Path) -> None:
         path.unlink()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("how", ["cut", "flipped", "gone"])
 def test_damage_to_any_file_is_found_and_the_checkpoint_before_is_loaded(tmp_path: Path, how: str) -> None:
     states = [{"x": np.random.default_rng(n).normal(size=1000), "key": jax.random.key(n)} for n in (1, 2)]

@@ -42,6 +42,7 @@ def started(tmp_path: Path) -> Path:
     return tmp_path / "a"
 
 
+@pytest.mark.ci
 def test_a_run_is_resumed_with_the_objects_of_its_start_and_with_no_others(started: Path) -> None:
     before = (started / JOURNAL).read_bytes()
     message = r"user-defined objects \(archive, scoring\).*poet\.run\(config, .*scoring=\.\.\."

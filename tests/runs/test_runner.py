@@ -140,6 +140,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_not_started_again(tmp_path: 
     assert (tmp_path / JOURNAL).read_bytes() == before
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("journal", ["whole", "damaged", "empty", "gone"])
 def test_a_run_that_lost_its_checkpoints_is_not_started_again(tmp_path: Path, journal: str) -> None:
     toy_run(tmp_path, SHORT)
@@ -311,6 +312,7 @@ def test_a_full_disk_stops_the_run_and_the_same_command_resumes_it(
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("number", SIGNALS)
 def test_after_a_signal_the_iteration_is_finished_and_saved(tmp_path: Path, number: int) -> None:
     handlers = [signal.getsignal(each) for each in SIGNALS]

@@ -93,6 +93,7 @@ def test_links_in_place_of_files_are_replaced(
     assert not any(path.is_symlink() for path in written)
 
 
+@pytest.mark.ci
 def test_deeper_links_and_loops_are_refused(originals: Path, tmp_path: Path, outside: Path, command: Command) -> None:
     run = shutil.copytree(originals / "niches", tmp_path / "run")
     (run / "export").mkdir()

@@ -111,6 +111,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.few(30)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(map(printable, words))[:40])
 @pytest.mark.filterwarnings("ignore:Glyph")

@@ -40,6 +40,7 @@ class FailingConfig(HillsConfig):
         raise ModuleNotFoundError("no physics engine")
 
 
+@pytest.mark.ci
 def test_without_its_generator_a_run_gives_weights_tables_and_figures(folder, copy, tmp_path):
     replace_part(copy, "generator", id="not_here")
     run, original = open_run(copy), open_run(folder)

@@ -338,6 +338,7 @@ def test_contact_flags_of_a_standing_walker() -> None:
     assert done.obs[:, [8, 13]].all()
 
 
+@pytest.mark.ci
 def test_flags_and_contacts_belong_to_the_current_pose(played) -> None:
     """Flags that are one step late are not visible in pictures, but a gait that waits for them falls."""
     level, worlds, _ = played["everything"]
@@ -377,6 +378,7 @@ def test_the_hull_touches_a_stump_between_its_corners() -> None:
     assert step(lanes(raised), lanes(world), np.zeros((LANES, 4), np.float32)).terminated.all()
 
 
+@pytest.mark.ci
 def test_results_are_equal_in_each_call_and_each_lane(played) -> None:
     level, worlds, _ = played["everything"]
     world = jax.tree.map(lambda v: v[:, 100], worlds)
@@ -389,6 +391,7 @@ def test_results_are_equal_in_each_call_and_each_lane(played) -> None:
         np.testing.assert_array_equal(np.asarray(a)[order], m)
 
 
+@pytest.mark.ci
 def test_nan_stays_in_its_lane_and_ends_it(played) -> None:
     level, worlds, _ = played["everything"]
     world = jax.tree.map(lambda v: v[:, 100], worlds)
@@ -409,6 +412,7 @@ def test_the_push_is_small_and_horizontal() -> None:
     np.testing.assert_allclose(world.velocity, [5 * c.DT / c.TOTAL_MASS, 0], rtol=1e-5)
 
 
+@pytest.mark.ci
 def test_one_compiled_step_serves_all_terrains(played) -> None:
     world, _ = reset(key, make("flat"))
     for kind in KINDS:

@@ -69,7 +69,7 @@ def test_solutions_from_the_prior_lie_within_the_bounds() -> None:
     assert (abs(record.arrays["params"]) <= 2).all()
 
 
-@pytest.mark.few(1)
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("fitness", "descriptor", "cause"),
     [
@@ -102,6 +102,7 @@ def test_lineage_leads_to_what_was_evaluated_before() -> None:
     assert (table["parents"][~none.all(1)][:, :, 0] < table["id"][~none.all(1)][:, :1]).all()
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("islands", "devices"), [(3, 2), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(1, 3), (3, 3)])]
 )

@@ -46,6 +46,7 @@ def finished():
     search.close()
 
 
+@pytest.mark.ci
 def test_an_archive_of_solved_corridors_grows(finished) -> None:
     state, infos = finished
     rows = [info.metrics for info in infos]
@@ -63,6 +64,7 @@ def test_an_archive_of_solved_corridors_grows(finished) -> None:
     assert int(state.env_steps) == rows[-1]["env_steps"] > 1000
 
 
+@pytest.mark.ci
 def test_the_headline_and_the_view_name_metrics(finished) -> None:
     _, infos = finished
     assert set(SHOWN) <= infos[0].metrics.keys()
@@ -72,6 +74,7 @@ def test_the_headline_and_the_view_name_metrics(finished) -> None:
     assert {"trainee_best", "solved_score"} <= infos[0].metrics.keys(), "the view of archives draws these"
 
 
+@pytest.mark.ci
 def test_new_trainees_take_the_optimiser_of_the_last_solver(finished) -> None:
     state, infos = finished
     steps = np.log(np.asarray(state.trainees.learner.learning_rate) / 0.1) / np.log(0.9999)
@@ -82,6 +85,7 @@ def test_new_trainees_take_the_optimiser_of_the_last_solver(finished) -> None:
     assert (steps[young] > state.trainees.age[young] + 1).all()
 
 
+@pytest.mark.ci
 def test_every_elite_solves_the_environment_of_its_cell(finished) -> None:
     _, infos = finished
     table = infos[-1].snapshots["elites"]().arrays

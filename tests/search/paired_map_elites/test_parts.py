@@ -194,6 +194,7 @@ def test_the_last_training_step_counts(max_training_steps: int) -> None:
         assert context.state.trainees.age[0] == -1
 
 
+@pytest.mark.ci
 def test_a_trainee_that_solved_its_environment_is_tried_in_those_of_elites() -> None:
     context = make_context(children=1, neighbours=9)
     insert(context, [make_offer(50, 10.0, weight=60.0)])
