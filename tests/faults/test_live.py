@@ -21,6 +21,7 @@ from tests.view.archive.fake_archive import fake_archive
 from tests.view.fake_run import fake_run
 
 Writer = Callable[[], None]  # does one iteration
+PER_OPEN = 2  # iterations, so that a journal does not become so long that readers never end
 
 
 def journal_rows(folder: Path) -> list[bytes]:
@@ -41,7 +42,7 @@ def niche_writer(folder: Path) -> Writer:
     def write() -> None:
         time = next(times)
         with (folder / JOURNAL).open("ab", buffering=0) as journal:
-            for row in itertools.islice(rows, 10):
+            for row in itertools.islice(rows, 5):
                 journal.write(row[: len(row) // 2])
                 journal.write(row[len(row) // 2 :])
         niche = records[time % len(records)]
@@ -98,12 +99,13 @@ def read_anything(folder: Path) -> None:
 
 
 def open_beside(write: Writer, read: Callable[[], None], opens: int) -> int:
-    """Open a run while another thread writes; returns how many iterations were written."""
-    finished, failures, written = threading.Event(), [], 0
+    """Open a run while another thread writes; returns how many iterations were written, at most two for each open."""
+    finished, permits, failures, written = threading.Event(), threading.Semaphore(0), [], 0
 
     def read_often() -> None:
         try:
             for _ in range(opens):
+                permits.release(PER_OPEN)
                 read()
         except BaseException as error:
             failures.append(error)
@@ -113,8 +115,9 @@ def open_beside(write: Writer, read: Callable[[], None], opens: int) -> int:
     reader = threading.Thread(target=read_often)
     reader.start()
     while not finished.is_set():
-        write()
-        written += 1
+        if permits.acquire(timeout=0.1):
+            write()
+            written += 1
     reader.join()
     if failures:
         raise failures[0]
