@@ -71,11 +71,11 @@ def style_time_axes(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
 
 
-def legend_above(axes: Axes) -> None:
-    """A legend above axes, where it covers nothing, in as many columns as have room."""
+def legend_above(axes: Axes, columns: int = 0) -> None:
+    """A legend above axes, where it covers nothing, by default in as many columns as have room."""
     labels = axes.get_legend_handles_labels()[1]
     column = max(text_width(label, SMALL) for label in labels) / 72 + 0.6  # with its key
-    columns = max(int(part_size(axes)[0] / column), 1)
+    columns = columns or max(int(part_size(axes)[0] / column), 1)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, fontsize=SMALL, frameon=False, handlelength=1.3)
 
 

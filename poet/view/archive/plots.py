@@ -20,6 +20,7 @@ from poet.view.style import (
     ORANGE,
     SMALL,
     WIDTH,
+    legend_above,
     new_figure,
     set_title,
     short_name,
@@ -86,7 +87,7 @@ def draw_curve(axes: Axes, run: ArchiveRun, name: str) -> None:
     if trainees:
         axes.plot(times, table["trainee_best"], color=GREY, lw=1.2, marker=marker, label="best trainee")
         axes.axhline(table["solved_score"][-1], color=GREY, lw=1, ls=":", label="solved")
-        axes.legend(fontsize=SMALL, frameon=False)
+        legend_above(axes, 2)
         axes.set_ylabel(label)
         _style_time_axis(axes, run)
     if not all(np.isfinite(table.get(column, np.zeros(0))).any() for column in (name, "best")):
@@ -96,7 +97,7 @@ def draw_curve(axes: Axes, run: ArchiveRun, name: str) -> None:
     if second in table:
         second_label = "corrected for noise" if second.startswith("corrected") else second
         axes.plot(times, table[second], color=ORANGE, lw=1.4, ls="--", marker=marker, label=second_label)
-        axes.legend(fontsize=SMALL, frameon=False)
+        legend_above(axes, 2 if trainees else 0)
     axes.set_ylabel(label)
     _style_time_axis(axes, run)
     if name == "coverage":
