@@ -100,7 +100,7 @@ def unstructured(
     min_distance = check_value("unstructured: min_distance", float, min_distance)
     if capacity < 2:
         raise ConfigError(f"unstructured.capacity expects at least 2, got {capacity}")
-    if not 0 <= min_distance < float("inf"):
+    if min_distance < 0:
         raise ConfigError(f"archive.min_distance expects a distance, finite and at least 0, got {min_distance}")
 
     def init(example: PyTree, /) -> UnstructuredState:

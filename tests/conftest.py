@@ -25,11 +25,11 @@ def program(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave all but the first cases of tests with the mark `few` to CI."""
+    """Leave all but the first default cases of tests with the mark `few` to CI."""
     seen: Counter[object] = Counter()
     for item in items:
         few = item.get_closest_marker("few")
-        if few is not None:
+        if few is not None and not any(item.get_closest_marker(name) for name in ("ci", "slow")):
             test = item.nodeid.partition("[")[0]
             seen[test] += 1
             if seen[test] > few.args[0]:

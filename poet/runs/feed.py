@@ -85,7 +85,7 @@ class SinkFeed:
             call = self._calls.get()
             try:
                 answer = call()
-            except BaseException as error:  # sys.exit too: it would end the thread, and nobody would know
+            except BaseException as error:  # also SystemExit, which would end the thread without a message
                 answer = error
             self._answers.put(answer)
 

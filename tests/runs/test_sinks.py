@@ -29,7 +29,7 @@ SHORT = ToyConfig(iterations=6)
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that waits for nobody."""
+    """A run that does not wait for calls of its sinks."""
     monkeypatch.setattr(feed, "CALL_S", 0.01)
     monkeypatch.setattr(sinks, "FINISH_S", 0.2)
 

@@ -1,4 +1,4 @@
-"""wandb: what it is told, by a stand-in; and in offline mode, what really lies in its files."""
+"""Weights & Biases: what the sink sends, with a replacement of the package; and, offline, the files that it writes."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ wandb = pytest.importorskip("wandb")
 
 
 class Server:
-    """In place of the package: keeps what each run was told, and knows the steps of a run that is resumed."""
+    """Replaces the package: keeps the settings of each run and the points that it gets, also over a resume."""
 
     def __init__(self) -> None:
         self.down = 0  # calls that will fail
@@ -62,11 +62,11 @@ def config(iterations: int = 6, **options: Any) -> ToyConfig:
 
 def test_what_wandb_is_told(tmp_path: Path, server: Server) -> None:
     toy_run(tmp_path / "mine", config(tags=("a", "b"), group="seeds"))
-    (told,) = server.settings
-    assert (told["project"], told["name"], told["group"], told["tags"]) == ("poet", "mine", "seeds", ("a", "b"))
-    assert told["resume"] == "allow"
-    assert told["config"]["step_size"] == 0.5
-    assert told["dir"] == str(tmp_path / "mine" / SINKS / "wandb")
+    (given,) = server.settings
+    assert (given["project"], given["name"], given["group"], given["tags"]) == ("poet", "mine", "seeds", ("a", "b"))
+    assert given["resume"] == "allow"
+    assert given["config"]["step_size"] == 0.5
+    assert given["dir"] == str(tmp_path / "mine" / SINKS / "wandb")
     assert list(server.steps.values()) == [list(range(6))]
     assert server.values[3].keys() >= {"env_steps", "best/max", "events/milestone", "wall/seconds", "_timestamp"}
     assert server.finished == 1
@@ -102,8 +102,8 @@ def test_the_environment_gives_defaults(tmp_path: Path, server: Server, monkeypa
     assert WandbConfig(mode="online").online
     toy_run(tmp_path / "a", config(2))
     toy_run(tmp_path / "b", config(2, project="mine", mode="online"))
-    assert [told["project"] for told in server.settings] == ["ours", "mine"]
-    assert [told["resume"] for told in server.settings] == [None, "allow"]
+    assert [given["project"] for given in server.settings] == ["ours", "mine"]
+    assert [given["resume"] for given in server.settings] == [None, "allow"]
 
 
 def test_who_is_not_logged_in_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,7 @@ class Elites:
 
 
 def _id(numbers: np.ndarray) -> Id:
-    """An id as a tuple; a record that somebody made by hand may have others than two numbers."""
+    """An id as a tuple; in a record that was made by hand, it may not be two numbers."""
     return tuple(np.ravel(numbers).tolist())
 
 
