@@ -18,14 +18,12 @@ import jax
 import numpy as np
 
 from benchmarks.walker_speed import gymnasium
-from poet.agents.config import MLPConfig
-from poet.agents.policy import mlp
+from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.envs.walker.config import WalkerConfig
 from poet.executors.base import Episode, TrainJob
 from poet.executors.config import LocalExecutorConfig
-from poet.executors.local import local
+from poet.executors.recipe import Recipe
 from poet.learners.config import ESConfig
-from poet.learners.es import es
 
 
 def main() -> None:
@@ -34,9 +32,9 @@ def main() -> None:
     parser.add_argument("--niches", type=int, nargs="+", default=[1, 8], help="numbers of niches that train at once")
     options = parser.parse_args()
     generator = WalkerConfig().make()
-    policy = mlp(generator.environment.interface, MLPConfig())
-    learner = es(ESConfig(), policy.num_params)
-    executor = local(generator.environment, policy, learner, LocalExecutorConfig())
+    recipe = Recipe(generator, MLPConfig(), XLAEngineConfig(), ESConfig())
+    policy, _, learner = recipe.build()
+    executor = LocalExecutorConfig().make(recipe)
     box2d = gymnasium(hardcore=False, seconds=3.0, sigma=0.1)
     flat = jax.tree.map(np.asarray, generator.simplest())
 

@@ -12,22 +12,22 @@ import argparse
 import dataclasses
 import time
 import warnings
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poet.agents.config import MLPConfig
-from poet.agents.policy import Policy, mlp
+from poet.agents.config import MLPConfig, XLAEngineConfig
+from poet.agents.policy import Policy
 from poet.envs.base import Interface, Step
 from poet.envs.walker.config import WalkerConfig
 from poet.envs.walker.constants import FINISH_X
 from poet.envs.walker.env import Walker, update_derived
-from poet.executors.base import Episode, TrainJob
+from poet.executors.base import Batch, Episode, TrainJob
 from poet.executors.config import LocalExecutorConfig
-from poet.executors.local import local
+from poet.executors.recipe import Recipe
 from poet.learners.config import ESConfig
-from poet.learners.es import es
 from poet.types import derive_key
 
 FLAGS = np.isin(np.arange(24), (8, 13))  # the two contact flags among the observations
@@ -65,6 +65,16 @@ class Disturbed:
 
     def success(self, level, world):
         return self.walker.success(level, world)
+
+
+class RoughGround(NamedTuple):
+    """As much of a generator as a recipe needs."""
+
+    environment: Any
+    genome: Any
+
+    def simplest(self) -> Any:
+        return self.genome
 
 
 def in_box2d(policy: Policy, params: np.ndarray, episodes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -112,11 +122,14 @@ def main() -> None:
     disturbance = (options.pose, options.kick, options.dropout, options.noise)
     disturbed = [Disturbed(Walker(s, options.horizon, "fresh"), *disturbance) for s in options.sweeps]
     plain = Walker(10, options.horizon, "fresh")
-    policy = mlp(plain.interface, MLPConfig())
-    learner = es(ESConfig(population=options.population, learning_rate=options.learning_rate), policy.num_params)
-    training = [local(environment, policy, learner, LocalExecutorConfig()) for environment in disturbed]
-    testing = local(plain, policy, learner, LocalExecutorConfig())
     rough = jax.tree.map(np.asarray, WalkerConfig().make().simplest())._replace(roughness=np.int32(10))
+    learner_config = ESConfig(population=options.population, learning_rate=options.learning_rate)
+    recipes = [
+        Recipe(RoughGround(environment, rough), MLPConfig(), XLAEngineConfig(), learner_config)
+        for environment in (plain, *disturbed)
+    ]
+    testing, *training = (LocalExecutorConfig().make(recipe) for recipe in recipes)
+    policy, _, learner = recipes[0].build()
 
     key = jax.random.key(options.seed)
     params = np.asarray(np.load(options.start)["params"] if options.start else policy.init(derive_key(key, 0)))
@@ -130,8 +143,8 @@ def main() -> None:
         if (generation + 1) % options.every == 0 or generation + 1 == options.generations:
             params = np.asarray(learner.params(state))
             episodes = [Episode(rough, derive_key(key, 3, e)) for e in range(100)]
-            pairs = [(0, e) for e in range(100)]
-            ours, ours_disturbed = (runner.evaluate([params], episodes, pairs) for runner in (testing, training[0]))
+            batch = Batch(params[None], episodes, np.array([(0, e) for e in range(100)]))
+            ours, ours_disturbed = (runner.evaluate(batch) for runner in (testing, training[0]))
             box2d, distances = in_box2d(policy, params, 10)
             print(
                 f"{generation + 1:5d} {steps / 1e6:7.1f} M steps {time.perf_counter() - start_s:6.0f} s  "

@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poet.agents.config import MLPConfig
-from poet.agents.policy import mlp
-from poet.agents.rollout import Episodes, rollout
+from poet.agents.config import MLPConfig, XLAEngineConfig
+from poet.agents.engine import Episodes, Levels
+from poet.agents.mlp import mlp
 from poet.envs.walker.config import WalkerConfig
 
 PAPER_STEPS = 4.6e11  # 25,200 iterations, 20 niches, 512 samples, episodes of 1,000 steps, proposals included
@@ -36,9 +36,11 @@ def measure(lanes: int, per_lane: int, from_prior: bool, chunk: int, repeats: in
         if from_prior
         else jax.tree.map(lambda x: jnp.broadcast_to(x, (queue, *x.shape)), simplest)
     )
-    args = params, Episodes(genome, keys), jnp.arange(queue), jnp.int32(queue), jnp.int32(queue)
+    engine = XLAEngineConfig(lanes=lanes, chunk=chunk).make(environment, policy, simplest)
+    numbers, num = jnp.arange(queue), jnp.int32(queue)
+    args = params, Levels(genome, keys), Episodes(numbers, numbers), num, num
     start = time.perf_counter()
-    program = jax.jit(rollout(environment, policy, lanes, chunk)).lower(*args).compile()
+    program = jax.jit(engine.run).lower(*args).compile()
     compiled = time.perf_counter() - start
     jax.block_until_ready(program(*args))
     seconds = []

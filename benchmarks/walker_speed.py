@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalker
 
-from poet.agents.config import MLPConfig
-from poet.agents.policy import mlp
-from poet.agents.rollout import Episodes, rollout
+from poet.agents.config import MLPConfig, XLAEngineConfig
+from poet.agents.engine import Episodes, Levels
+from poet.agents.mlp import mlp
 from poet.envs.walker.env import Walker
 from poet.envs.walker.genome import ObstacleGenome
 
@@ -41,8 +41,9 @@ def ours(
     params = sigma * jax.random.normal(jax.random.key(1), (queue, policy.num_params))
     one = ObstacleGenome(*(jnp.array(v, jnp.int32) for v in (*genome, 0)))
     genomes = jax.tree.map(lambda v: jnp.broadcast_to(v, (queue, *v.shape)), one)
-    args = params, Episodes(genomes, keys), jnp.arange(queue), jnp.int32(queue), jnp.int32(queue)
-    program = jax.jit(rollout(walker, policy, lanes, chunk)).lower(*args).compile()
+    numbers, num = jnp.arange(queue), jnp.int32(queue)
+    args = params, Levels(genomes, keys), Episodes(numbers, numbers), num, num
+    program = jax.jit(XLAEngineConfig(lanes=lanes, chunk=chunk).make(walker, policy, one).run).lower(*args).compile()
 
     def turn() -> float:
         begin = time.process_time()

@@ -12,7 +12,7 @@ Axes: N niches, P population, E episodes, T time, B batch, D descriptor, F featu
 G parameters, M objectives; H and W are the height and width of a picture.
 """
 
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import numpy as np
@@ -22,11 +22,11 @@ from poet.types import Genome, Key, PyTree
 
 
 class Box(NamedTuple):
-    """Continuous actions `f32[shape]`, each within [low, high]."""
+    """Continuous actions `f32[shape]`; a bound is one number, or a tuple of one for each element in row-major order."""
 
     shape: tuple[int, ...]
-    low: float = -1.0
-    high: float = 1.0
+    low: float | tuple[float, ...] = -1.0
+    high: float | tuple[float, ...] = 1.0
 
 
 class Discrete(NamedTuple):
@@ -42,6 +42,8 @@ class MultiDiscrete(NamedTuple):
 
 
 Space = Box | Discrete | MultiDiscrete
+# An array, or a NamedTuple of arrays: `jax.ShapeDtypeStruct`s in either case, so that an `Interface` is hashable.
+Observation: TypeAlias = jax.ShapeDtypeStruct | tuple[jax.ShapeDtypeStruct, ...]
 
 
 class Interface(NamedTuple):
@@ -51,7 +53,7 @@ class Interface(NamedTuple):
     """
 
     id: str  # with a version, as in "walker-v1"; raise the version when the dynamics change
-    obs: jax.ShapeDtypeStruct
+    obs: Observation
     action: Space
     horizon: int  # number of steps after which an episode is truncated
     info: tuple[str, ...] = ()  # names of the f32[] values in `Step.info`
@@ -61,7 +63,7 @@ class Step(NamedTuple):
     """One transition. An environment never resets itself: `world` and `obs` are those that the action led to."""
 
     world: PyTree
-    obs: Array
+    obs: PyTree  # an array or a NamedTuple of arrays, as `Interface.obs` says
     reward: Float[Array, ""]
     terminated: Bool[Array, ""]  # the episode ended by the rules of the environment
     truncated: Bool[Array, ""]  # the episode ended by the time limit: at the horizon and later, never earlier
@@ -92,6 +94,8 @@ class Environment(Protocol):
     - `success(level, world) -> f32[]`: how far the task was solved, in [0, 1]; without it every episode counts as 1.
     - `descriptor(level, world) -> f32[D]`: the behaviour descriptor, finite for every world, and within its bounds at
       the end of every episode. Archives of agents require it.
+    - `observe(level, world) -> obs`: the observation of a world, where that needs nothing else. Episodes that start
+      from a stored world then need no stored observation.
     - `descriptor_names`: a tuple of D different strings; required with `descriptor`.
     - `descriptor_bounds`: a tuple of D pairs (low, high) of finite floats; required with `descriptor`.
 
@@ -108,7 +112,7 @@ class Environment(Protocol):
         """Lay out the level. Called once per niche and episode; a population shares the level."""
         ...
 
-    def reset(self, key: Key, level: PyTree, /) -> tuple[PyTree, Array]:
+    def reset(self, key: Key, level: PyTree, /) -> tuple[PyTree, PyTree]:
         """Start an episode. Returns the first world and its observation."""
         ...
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from poet.envs.base import Box, Discrete, Environment, Space
+from poet.envs.spaces import bounds
 from poet.errors import ConfigError
 from poet.jax_settings import pinned
 from poet.types import Genome
@@ -43,29 +44,35 @@ class LevelEnv(gymnasium.Env):
         self._build, self._reset, self._step = map(jax.jit, (environment.build, environment.reset, environment.step))
 
     @pinned()
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
         """Start an episode; without a seed, one that depends on the seed of an earlier reset."""
         super().reset(seed=seed, options=options)
         self._key = jax.random.key(int(self.np_random.integers(2**31)) if seed is None else seed)
         self._level = self._build(jax.random.fold_in(self._key, 0), self._genome)
         self._world, obs = self._reset(jax.random.fold_in(self._key, 1), self._level)
         self._length = 0
-        return self._to_numpy(obs), {}
+        return _to_numpy(self.observation_space, obs), {}
 
     @pinned()
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, float]]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, float]]:
         """Advance by one action."""
         key = jax.random.fold_in(self._key, 2 + self._length)
         step = self._step(key, self._level, self._world, np.asarray(action, self._action_dtype))
         self._world, self._length = step.world, self._length + 1
         info = {name: float(value) for name, value in step.info.items()}
-        return self._to_numpy(step.obs), float(step.reward), bool(step.terminated), bool(step.truncated), info
-
-    def _to_numpy(self, obs: jax.Array) -> np.ndarray:
-        return np.asarray(obs).astype(self.observation_space.dtype)
+        obs = _to_numpy(self.observation_space, step.obs)
+        return obs, float(step.reward), bool(step.terminated), bool(step.truncated), info
 
 
-def _observation_space(obs: jax.ShapeDtypeStruct) -> spaces.Box:
+def _to_numpy(space: spaces.Space, obs: Any) -> Any:
+    if isinstance(space, spaces.Dict):
+        return {name: _to_numpy(space[name], value) for name, value in obs._asdict().items()}
+    return np.asarray(obs).astype(space.dtype)
+
+
+def _observation_space(obs: Any) -> spaces.Space:
+    if not isinstance(obs, jax.ShapeDtypeStruct):
+        return spaces.Dict({name: _observation_space(value) for name, value in obs._asdict().items()})
     dtype = np.dtype(obs.dtype)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
@@ -77,5 +84,6 @@ def _observation_space(obs: jax.ShapeDtypeStruct) -> spaces.Box:
 
 def _action_space(space: Space) -> spaces.Space:
     if isinstance(space, Box):
-        return spaces.Box(space.low, space.high, space.shape, np.float32)
+        low, high = bounds(space)
+        return spaces.Box(low.astype(np.float32), high.astype(np.float32), space.shape, np.float32)
     return spaces.Discrete(space.num) if isinstance(space, Discrete) else spaces.MultiDiscrete(list(space.nums))

@@ -2,6 +2,7 @@
 the package of the environment.
 """
 
+import collections
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,15 +11,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from poet.checked import NATURAL, check
-from poet.envs.base import Box, Discrete, Generator, Interface, MultiDiscrete
+from poet.envs.base import Box, Discrete, Generator, Interface, MultiDiscrete, Observation
 from poet.errors import ConfigError, RunError, ShapeError
 from poet.types import Genome
 
 SPACES = {space.__name__: space for space in (Box, Discrete, MultiDiscrete)}
 FORM = {
     "id": str,
-    "obs": {"shape": [NATURAL], "dtype": str},
-    "action": {"type": str, "shape?": [NATURAL], "low?": float, "high?": float, "num?": NATURAL, "nums?": [NATURAL]},
+    "obs": {"shape?": [NATURAL], "dtype?": str, "name?": str, "fields?": dict},
+    "action": {
+        "type": str,
+        "shape?": [NATURAL],
+        "low?": (float, [float]),
+        "high?": (float, [float]),
+        "num?": NATURAL,
+        "nums?": [NATURAL],
+    },
     "horizon": NATURAL,
     "info?": [str],
 }
@@ -32,8 +40,7 @@ def interface_to_dict(interface: Interface) -> dict[str, Any]:
     {'type': 'Discrete', 'num': 3}
     """
     action = {"type": type(interface.action).__name__, **_lists(interface.action._asdict())}
-    obs = {"shape": list(interface.obs.shape), "dtype": str(interface.obs.dtype)}
-    return {**_lists(interface._asdict()), "obs": obs, "action": action}
+    return {**_lists(interface._asdict()), "obs": _observation_to_dict(interface.obs), "action": action}
 
 
 def interface_from_dict(data: Mapping[str, Any]) -> Interface:
@@ -43,10 +50,27 @@ def interface_from_dict(data: Mapping[str, Any]) -> Interface:
         fields = dict(data)
         action = dict(fields.pop("action"))
         space = SPACES[action.pop("type")](**_tuples(action))
-        obs = jax.ShapeDtypeStruct(tuple(fields["obs"]["shape"]), jnp.dtype(fields["obs"]["dtype"]))
+        obs = _observation_from_dict(fields["obs"])
         return Interface(**_tuples({**fields, "obs": obs, "action": space}))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"expected the observation and action spaces of an environment, got {data!r:.300}") from error
+
+
+def _observation_to_dict(obs: Any) -> dict[str, Any]:
+    if isinstance(obs, jax.ShapeDtypeStruct):
+        return {"shape": list(obs.shape), "dtype": str(obs.dtype)}
+    return {"name": type(obs).__name__, "fields": {name: _observation_to_dict(each) for name, each in _named(obs)}}
+
+
+def _named(obs: Any) -> Any:
+    return obs._asdict().items()
+
+
+def _observation_from_dict(data: Mapping[str, Any]) -> Observation:
+    if "fields" not in data:
+        return jax.ShapeDtypeStruct(tuple(data["shape"]), jnp.dtype(data["dtype"]))
+    kind: Any = collections.namedtuple(data["name"], data["fields"])
+    return kind(*map(_observation_from_dict, data["fields"].values()))
 
 
 def generator_identity(generator: Generator) -> dict[str, Any]:

@@ -11,8 +11,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from poet.agents.config import EngineConfig as EngineConfig
+    from poet.agents.config import GRUConfig as GRUConfig
     from poet.agents.config import MLPConfig as MLPConfig
     from poet.agents.config import PolicyConfig as PolicyConfig
+    from poet.agents.config import RandomActionsConfig as RandomActionsConfig
+    from poet.agents.config import XLAEngineConfig as XLAEngineConfig
     from poet.archives.config import ArchiveConfig as ArchiveConfig
     from poet.archives.config import CVTConfig as CVTConfig
     from poet.archives.config import GridConfig as GridConfig
@@ -70,7 +74,14 @@ if TYPE_CHECKING:
     from poet.view.run import Run as Run
 
 _NAMES = {
-    "poet.agents.config": ("MLPConfig", "PolicyConfig"),
+    "poet.agents.config": (
+        "EngineConfig",
+        "GRUConfig",
+        "MLPConfig",
+        "PolicyConfig",
+        "RandomActionsConfig",
+        "XLAEngineConfig",
+    ),
     "poet.archives.config": ("ArchiveConfig", "CVTConfig", "GridConfig", "ParetoConfig", "UnstructuredConfig"),
     "poet.envs.config": ("GeneratorConfig", "ProblemConfig"),
     "poet.errors": ("ConfigError", "ContractError", "PoetError", "RunError", "ShapeError"),

@@ -6,11 +6,12 @@ A config is a frozen dataclass of plain values and other configs. What comes fro
 import dataclasses
 import typing
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from poet.errors import ConfigError, unknown
 from poet.registry import RENAMED, PluginConfig, Registry
 
+ConfigT = TypeVar("ConfigT", bound=Any)
 MAX_WIDTH = 80  # of a value in a line
 
 
@@ -83,6 +84,18 @@ def adjustable_fields(config: Any, prefix: str = "") -> set[str]:
     for place, item in _nested(config):
         names |= adjustable_fields(item, f"{prefix}{place}.")
     return names
+
+
+def with_recorded(config: ConfigT, recorded: Mapping[str, Any]) -> ConfigT:
+    """The config in which each option that was resolved on a device and is None now has its recorded value."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value, before = getattr(config, field.name), recorded.get(field.name)
+        if value is None and field.name in getattr(config, "resolved", ()):
+            changes[field.name] = before
+        elif dataclasses.is_dataclass(value) and isinstance(before, Mapping):
+            changes[field.name] = with_recorded(value, before)
+    return dataclasses.replace(config, **changes)
 
 
 def plugins(config: Any, prefix: str = "") -> dict[str, PluginConfig]:

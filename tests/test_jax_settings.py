@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poet import jax_settings
-from poet.agents.config import MLPConfig
+from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.archives.config import GridConfig
 from poet.envs.arm.config import ArmConfig
 from poet.envs.config import generators
@@ -48,7 +48,8 @@ CONFIGS: dict[str, RunConfig] = {
         policy=MLPConfig(hidden=()),
         learner=ESConfig(population=4),
         search=PoetConfig(max_niches=2, reproduce_every=1, reproduce_threshold=-1e6, mc_lower=-1e6, mc_upper=1e6),
-        executor=LocalExecutorConfig(lanes=8, devices=2, queue=32, chunk=6),
+        engine=XLAEngineConfig(lanes=8, chunk=6),
+        executor=LocalExecutorConfig(devices=2, queue=32),
     ),
 }
 KEY = jax.random.key(0)

@@ -46,7 +46,7 @@ ALLOWED = {
     "poet.envs": [*BASE, "poet.envs"],
     "poet.archives": [*BASE, "poet.archives"],
     "poet.agents": [*LAYER0, "poet.agents"],
-    "poet.learners": [*LAYER0, "poet.learners"],
+    "poet.learners": [*LAYER0, "poet.agents", "poet.learners"],
     "poet.interest": [*LAYER0, "poet.interest"],
     "poet.sinks": [*BASE, "poet.sinks"],
     "poet.executors": [*LAYER0, "poet.agents", "poet.learners", "poet.executors"],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from poet import memory
-from poet.agents.config import MLPConfig
+from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.archives.config import CVTConfig, GridConfig, ParetoConfig, UnstructuredConfig
 from poet.envs.functions.config import SphereConfig
 from poet.errors import ConfigError
@@ -26,15 +26,17 @@ from poet.search.poet.config import PoetConfig, PoetRunConfig
 from tests.envs.toy import CorridorConfig
 
 HUGE = 10**11
-POET = PoetRunConfig(generator=CorridorConfig(), executor=LocalExecutorConfig(lanes=8, queue=8))
-PAIRS = PairedMapElitesRunConfig(generator=CorridorConfig(), archive=GridConfig(shape=(4, 4)), executor=POET.executor)
+POET = PoetRunConfig(generator=CorridorConfig(), engine=XLAEngineConfig(lanes=8), executor=LocalExecutorConfig(queue=8))
+PAIRS = PairedMapElitesRunConfig(
+    generator=CorridorConfig(), archive=GridConfig(shape=(4, 4)), engine=POET.engine, executor=POET.executor
+)
 SOLUTIONS = MapElitesRunConfig(problem=SphereConfig(num_params=1000), archive=GridConfig(shape=(4, 4)))
 OPTIONS = {
     "learner.population": dataclasses.replace(POET, learner=ESConfig(population=HUGE)),
     "learner.episodes": dataclasses.replace(POET, learner=ESConfig(episodes=HUGE)),
     "CMA-ES population": dataclasses.replace(POET, learner=ESConfig(population=HUGE, strategy="CMA_ES")),
     "policy.hidden": dataclasses.replace(POET, policy=MLPConfig(hidden=(10**7, 10**7))),
-    "executor.lanes": dataclasses.replace(POET, executor=LocalExecutorConfig(lanes=HUGE)),
+    "engine.lanes": dataclasses.replace(POET, engine=XLAEngineConfig(lanes=HUGE)),
     "executor.queue": dataclasses.replace(POET, executor=LocalExecutorConfig(queue=HUGE)),
     "search.max_niches": dataclasses.replace(POET, search=PoetConfig(max_niches=HUGE)),
     "search.eval_episodes": dataclasses.replace(POET, search=PoetConfig(eval_episodes=HUGE)),

@@ -18,6 +18,7 @@ from poet.archives.pareto import pareto
 from poet.archives.unstructured import unstructured
 from poet.envs.named import integer, real
 from poet.envs.testing import check_environment, check_generator, check_problem
+from poet.executors.recipe import Recipe
 from poet.search.map_elites.scoring import ScoringFn
 
 VALUES: dict[str, Any] = {
@@ -73,14 +74,14 @@ def tell(**arguments: Any) -> Any:
 
 def pair_arguments() -> dict[str, Any]:
     preset: Any = poet.presets.get("tiny")
-    policy = preset.policy.make(generator().environment.interface)
-    learner = preset.learner.make(policy.num_params)
+    recipe = Recipe(generator(), preset.policy, preset.engine, preset.learner)
+    policy, _, learner = recipe.build()
     return {
         "config": poet.PairedMapElitesConfig(),
         "generator": generator(),
         "policy": policy,
         "learner": learner,
-        "executor": preset.executor.make(generator().environment, policy, learner),
+        "executor": preset.executor.make(recipe),
         "archive": archive(),
         "episodes": 1,
     }

@@ -1,6 +1,5 @@
 """Does an environment keep the contract of `poet.envs.base.Environment`?"""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from poet.envs.base import Box, Discrete, Environment, Interface, MultiDiscrete, Step
+from poet.envs.spaces import bounds
 from poet.envs.testing.common import (
     BATCH,
     Progress,
@@ -32,6 +32,7 @@ from poet.envs.testing.common import (
     trace,
 )
 from poet.envs.testing.episodes import ACTION_KINDS, BACKWARDS, FORWARDS, Episodes, Player, make_actions
+from poet.errors import ConfigError
 from poet.jax_settings import pinned
 from poet.typed_config import check_value
 from poet.types import Genome
@@ -101,9 +102,11 @@ def _check_interface(environment: Environment) -> Interface:
         bool(name) and number.isdigit(),
         f'interface.id must end in a version, as in "maze-v1", got {interface.id!r}: append "-v1"',
     )
-    if not isinstance(interface.obs, jax.ShapeDtypeStruct):
+    arrays = list(interface.obs) if isinstance(interface.obs, tuple) else [interface.obs]
+    named = hasattr(interface.obs, "_fields") or not isinstance(interface.obs, tuple)
+    if not (named and arrays and all(isinstance(array, jax.ShapeDtypeStruct) for array in arrays)):
         fail(
-            f"interface.obs must be a jax.ShapeDtypeStruct, got {interface.obs!r}: "
+            f"interface.obs must be a jax.ShapeDtypeStruct or a NamedTuple of them, got {interface.obs!r}: "
             "declare the shape and dtype of an observation"
         )
     check_count("interface.horizon", interface.horizon, "declare the maximum number of steps")
@@ -122,10 +125,10 @@ def _check_action_space(interface: Interface) -> None:
     match interface.action:
         case Box(shape, low, high):
             _check_sizes("the shape of a Box action", shape)
-            require(
-                all(isinstance(bound, int | float) for bound in (low, high)) and -math.inf < low < high < math.inf,
-                f"a Box action needs finite low < high, got {low!r} and {high!r}: declare finite bounds",
-            )
+            try:
+                bounds(Box(shape, low, high))
+            except (ConfigError, TypeError, ValueError) as error:
+                fail(f"a Box action needs finite low < high, got {low!r} and {high!r}: declare finite bounds ({error})")
         case Discrete(num):
             check_count("num of a Discrete action", num, "declare how many choices there are")
         case MultiDiscrete(nums):
@@ -157,9 +160,12 @@ def _check_shapes(environment: Environment, interface: Interface, genome: Genome
         f"step must return a poet.envs.base.Step, got {type(step).__name__}: return Step(world, obs, reward, ...)",
     )
     for name, value in (("reset", obs), ("step", step.obs)):
-        check_array(
-            f"obs of {name}", value, interface.obs.shape, interface.obs.dtype, "return what interface.obs declares"
-        )
+        if jax.tree.structure(value) != jax.tree.structure(interface.obs):
+            fail(f"obs of {name} must be like interface.obs {interface.obs}, got {value}: return what it declares")
+        for place, array in zip(getattr(interface.obs, "_fields", ("",)), jax.tree.leaves(value)):
+            declared: Any = getattr(interface.obs, place) if place else interface.obs
+            what = f"obs{place and '.'}{place} of {name}"
+            check_array(what, array, declared.shape, declared.dtype, "return what interface.obs declares")
     check_scalar("reward", step.reward, jnp.float32)
     check_scalar("terminated", step.terminated, jnp.bool_)
     check_scalar("truncated", step.truncated, jnp.bool_)
@@ -191,7 +197,7 @@ def _descriptor_declaration(environment: Environment) -> list[Any]:
 
 
 def _check_start(results: Episodes) -> None:
-    if not np.isfinite(results.first_obs.astype(np.float64)).all():
+    if not all(np.isfinite(leaf.astype(np.float64)).all() for leaf in jax.tree.leaves(results.first_obs)):
         fail(
             "obs of reset must be finite, but the first observation of an episode is not: "
             "compute it from the first world without dividing by zero"
@@ -233,7 +239,8 @@ def _check_ends(interface: Interface, results: Episodes) -> None:
             "set `terminated` only where an episode ends"
         )
     # An observation never equals the first one by chance in many episodes that all end there.
-    same = (lane.obs == results.first_obs).reshape(BATCH, -1).all(1)
+    equal = jax.tree.map(lambda last, first: (last == first).reshape(BATCH, -1).all(1), lane.obs, results.first_obs)
+    same = np.all(jax.tree.leaves(equal), axis=0)
     if lane.varied.sum() >= MANY and same[lane.varied].all():
         fail(
             f"the last observation of an episode must be that of its last world, but in all {lane.varied.sum()} "

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from poet.envs.base import Box, Discrete, Environment, MultiDiscrete, Space, Trajectory
+from poet.envs.spaces import bounds
 from poet.envs.testing.common import BATCH, random_key_data
 from poet.types import Genome, PyTree
 
@@ -22,7 +23,7 @@ class Lane(NamedTuple):
 
     world: PyTree
     last: PyTree
-    obs: Array
+    obs: PyTree
     reward: Float[Array, ""]
     total: Float[Array, ""]
     length: Int[Array, ""]
@@ -37,7 +38,7 @@ class Episodes(NamedTuple):
     """What B episodes gave."""
 
     level: PyTree
-    first_obs: Array
+    first_obs: PyTree
     lane: Lane
     success: Float[Array, "B"]
     descriptor: Float[Array, "B 2 D"]  # in the first and in the last world
@@ -82,6 +83,7 @@ def make_actions(space: Space, kinds: Int[np.ndarray, "B"], length: int) -> np.n
     rng, size = np.random.default_rng(0), (len(kinds), length)
     match space:
         case Box(shape, low, high):
+            low, high = bounds(Box(shape, low, high))
             random = rng.uniform(low, high, (*size, *shape)).astype(np.float32)
             edges = np.where(rng.random(random.shape) < 0.5, low, high).astype(np.float32)
             for episode, bound in zip(np.flatnonzero(kinds == 2), (low, high)):
@@ -116,7 +118,7 @@ def _episode(environment: Environment) -> Callable[[Array, Array, Genome, Array]
                 total=lane.total + step.reward,
                 length=lane.length + 1,
                 running=~ended,
-                varied=lane.varied | (step.obs != first_obs).any(),
+                varied=lane.varied | _differ(step.obs, first_obs),
                 first_not_finite=jnp.where(not_finite & (lane.first_not_finite < 0), t, lane.first_not_finite),
                 truncated=step.truncated,
                 continued=lane.continued,
@@ -133,6 +135,11 @@ def _episode(environment: Environment) -> Callable[[Array, Array, Genome, Array]
         )
 
     return episode
+
+
+def _differ(obs: PyTree, other: PyTree) -> Bool[Array, ""]:
+    differ = jax.tree.map(lambda a, b: (a != b).any(), obs, other)
+    return jnp.stack(jax.tree.leaves(differ)).any()
 
 
 def _is_finite(tree: PyTree) -> Bool[Array, ""]:

@@ -1,16 +1,19 @@
-"""Options of policies; imports no jax."""
+"""Options of policies and of rollout engines; imports no jax."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from poet.errors import ConfigError, ContractError
+from poet.memory import require_memory
 from poet.registry import PluginConfig, Registry
 
 if TYPE_CHECKING:
+    from poet.agents.engine import Engine
     from poet.agents.policy import Policy
-    from poet.envs.base import Interface
+    from poet.envs.base import Environment, Interface
+    from poet.types import Genome
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,26 +25,137 @@ class PolicyConfig(PluginConfig):
         raise ContractError(f"{type(self).__name__} must define make(self, interface) -> Policy")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkConfig(PolicyConfig):
+    """Base of the configs of policies that are networks."""
+
+    init_sigma: float = 0.1  # standard deviation of an agent's first weights
+    # Whether the network gives a distribution, from which actions are drawn, and a value: for learners that follow
+    # gradients. Otherwise an observation determines the action.
+    actor_critic: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.init_sigma > 0:
+            raise ConfigError(f"policy.init_sigma expects a positive number, got {self.init_sigma}")
+
+
 @dataclasses.dataclass(frozen=True)
-class MLPConfig(PolicyConfig):
+class MLPConfig(NetworkConfig):
     """A tanh multi-layer perceptron; the default is POET's 24-40-40-4 with 2,804 weights on the walker."""
 
     id: ClassVar[str] = "mlp"
 
     hidden: tuple[int, ...] = (40, 40)  # units of each hidden layer
-    init_sigma: float = 0.1  # standard deviation of an agent's first weights
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if any(units < 1 for units in self.hidden):
             raise ConfigError(f"policy.hidden expects positive layer sizes, got {self.hidden}")
-        if not self.init_sigma > 0:
-            raise ConfigError(f"policy.init_sigma expects a positive number, got {self.init_sigma}")
 
     def make(self, interface: Interface) -> Policy:
         """The perceptron that fits an interface."""
-        from poet.agents.policy import mlp
+        from poet.agents.mlp import mlp
 
         return mlp(interface, self)
 
 
+@dataclasses.dataclass(frozen=True)
+class GRUConfig(NetworkConfig):
+    """A recurrent network with a memory of the episode so far."""
+
+    id: ClassVar[str] = "gru"
+
+    units: int = 32  # of the memory
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.units < 1:
+            raise ConfigError(f"policy.units expects at least 1, got {self.units}")
+
+    def make(self, interface: Interface) -> Policy:
+        """The recurrent network that fits an interface."""
+        from poet.agents.gru import gru
+
+        return gru(interface, self)
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomActionsConfig(PolicyConfig):
+    """Actions drawn at random, without a network: a baseline, and a way to explore."""
+
+    id: ClassVar[str] = "random"
+
+    repeat: float = 0.95  # probability that a step repeats the last action; 0.95 gives runs of 20 steps on average
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.repeat < 1:
+            raise ConfigError(f"policy.repeat expects a probability in [0, 1), got {self.repeat}")
+
+    def make(self, interface: Interface) -> Policy:
+        """Random actions of an interface."""
+        from poet.agents.random_actions import random_actions
+
+        return random_actions(interface, self)
+
+
 policies: Registry[type[PolicyConfig]] = Registry("policy", PolicyConfig)
+
+
+# Lanes by device kind: a CPU's caches hold 128, other devices need thousands.
+LANES = {"cpu": 128}
+MANY_LANES = 8192
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineConfig(PluginConfig):
+    """Base of the configs of rollout engines: how episodes are computed. Engines differ in bits."""
+
+    # Options that are None until a device is known: `resolve` fills them in, and a run records and keeps them.
+    resolved: ClassVar[frozenset[str]] = frozenset()
+
+    def resolve(self) -> Self:
+        """The same config with a number for each option that depends on the device; starts jax."""
+        return self
+
+    def make(self, environment: Environment, policy: Policy, genome: Genome) -> Engine:
+        """The engine of an environment and a policy; of the genome only the shapes count."""
+        raise ContractError(f"{type(self).__name__} must define make(self, environment, policy, genome) -> Engine")
+
+
+@dataclasses.dataclass(frozen=True)
+class XLAEngineConfig(EngineConfig):
+    """Episodes in compiled programs of jax, on whatever device there is."""
+
+    id: ClassVar[str] = "xla"
+    adjustable: ClassVar[frozenset[str]] = frozenset({"chunk"})
+    resolved: ClassVar[frozenset[str]] = frozenset({"lanes"})
+
+    # Episodes that run side by side in one block: XLA's bits depend on shapes. By default 128 on CPU, 8192 elsewhere.
+    lanes: int | None = None
+    chunk: int = 32  # steps between two refills of the lanes
+
+    def __post_init__(self) -> None:
+        for name in ("lanes", "chunk"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"engine.{name} expects at least 1, got {value}")
+
+    def resolve(self) -> Self:
+        """The same with the lanes of the first local device; starts jax."""
+        import jax
+
+        lanes = self.lanes or LANES.get(jax.local_devices()[0].platform, MANY_LANES)
+        return dataclasses.replace(self, lanes=lanes)
+
+    def make(self, environment: Environment, policy: Policy, genome: Genome) -> Engine:
+        """The engine of XLA."""
+        from poet.agents.xla import xla
+
+        config = self.resolve()
+        require_memory(
+            4 * (config.lanes or 1) * policy.num_params, f"engine.lanes {config.lanes} x {policy.num_params} weights"
+        )
+        return xla(environment, policy, genome, config)
+
+
+engines: Registry[type[EngineConfig]] = Registry("engine", EngineConfig)

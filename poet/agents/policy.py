@@ -1,8 +1,8 @@
-"""Policies: flax networks as functions of one flat weight vector."""
+"""What a policy is: pure functions of flat weights, with a memory of the episode so far."""
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -10,73 +10,55 @@ from flax import linen as nn
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from poet.agents.config import MLPConfig
-from poet.envs.base import Box, Discrete, Interface, MultiDiscrete, Space
+from poet.agents.distributions import Distribution
 from poet.errors import ShapeError
 from poet.memory import require_memory
 from poet.types import Key, Params, PyTree
 
 
+class Act(Protocol):
+    """One action."""
+
+    def __call__(self, weights: PyTree, memory: PyTree, obs: PyTree, key: Key, /) -> tuple[Array, PyTree]:
+        """An action of the interface's space, and the memory after it."""
+        ...
+
+
+class Evaluate(Protocol):
+    """What learners that follow gradients need of a policy: all of it differentiable in the weights."""
+
+    def __call__(
+        self, weights: PyTree, memory: PyTree, obs: PyTree, /
+    ) -> tuple[Distribution, Float[Array, ""], PyTree]:
+        """The distribution that `act` draws from, an estimate of the return to come, and the memory after it."""
+        ...
+
+
+def _no_memory() -> tuple[()]:
+    return ()
+
+
 class Policy(NamedTuple):
-    """A deterministic map from observations to actions.
+    """A map from observations to actions, with G weights in one flat vector.
+
+    A policy without weights has G = 1 and ignores it, since arrays of a state must not be empty.
 
     Attributes:
       num_params: G.
-      init: key -> first weights f32[G], normal.
-      unravel: weights f32[G] -> the tree that `apply` takes; hoist it out of loops over time.
-      apply: (tree, obs) -> action of the interface's space.
+      init: key -> first weights f32[G].
+      unravel: weights f32[G] -> the form that `act` takes; hoist it out of loops over time.
+      act: (weights as `unravel` gives them, memory, obs, key) -> (action, memory).
+      init_memory: () -> memory at the start of an episode, a pytree of arrays; `()` for a policy without memory.
+      evaluate: (weights as `unravel` gives them, memory, obs) -> (distribution over actions, value, memory); None for
+        a policy that has none, as it is the case for those without randomness.
     """
 
     num_params: int
     init: Callable[[Key], Params]
     unravel: Callable[[Params], PyTree]
-    apply: Callable[[PyTree, Array], Array]
-
-
-class MLP(nn.Module):
-    """Layers of tanh units, including the last one (Wang et al. 2019, arXiv 1901.01753)."""
-
-    units: tuple[int, ...]
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "obs"]) -> Float[Array, "out"]:
-        """Outputs in (-1, 1)."""
-        for units in self.units:
-            x = nn.tanh(nn.Dense(units)(x))
-        return x
-
-
-def mlp(interface: Interface, config: MLPConfig) -> Policy:
-    """The multi-layer perceptron for an interface: POET's for continuous actions, argmax for discrete ones.
-
-    Weights are f32[G]; observations are flattened.
-
-    >>> from poet.agents.config import MLPConfig
-    >>> from poet.envs.base import Box, Interface
-    >>> interface = Interface("point-v1", jax.ShapeDtypeStruct((3,), jnp.float32), Box((2,)), horizon=10)
-    >>> policy = mlp(interface, MLPConfig(hidden=(4,)))
-    >>> policy.num_params
-    26
-    >>> params = policy.init(jax.random.key(0))
-    >>> policy.apply(policy.unravel(params), jnp.zeros(3)).shape
-    (2,)
-    """
-    num_outputs, to_action = action_head(interface.action)
-    module = MLP((*config.hidden, num_outputs))
-    obs = jnp.zeros(interface.obs.shape, interface.obs.dtype)
-    shapes = jax.eval_shape(module.init, jax.random.key(0), _flat(obs))
-    size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
-    require_memory(4 * size, f"policy.hidden {config.hidden}, {size} weights,")
-    template = module.init(jax.random.key(0), _flat(obs))
-    weights, unravel = ravel_pytree(template)
-
-    def init(key: Key) -> Params:
-        return config.init_sigma * jax.random.normal(key, weights.shape)
-
-    def apply(tree: PyTree, obs: Array) -> Array:
-        return to_action(cast(Array, module.apply(tree, _flat(obs))))
-
-    return Policy(weights.size, init, lambda params: unravel(jnp.asarray(params)), apply)
+    act: Act
+    init_memory: Callable[[], PyTree] = _no_memory
+    evaluate: Evaluate | None = None
 
 
 def check_params(policy: Policy, params: Params, name: str = "params") -> None:
@@ -88,28 +70,31 @@ def check_params(policy: Policy, params: Params, name: str = "params") -> None:
         )
 
 
-def _flat(obs: Array) -> Float[Array, "obs"]:
-    return jnp.asarray(obs, jnp.float32).reshape(-1)
+class FlatNetwork(NamedTuple):
+    """A flax network whose weights are one flat vector.
 
-
-def action_head(space: Space) -> tuple[int, Callable[[Array], Array]]:
-    """How many outputs a network needs for an action space, and the function from outputs in (-1, 1) to an action.
-
-    >>> num_outputs, to_action = action_head(Box((2,), low=0.0, high=4.0))
-    >>> num_outputs, to_action(jnp.array([0.0, 0.5])).tolist()
-    (2, [2.0, 3.0])
+    Attributes:
+      num_params: G.
+      init: key -> weights f32[G], normal with the given standard deviation.
+      unravel: weights f32[G] -> the tree that the network's `apply` takes.
     """
-    if isinstance(space, Discrete):
-        return space.num, lambda out: jnp.argmax(out).astype(jnp.int32)
-    if isinstance(space, MultiDiscrete):
-        cuts = [sum(space.nums[: i + 1]) for i in range(len(space.nums) - 1)]
-        return sum(space.nums), lambda out: jnp.stack([jnp.argmax(p) for p in jnp.split(out, cuts)]).astype(jnp.int32)
-    return _box_head(space)
+
+    num_params: int
+    init: Callable[[Key], Params]
+    unravel: Callable[[Params], PyTree]
 
 
-def _box_head(space: Box) -> tuple[int, Callable[[Array], Array]]:
-    size = 1
-    for length in space.shape:
-        size *= length
-    centre, half = (space.high + space.low) / 2, (space.high - space.low) / 2
-    return size, lambda out: (centre + half * out).reshape(space.shape)
+def flat_network(network: nn.Module, inputs: tuple[Array, ...], init_sigma: float, options: str) -> FlatNetwork:
+    """The flat form of a network for inputs like these.
+
+    Raises `ConfigError` if this machine cannot hold the weights; `options` names what determines their number.
+    """
+    shapes = jax.eval_shape(network.init, jax.random.key(0), *inputs)
+    size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+    require_memory(4 * size, f"{options}, {size} weights,")
+    weights, unravel = ravel_pytree(network.init(jax.random.key(0), *inputs))
+
+    def init(key: Key) -> Params:
+        return init_sigma * jax.random.normal(key, weights.shape)
+
+    return FlatNetwork(weights.size, init, lambda params: unravel(jnp.asarray(params)))

@@ -1,12 +1,12 @@
-"""What an executor is: it trains and evaluates agents, wherever the work runs."""
+"""What an executor is: it trains and evaluates agents, and runs programs, wherever the work runs."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 
-from poet.agents.rollout import EpisodeResult
+from poet.agents.engine import EpisodeResult
 from poet.types import Genome, Key, PyTree
 
 
@@ -17,22 +17,55 @@ class Episode(NamedTuple):
     key: Key
 
 
-class TrainJob(NamedTuple):
-    """One learner step of one agent in one environment, and the score of the agent before that step."""
+class Batch(NamedTuple):
+    """K episodes of given agents.
 
-    learner: PyTree  # state, NumPy leaves
-    key: Key  # of the learner's own randomness
-    episodes: Sequence[Episode]  # E, which every candidate runs
-    score_episodes: Sequence[Episode]  # S, which the agent itself runs; may be empty
+    Attributes:
+      agents: the weights of A agents.
+      episodes: that the agents run, of any number.
+      pairs: an index into `agents` and one into `episodes` for each of the K.
+    """
+
+    agents: Float[np.ndarray, "A G"] | Float[Array, "A G"]
+    episodes: Sequence[Episode]
+    pairs: Int[np.ndarray, "K 2"]
+
+
+class TrainJob(NamedTuple):
+    """One learner step of one agent, and the score of the agent before that step.
+
+    Attributes:
+      learner: state.
+      key: of the learner's own randomness.
+      episodes: E levels with keys. A learner of the ask/tell kind evaluates each candidate in all of them; one of the
+        step kind starts its episodes in them.
+      score_episodes: S episodes that the agent itself runs; may be empty.
+      weights: of the levels in the fitness of a candidate, or in the choice of the level of an episode; empty for
+        equal ones.
+    """
+
+    learner: PyTree
+    key: Key
+    episodes: Sequence[Episode]
+    score_episodes: Sequence[Episode]
+    weights: Sequence[float] = ()
 
 
 class TrainResult(NamedTuple):
-    """What a job gave."""
+    """What a job gave.
 
-    learner: PyTree  # state after the step, NumPy leaves
-    fitness: Float[np.ndarray, "P"]  # mean over the E episodes
-    score: EpisodeResult  # of the agent before the step, over the S score episodes
-    num_steps: int  # environment steps
+    Attributes:
+      learner: state after the step.
+      fitness: of the P candidates, each the mean over the E levels; or of the P episodes that ended during the step.
+      score: of the agent before the step, over the S score episodes.
+      num_steps: environment steps.
+      num_episodes: that were run, or that ended during the step.
+    """
+
+    learner: PyTree
+    fitness: Float[np.ndarray, "P"]
+    score: EpisodeResult
+    num_steps: int
     num_episodes: int
 
 
@@ -47,14 +80,16 @@ class Train(Protocol):
 class Evaluate(Protocol):
     """Episodes of given agents."""
 
-    def __call__(
-        self,
-        agents: Sequence[Float[np.ndarray, "G"]],
-        episodes: Sequence[Episode],
-        pairs: Sequence[tuple[int, int]],
-        /,
-    ) -> EpisodeResult:
-        """NumPy arrays over the pairs; each pair is an index into `agents` and one into `episodes`."""
+    def __call__(self, batch: Batch, /) -> EpisodeResult:
+        """NumPy arrays over the K pairs."""
+        ...
+
+
+class Map(Protocol):
+    """A program on many items."""
+
+    def __call__(self, program: Callable[..., Any], items: Sequence[tuple[Any, ...]], /) -> list[Any]:
+        """What the program gives for the arguments of each item, in order. Arrays stay where they were computed."""
         ...
 
 
@@ -63,12 +98,14 @@ class Executor(NamedTuple):
 
     Attributes:
       train: jobs -> their results, in order.
-      evaluate: (agents f32[A, G], episodes, pairs of indices into both) -> EpisodeResult over the pairs.
+      evaluate: batch -> EpisodeResult over its pairs.
+      map: (program, items) -> what the program gives for each item; for work of any kind.
       timings: () -> seconds and counts since the last call: "rollout_s", "busy" (share of lane steps that counted).
       close: releases threads and processes; afterwards the executor cannot be used.
     """
 
     train: Train
     evaluate: Evaluate
+    map: Map
     timings: Callable[[], dict[str, float]]
     close: Callable[[], None] = lambda: None

@@ -10,6 +10,8 @@ from poet.memory import require_memory
 from poet.registry import PluginConfig, Registry
 
 if TYPE_CHECKING:
+    from poet.agents.engine import Engine
+    from poet.agents.policy import Policy
     from poet.learners.base import Learner
 
 
@@ -26,9 +28,9 @@ class LearnerConfig(PluginConfig):
         if self.episodes < 1:
             raise ConfigError(f"learner.episodes expects at least 1, got {self.episodes}")
 
-    def make(self, num_params: int) -> Learner:
-        """The learner for flat weights f32[num_params]."""
-        raise ContractError(f"{type(self).__name__} must define make(self, num_params) -> Learner")
+    def make(self, policy: Policy, engine: Engine) -> Learner:
+        """The learner for agents of a policy; one of the step kind gets its lanes from the engine."""
+        raise ContractError(f"{type(self).__name__} must define make(self, policy, engine) -> Learner")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,16 +68,50 @@ class ESConfig(LearnerConfig):
         if self.l2 < 0:
             raise ConfigError(f"learner.l2 expects a number of at least 0, got {self.l2}")
 
-    def make(self, num_params: int) -> Learner:
-        """The evolution strategy for so many weights."""
+    def make(self, policy: Policy, engine: Engine) -> Learner:
+        """The evolution strategy for the weights of a policy."""
         from poet.learners.es import es
 
-        candidates = self.population * self.episodes
         require_memory(
-            candidates * (4 * num_params + EPISODE_BYTES),
-            f"learner.population {self.population} x learner.episodes {self.episodes} x {num_params} weights",
+            self.population * (4 * policy.num_params + EPISODE_BYTES * self.episodes),
+            f"learner.population {self.population} x learner.episodes {self.episodes} x {policy.num_params} weights",
         )
-        return es(self, num_params)
+        return es(self, policy.num_params)
+
+
+@dataclasses.dataclass(frozen=True)
+class REINFORCEConfig(LearnerConfig):
+    """Gradients of the return from the agent's own actions (Williams 1992); needs `policy.actor_critic`."""
+
+    id: ClassVar[str] = "reinforce"
+
+    lanes: int = 16  # episodes side by side
+    steps: int = 128  # of each lane in a learner step
+    learning_rate: float = 0.003
+    discount: float = 0.99  # of a reward, for each step that it lies ahead
+    value_weight: float = 0.5  # of the squared error of the value
+    entropy_weight: float = 0.001  # of the entropy of the actions, which is rewarded
+    max_norm: float = 0.5  # to which the gradient is scaled down
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("lanes", "steps"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"learner.{name} expects at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "max_norm"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"learner.{name} expects a positive number, got {getattr(self, name)}")
+        for name in ("value_weight", "entropy_weight"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"learner.{name} expects a number of at least 0, got {getattr(self, name)}")
+        if not 0 <= self.discount <= 1:
+            raise ConfigError(f"learner.discount expects a factor in [0, 1], got {self.discount}")
+
+    def make(self, policy: Policy, engine: Engine) -> Learner:
+        """The learner for a policy that gives distributions."""
+        from poet.learners.reinforce import reinforce
+
+        return reinforce(self, policy, engine)
 
 
 learners: Registry[type[LearnerConfig]] = Registry("learner", LearnerConfig)

@@ -18,7 +18,7 @@ import optax
 from jaxtyping import Array, Float
 
 from poet.errors import ConfigError, unknown
-from poet.learners.base import Learner
+from poet.learners.base import AskTellLearner
 from poet.learners.config import ESConfig
 from poet.types import Key, Params, PyTree
 
@@ -34,7 +34,7 @@ class ESState(NamedTuple):
     learning_rate: Float[Array, ""] | Float[np.ndarray, ""]
 
 
-def es(config: ESConfig, num_params: int) -> Learner:
+def es(config: ESConfig, num_params: int) -> AskTellLearner:
     """A learner for flat weights f32[num_params]. Raises `ConfigError` for a strategy that evosax lacks."""
     if config.strategy == "Open_ES":
         return _open_es(config, num_params)
@@ -45,7 +45,7 @@ def es(config: ESConfig, num_params: int) -> Learner:
     return _population_based(config, num_params)
 
 
-def _open_es(config: ESConfig, num_params: int) -> Learner:
+def _open_es(config: ESConfig, num_params: int) -> AskTellLearner:
     optimizer = optax.inject_hyperparams(
         lambda learning_rate: optax.chain(
             optax.add_decayed_weights(config.l2 / 2),
@@ -80,10 +80,10 @@ def _open_es(config: ESConfig, num_params: int) -> Learner:
     def rates(state: ESState) -> dict[str, Any]:
         return {"sigma": state.sigma, "learning_rate": state.learning_rate}
 
-    return Learner(init, ask, tell, lambda state: state.strategy.mean, with_params, rates, config.population)
+    return AskTellLearner(init, lambda state: state.strategy.mean, with_params, ask, tell, config.population, rates)
 
 
-def _distribution_based(config: ESConfig, num_params: int) -> Learner:
+def _distribution_based(config: ESConfig, num_params: int) -> AskTellLearner:
     strategy, options = _make_strategy(config, num_params)
 
     def init(key: Key, params: Params) -> PyTree:
@@ -92,7 +92,7 @@ def _distribution_based(config: ESConfig, num_params: int) -> Learner:
     return _ask_tell_learner(config, strategy, options, init, lambda state: state.mean)
 
 
-def _population_based(config: ESConfig, num_params: int) -> Learner:
+def _population_based(config: ESConfig, num_params: int) -> AskTellLearner:
     strategy, options = _make_strategy(config, num_params)
 
     def init(key: Key, params: Params) -> PyTree:
@@ -104,7 +104,7 @@ def _population_based(config: ESConfig, num_params: int) -> Learner:
     return _ask_tell_learner(config, strategy, options, init, lambda state: state.best_solution)
 
 
-def _ask_tell_learner(config: ESConfig, strategy: Any, options: Any, init: Any, params_of: Any) -> Learner:
+def _ask_tell_learner(config: ESConfig, strategy: Any, options: Any, init: Any, params_of: Any) -> AskTellLearner:
     def ask(key: Key, state: PyTree) -> tuple[PyTree, Float[Array, "P G"]]:
         candidates, state = strategy.ask(key, state, options)
         return _strongly_typed(state), candidates
@@ -116,7 +116,7 @@ def _ask_tell_learner(config: ESConfig, strategy: Any, options: Any, init: Any, 
     def with_params(key: Key, state: PyTree, params: Params) -> PyTree:
         return init(key, params)
 
-    return Learner(init, ask, tell, params_of, with_params, lambda state: {}, config.population)
+    return AskTellLearner(init, params_of, with_params, ask, tell, config.population)
 
 
 def _make_strategy(config: ESConfig, num_params: int) -> tuple[Any, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from poet import registry
 from poet.command_line import command
-from poet.configs import adjustable_fields, differences
-from poet.errors import RunError
+from poet.configs import adjustable_fields, differences, with_recorded
+from poet.errors import PoetError, RunError
 from poet.files import is_draft, remove_drafts
 from poet.runs.layout import CONFIG, FORMAT, LOCK, RUN, disk_errors, is_run, read_run, write_json
 from poet.runs.lock import lock
@@ -51,6 +51,26 @@ def _unedited_config(path: Path) -> dict[str, Any]:
 def use_recorded_renames(run: Mapping[str, Any]) -> None:
     """Apply the new names that a run.json has noted; those that the user gives now take precedence."""
     registry.RENAMED.update({old: new for old, new in run.get("renamed", {}).items() if old not in registry.RENAMED})
+
+
+def as_recorded(path: Path, config: RunConfig) -> RunConfig:
+    """The config in which options that were resolved on the device of a run, and are not given now, are as they were.
+
+    A folder that is no run, or cannot be read, changes nothing: `claim` says what is wrong with it.
+    """
+    try:
+        return with_recorded(config, read_config(path)) if is_run(path) else config
+    except PoetError:
+        return config
+
+
+def record_config(path: Path, run: dict[str, Any], config: RunConfig) -> None:
+    """Replace config.json of a claimed run, once the options that depend on the device are resolved."""
+    options = config.to_dict()
+    if digest_of(options) != run["config_digests"][-1]:
+        run["config_digests"] = [*run["config_digests"][-1:], digest_of(options)]
+        write_json(path / RUN, run)
+        write_json(path / CONFIG, options)
 
 
 @contextlib.contextmanager

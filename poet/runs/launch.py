@@ -14,7 +14,7 @@ from poet.files import checked_path
 from poet.runs import overrides as user_objects
 from poet.runs.cache import use_cache
 from poet.runs.fork import fork
-from poet.runs.identity import claim, record_identity
+from poet.runs.identity import as_recorded, claim, record_config, record_identity
 from poet.runs.layout import ROOT
 from poet.runs.provenance import num_cores
 from poet.runs.sinks import check_sinks
@@ -94,8 +94,8 @@ def run(
 
     Args:
       config: Every option, or the name of a preset. When a run is resumed, only `adjustable` options may differ from
-        its start: iterations, max_env_steps, checkpoint_every, keep_every, stop, sinks, and devices, chunk and queue of
-        the executor.
+        its start: iterations, max_env_steps, checkpoint_every, keep_every, stop, sinks, chunk of the engine, devices
+        and queue of the executor.
       path: The run folder; for a preset that is given by its name, runs/NAME by default.
       source: A run to fork instead of starting a new one.
       media: Makes pictures of the folder at a moment ("early", "milestone", "end"); may fail.
@@ -119,6 +119,7 @@ def run(
     sinks = check_value("sinks", tuple[Any, ...], sinks)
     check_sinks((*config.sinks, *sinks))
     described = user_objects.describe(overrides)
+    config = as_recorded(path if source is None else source, config)
     if source is not None:
         fork(source, path, config, described)
     with claim(path, config, described) as record, contextlib.ExitStack() as stack:
@@ -137,6 +138,8 @@ def run(
                 reporter.message(f"note: there is no compilation cache, so a start takes longer: {problem}")
             for name, (theirs, ours) in overridden().items():
                 reporter.message(f"note: {name} {theirs!r} has no effect here: every run uses {ours!r}")
+            config = config.resolve()
+        record_config(path, record, config)
         log = ProcessLog()
         with doing("building the search"):
             search = build_search(config, RunContext(config.executor, path, log.append), **overrides)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from poet import configs
+from poet.agents.config import EngineConfig, XLAEngineConfig
 from poet.errors import ConfigError, ContractError
 from poet.executors.config import ExecutorConfig, LocalExecutorConfig
 from poet.registry import PluginConfig, Registry
@@ -60,7 +61,8 @@ class RunConfig(PluginConfig):
     seed: int = 0  # of the key that all random numbers are derived from
     iterations: int = 1000  # number of iterations after which the run ends; raise it to extend a finished run
     max_env_steps: int | None = None  # number of environment steps after which it ends, if that comes first
-    executor: ExecutorConfig = dataclasses.field(default_factory=LocalExecutorConfig)
+    engine: EngineConfig = dataclasses.field(default_factory=XLAEngineConfig)  # how episodes are computed
+    executor: ExecutorConfig = dataclasses.field(default_factory=LocalExecutorConfig)  # where work runs
     checkpoint_every: int = 10  # iterations from one checkpoint to the next
     keep_every: int = 1000  # checkpoints whose iteration is a multiple of this are kept, besides the last two
     stop: StopConfig = StopConfig()
@@ -72,6 +74,10 @@ class RunConfig(PluginConfig):
                 raise ConfigError(f"{name} expects at least 1, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed expects an integer in [0, 2**32), got {self.seed}")
+
+    def resolve(self) -> Self:
+        """The same config with a value for each option that depends on the device; starts jax."""
+        return dataclasses.replace(self, engine=self.engine.resolve())
 
     def make(self, context: RunContext) -> Search:
         """The search that this config describes.

@@ -7,6 +7,7 @@ the package of the generator is not installed. Imports no jax before a generator
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -14,8 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from poet import configs
-from poet.agents.config import PolicyConfig, policies
-from poet.checked import NATURAL
+from poet.agents.config import EngineConfig, PolicyConfig, XLAEngineConfig, engines, policies
 from poet.command_line import command
 from poet.envs.config import generators, problems
 from poet.errors import ConfigError, PoetError, named_errors
@@ -50,7 +50,7 @@ class AgentRun(Run, abc.ABC):
         "generator?": (PART, None),
         "problem?": (PART, None),
         "policy?": (PART, None),
-        "executor?": ({"lanes?": (NATURAL, None)}, None),
+        "engine?": (PART, None),
         "search?": ({"solved_score?": (float, None)}, None),
     }
 
@@ -151,6 +151,21 @@ class AgentRun(Run, abc.ABC):
             raise ConfigError(f"the options of {self.name} name no policy")
         return configs.from_dict(policies, self.options["policy"], "policy")
 
+    @property
+    def engine_config(self) -> EngineConfig:
+        """Options of the run's rollout engine; on another kind of device, where bits differ anyway, its own lanes.
+
+        Raises `ConfigError` if the engine is not installed.
+        """
+        if not self.options.get("engine"):
+            return XLAEngineConfig()
+        config = configs.from_dict(engines, self.options["engine"], "engine")
+        sessions = self.meta.get("sessions") or [{}]
+        platform = sessions[-1].get("devices", {}).get("platform")
+        if platform != _local_platform():
+            config = dataclasses.replace(config, **dict.fromkeys(config.resolved))
+        return config
+
     def policy(self) -> Policy:
         """The policy that the run's weights belong to."""
         if self._policy is None:
@@ -179,6 +194,12 @@ class AgentRun(Run, abc.ABC):
     def suggested_commands(self) -> tuple[str, ...]:
         """Commands that show the run, with {} for its folder."""
         return (*super().suggested_commands(), *(("video {}",) if self.can_render() else ()))
+
+
+def _local_platform() -> str:
+    import jax
+
+    return jax.local_devices()[0].platform
 
 
 def require_agents(run: Run) -> AgentRun:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -12,18 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from poet.activity import doing
-from poet.agents.rollout import EpisodeResult, Episodes, rollout
+from poet.agents.engine import Episodes, Levels
+from poet.agents.lane import broadcast
 from poet.errors import ConfigError, named_errors
 from poet.jax_settings import pinned
 from poet.memory import require_memory
+from poet.view.programs import engine_for
 
 if TYPE_CHECKING:
-    from poet.agents.config import PolicyConfig
     from poet.envs.base import Environment
     from poet.types import Genome
     from poet.view.agents import AgentRun
 
-LANES, CHUNK = 128, 32
+EPISODE_BYTES = 100  # of one that waits
 QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)
 SIMPLEST = "simplest"  # in place of a number: the environment that the generator starts from
 
@@ -89,7 +88,7 @@ def evaluate(
     if episodes < 1:
         raise ConfigError(f"episodes expects at least 1, got {episodes}")
     weights = run.agent(agent, snapshot)
-    require_memory(4 * episodes * len(weights), f"{episodes} episodes of an agent of {len(weights)} weights")
+    require_memory(EPISODE_BYTES * episodes, f"{episodes} episodes")
     source = environment_run or run
     interfaces = run.interface().id, source.interface().id
     if interfaces[0] != interfaces[1]:
@@ -100,15 +99,13 @@ def evaluate(
     genome, description = _find_environment(source, agent if on is None else on)
     environment = _with_fresh_terrain(source) if fresh else source.environment()
 
-    size = LANES * -(-episodes // LANES)
-    queue = Episodes(
-        jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), genome),
-        jax.random.split(jax.random.key(seed), size),
-    )
-    params = jnp.broadcast_to(weights, (size, len(weights)))
     with named_errors(f"an episode of generator {source.generator().id!r}"), doing(f"running {episodes} episodes"):
-        program = _program(environment, run.policy_config)
-        result, _ = jax.device_get(program(params, queue, jnp.arange(size), jnp.int32(episodes), jnp.int32(size)))
+        engine = engine_for(environment, run.policy_config, run.engine_config, genome)
+        size = engine.lanes * -(-episodes // engine.lanes)
+        levels = Levels(broadcast(genome, size), jax.random.split(jax.random.key(seed), size))
+        queue = Episodes(jnp.zeros(size, jnp.int32), jnp.arange(size))
+        num = jnp.int32(episodes)
+        result, _ = jax.device_get(engine.run(jnp.asarray(weights)[None], levels, queue, num, num))
     fitness, reached = result.fitness[:episodes], result.success[:episodes] >= 1
     return Evaluation(
         f"{snapshot} agent of {run.agent_kind} {agent} of {run.name}",
@@ -117,12 +114,6 @@ def evaluate(
         result.length[:episodes],
         reached & (fitness >= (run.options.get("search") or {}).get("solved_score", -np.inf)),
     )
-
-
-@functools.lru_cache(maxsize=8)
-def _program(environment: Environment, config: PolicyConfig) -> Callable[..., tuple[EpisodeResult, jax.Array]]:
-    """Compiled once for all evaluations in an environment."""
-    return jax.jit(rollout(environment, config.make(environment.interface), LANES, CHUNK))
 
 
 def _find_environment(run: AgentRun, on: int | str) -> tuple[Genome, str]:

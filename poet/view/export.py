@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -33,6 +34,8 @@ def export(run: AgentRun, which: int, folder: str | os.PathLike[str], snapshot: 
     Raises `ConfigError` if the policy is not a stack of dense layers, each followed by tanh.
     """
     policy, interface = run.policy(), run.interface()
+    if not isinstance(interface.obs, jax.ShapeDtypeStruct):
+        raise ConfigError("only agents that observe one array can be exported: use the weights from Python")
     tree = policy.unravel(run.agent(which, snapshot))
     layers = _dense_layers(tree)
     meta = {
@@ -49,9 +52,8 @@ def export(run: AgentRun, which: int, folder: str | os.PathLike[str], snapshot: 
     rng = np.random.default_rng(0)
     for _ in range(CHECKS):
         obs = np.asarray(rng.normal(size=interface.obs.shape), interface.obs.dtype)
-        if not np.allclose(
-            act(obs), np.asarray(policy.apply(tree, jnp.asarray(obs))), rtol=1e-3, atol=1e-4, equal_nan=True
-        ):
+        action, _ = policy.act(tree, policy.init_memory(), jnp.asarray(obs), jax.random.key(0))
+        if not np.allclose(act(obs), np.asarray(action), rtol=1e-3, atol=1e-4, equal_nan=True):
             raise ConfigError(
                 f"policy {run.policy_config.id!r} does not act as a stack of dense layers with tanh, the only policy "
                 "that can be exported: use its weights from Python"

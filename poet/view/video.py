@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import io
 import os
@@ -15,23 +14,20 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from poet.activity import doing
-from poet.agents.rollout import recorder
-from poet.envs.base import Trajectory
 from poet.errors import ConfigError, ContractError, named_errors
 from poet.jax_settings import pinned
 from poet.runs.layout import MEDIA
 from poet.terminal import printable
 from poet.view.plugins import check_picture
+from poet.view.programs import engine_for, record
 from poet.view.style import GREY, INK, fit_lines, require_suffix, write_file
 
 if TYPE_CHECKING:
-    from poet.agents.config import PolicyConfig
-    from poet.envs.base import Environment, Trajectory
-    from poet.types import Genome, Key, Params
+    from poet.envs.base import Environment
+    from poet.types import Genome, Key
     from poet.view.agents import AgentRun
 
 SUFFIX = ".gif"
-LANES = 128
 MAX_FRAMES = 200
 FRAME_MS, LAST_FRAME_MS = 50, 1500
 MIN_FRAMES, MIN_WIDTH = 8, 320  # a video is not made smaller than this
@@ -80,10 +76,10 @@ def render_gif(
     render = getattr(generator, "render", None)
     if render is None:
         raise ConfigError(f"generator {generator.id!r} cannot draw: a video needs its `render(genome, trajectory)`")
-    lanes = (run.options.get("executor") or {}).get("lanes") or LANES
     key, environment = jax.random.key(seed), run.environment()
     with named_errors(f"an episode of generator {generator.id!r}"), doing("replaying an episode"):
-        trajectory = jax.device_get(_recorder(environment, run.policy_config, lanes)(weights, key, genome))
+        engine = engine_for(environment, run.policy_config, run.engine_config, genome)
+        trajectory = record(engine, weights, key, genome)
     steps = len(trajectory.rewards)
     # Drawing is slow: frames are chosen before they are drawn. The last step is always one of them.
     chosen = np.unique(np.append(np.arange(0, steps, max(1, -(-steps // MAX_FRAMES))), steps - 1))
@@ -106,14 +102,6 @@ def check_frames(what: str, pictures: list[Any]) -> list[Image.Image]:
     if len(shapes) > 1:
         raise ContractError(f"{what} gives frames of different shapes: {shapes[0]} and {shapes[-1]}")
     return [Image.fromarray(frame) for frame in frames]
-
-
-@functools.lru_cache(maxsize=8)
-def _recorder(
-    environment: Environment, config: PolicyConfig, lanes: int
-) -> Callable[[Params, Key, Genome], Trajectory]:
-    """Compiled once for all videos of an environment."""
-    return recorder(environment, config.make(environment.interface), lanes)
 
 
 def _level_argument(render: Callable, environment: Environment, key: Key, genome: Genome) -> dict[str, Any]:

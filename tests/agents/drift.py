@@ -29,3 +29,12 @@ class Drift(NamedTuple):
 
     def success(self, level, world):  # type: ignore[no-untyped-def]
         return (world > 1).astype(jnp.float32)
+
+
+class DriftGenerator(NamedTuple):
+    """As much of a generator as a recipe needs."""
+
+    environment: Drift = Drift()
+
+    def simplest(self):  # type: ignore[no-untyped-def]
+        return {"wind": jnp.float32(0)}

@@ -12,6 +12,7 @@ from poet import registry
 from poet.agents.config import MLPConfig
 from poet.archives.config import CVTConfig, GridConfig
 from poet.cli.options import choices, choose, take_option
+from poet.configs import to_dict
 from poet.envs.functions.config import SphereConfig
 from poet.envs.maze.config import MazeConfig
 from poet.envs.walker.config import WalkerConfig, WalkerGaitConfig
@@ -62,9 +63,10 @@ class MatchRun(RunConfig):
 
 
 def test_every_field_that_takes_plugins_is_an_option() -> None:
-    options = ["--executor", "--sinks", "--generator", "--policy", "--learner"]
+    options = ["--engine", "--executor", "--sinks", "--generator", "--policy", "--learner"]
     assert [choice.option for choice in choices(TINY)] == options
     assert [choice.option for choice in choices(ARM)] == [
+        "--engine",
         "--executor",
         "--sinks",
         "--problem",
@@ -72,7 +74,7 @@ def test_every_field_that_takes_plugins_is_an_option() -> None:
         "--archive",
         "--search.emitters",
     ]
-    nested = ["--executor", "--sinks", "--teams.home-learner", "--teams.away", "--judge-learner"]
+    nested = ["--engine", "--executor", "--sinks", "--teams.home-learner", "--teams.away", "--judge-learner"]
     assert [choice.option for choice in choices(MatchRun())] == nested
 
 
@@ -80,7 +82,7 @@ def test_a_field_takes_the_kinds_of_its_type() -> None:
     kinds = {choice.option: [each.kind for each in choice.registries] for choice in choices(ARM)}
     assert kinds["--problem"] == ["problem", "generator"]
     assert kinds["--search.emitters"] == ["emitter"]
-    assert [choice.many for choice in choices(ARM)] == [False, True, False, False, False, True]
+    assert [choice.many for choice in choices(ARM)] == [False, False, True, False, False, False, True]
 
 
 # --- choosing ---
@@ -221,11 +223,11 @@ def test_run_chooses_emitters_archive_and_problem(root: Path) -> None:
     assert (config["archive"]["id"], config["archive"]["num_cells"]) == ("cvt", 50)
 
 
-def test_policy_and_executor_are_chosen_in_the_same_way(root: Path) -> None:
-    arguments = ("--policy", "mlp", "--policy.hidden", "8", "--executor=local", "--executor.lanes", "8")
+def test_policy_and_engine_are_chosen_in_the_same_way(root: Path) -> None:
+    arguments = ("--policy", "mlp", "--policy.hidden", "8", "--engine=xla", "--engine.lanes", "8")
     assert command("run", "tiny", *arguments, "--iterations", "1") == 0
-    assert chosen(root, "tiny")["policy"] == {"id": "mlp", "hidden": [8], "init_sigma": MLPConfig().init_sigma}
-    assert chosen(root, "tiny")["executor"]["lanes"] == 8
+    assert chosen(root, "tiny")["policy"] == to_dict(MLPConfig(hidden=(8,)))
+    assert chosen(root, "tiny")["engine"]["lanes"] == 8
 
 
 def test_a_choice_is_kept_when_the_run_is_resumed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,22 +7,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.agents.config import MLPConfig
-from poet.agents.policy import mlp
-from poet.executors.base import Episode, Executor, TrainJob
+from poet.agents.config import MLPConfig, XLAEngineConfig
+from poet.executors.base import Batch, Episode, Executor, TrainJob
 from poet.executors.config import ExecutorConfig, LocalExecutorConfig, executors
+from poet.executors.recipe import Recipe
 from poet.learners.config import ESConfig
-from poet.learners.es import es
 from poet.runs.journal import encode
 from poet.types import derive_key
-from tests.agents.drift import Drift
+from tests.agents.drift import Drift, DriftGenerator
 from tests.contracts.carried import check_carried
 from tests.contracts.cases import installed, parameters
 from tests.search.helpers import assert_equal_trees
 
 POPULATION, NUM_AGENTS, NUM_EPISODES = 4, 3, 4
 KEY = jax.random.key(0)
-PAIRS = [(a, e) for a in range(NUM_AGENTS) for e in range(NUM_EPISODES)]
+PAIRS = np.array([(a, e) for a in range(NUM_AGENTS) for e in range(NUM_EPISODES)])
 
 
 class DescribedDrift(Drift):
@@ -33,19 +32,24 @@ class DescribedDrift(Drift):
 
 
 ENVIRONMENT = DescribedDrift()
-POLICY = mlp(ENVIRONMENT.interface, MLPConfig(hidden=()))
-LEARNER = es(ESConfig(population=POPULATION), POLICY.num_params)
-AGENTS = [np.linspace(-1, number, POLICY.num_params, dtype=np.float32) for number in range(NUM_AGENTS)]
+RECIPE = Recipe(
+    DriftGenerator(ENVIRONMENT),
+    MLPConfig(hidden=()),
+    XLAEngineConfig(lanes=4, chunk=7),
+    ESConfig(population=POPULATION),
+)
+POLICY, _, LEARNER = RECIPE.build()
+AGENTS = np.stack([np.linspace(-1, number, POLICY.num_params, dtype=np.float32) for number in range(NUM_AGENTS)])
 
 
 def cases() -> list[ExecutorConfig]:
     """All installed executors; before them ours with a queue that is shorter than a job, which compiles faster."""
-    return [LocalExecutorConfig(lanes=4, devices=1, queue=6, chunk=7), *installed(executors)]
+    return [LocalExecutorConfig(devices=1, queue=6), *installed(executors)]
 
 
 @pytest.fixture(scope="module", params=parameters(cases()))
 def executor(request: pytest.FixtureRequest):
-    made = request.param.make(ENVIRONMENT, POLICY, LEARNER)
+    made = request.param.make(RECIPE)
     yield made
     made.close()
 
@@ -79,7 +83,7 @@ def take(result: Any, rows: list[int]) -> Any:
 
 
 def test_evaluate_gives_numpy_arrays_over_the_pairs(executor: Executor) -> None:
-    result = executor.evaluate(AGENTS, EPISODES, PAIRS)
+    result = executor.evaluate(Batch(AGENTS, EPISODES, PAIRS))
     check_carried(result)
     expected = {
         "fitness": ((len(PAIRS),), np.float32),
@@ -95,18 +99,19 @@ def test_evaluate_gives_numpy_arrays_over_the_pairs(executor: Executor) -> None:
 
 
 def test_the_order_and_number_of_pairs_change_no_bit(executor: Executor) -> None:
-    result = executor.evaluate(AGENTS, EPISODES, PAIRS)
+    result = executor.evaluate(Batch(AGENTS, EPISODES, PAIRS))
     order = np.random.default_rng(0).permutation(len(PAIRS)).tolist()
-    assert_equal_trees(executor.evaluate(AGENTS, EPISODES, [PAIRS[n] for n in order]), take(result, order))
-    assert_equal_trees(executor.evaluate(AGENTS, EPISODES, PAIRS[5:7]), take(result, [5, 6]))
+    assert_equal_trees(executor.evaluate(Batch(AGENTS, EPISODES, PAIRS[order])), take(result, order))
+    assert_equal_trees(executor.evaluate(Batch(AGENTS, EPISODES, PAIRS[5:7])), take(result, [5, 6]))
     (agent, number) = PAIRS[-1]
-    alone = executor.evaluate([AGENTS[agent]], [EPISODES[number]], [(0, 0)])
+    alone = executor.evaluate(Batch(AGENTS[agent][None], [EPISODES[number]], np.array([(0, 0)])))
     assert_equal_trees(alone, take(result, [len(PAIRS) - 1]))
 
 
 def test_nan_weights_change_only_their_own_episodes(executor: Executor) -> None:
-    result = executor.evaluate(AGENTS, EPISODES, PAIRS)
-    broken = executor.evaluate([np.full_like(AGENTS[0], np.nan), *AGENTS[1:]], EPISODES, PAIRS)
+    result = executor.evaluate(Batch(AGENTS, EPISODES, PAIRS))
+    agents = np.stack([np.full_like(AGENTS[0], np.nan), *AGENTS[1:]])
+    broken = executor.evaluate(Batch(agents, EPISODES, PAIRS))
     assert not np.isfinite(broken.fitness[:NUM_EPISODES]).any()
     rest = list(range(NUM_EPISODES, len(PAIRS)))
     assert_equal_trees(take(broken, rest), take(result, rest))
@@ -127,7 +132,9 @@ def test_train_gives_a_step_of_each_learner_and_the_score_before_it(executor: Ex
             assert (after.shape, after.dtype) == (before.shape, before.dtype)
         assert not np.array_equal(LEARNER.params(result.learner), LEARNER.params(job.learner))
         assert (result.fitness.shape, result.fitness.dtype) == ((POPULATION,), np.float32)
-        own = executor.evaluate([np.asarray(LEARNER.params(job.learner))], job.score_episodes, [(0, 0), (0, 1)])
+        own = executor.evaluate(
+            Batch(LEARNER.params(job.learner)[None], job.score_episodes, np.array([(0, 0), (0, 1)]))
+        )
         assert_equal_trees(result.score, own)
         assert result.num_episodes == POPULATION * 2 + 2
         assert result.num_episodes <= result.num_steps <= result.num_episodes * ENVIRONMENT.interface.horizon
@@ -146,16 +153,16 @@ def test_no_jobs_give_no_results(executor: Executor) -> None:
 
 
 def test_arguments_are_not_written_into(executor: Executor) -> None:
-    agents, work = [agent.copy() for agent in AGENTS], jobs()
+    agents, work = AGENTS.copy(), jobs()
     learners = jax.tree.map(np.copy, [job.learner for job in work])
-    executor.evaluate(agents, EPISODES, PAIRS)
+    executor.evaluate(Batch(agents, EPISODES, PAIRS))
     executor.train(work)
     assert_equal_trees(agents, AGENTS)
     assert_equal_trees([job.learner for job in work], learners)
 
 
 def test_timings_are_numbers_for_the_journal_and_start_again_after_each_call(executor: Executor) -> None:
-    executor.evaluate(AGENTS, EPISODES, PAIRS)
+    executor.evaluate(Batch(AGENTS, EPISODES, PAIRS))
     timings = executor.timings()
     encode(timings)
     assert timings["rollout_s"] > 0

@@ -1,4 +1,6 @@
-"""What every learner must keep. A package adds its own to `cases`, or runs this module where it is installed."""
+"""What every learner of the ask/tell kind must keep. A package adds its own to `cases`, or runs this module where it is
+installed.
+"""
 
 from typing import Any, NamedTuple
 
@@ -6,22 +8,28 @@ import jax
 import numpy as np
 import pytest
 
-from poet.learners.base import Learner
+from poet.agents.config import MLPConfig, XLAEngineConfig
+from poet.executors.recipe import Recipe
+from poet.learners.base import AskTellLearner
 from poet.learners.config import ESConfig, LearnerConfig, learners
 from poet.runs.checkpoint import check_state
 from poet.runs.journal import encode
 from poet_curriculum.config import RandomSearchConfig
+from tests.agents.drift import DriftGenerator
 from tests.contracts.cases import installed, parameters
 from tests.search.helpers import assert_equal_trees
 
-G = 6
+RECIPE = Recipe(DriftGenerator(), MLPConfig(hidden=(), actor_critic=True), XLAEngineConfig(lanes=4))
+POLICY, ENGINE, _ = RECIPE.build()
+G = POLICY.num_params
 START = np.linspace(-1, 1, G, dtype=np.float32)
 
 
 def cases() -> list[LearnerConfig]:
     """All installed learners, and others with the options that change their code."""
     strategies = [ESConfig(strategy=each, population=8) for each in ("SimpleGA", "SNES", "CMA_ES")]
-    return [*installed(learners), *strategies, RandomSearchConfig()]
+    configs = [*installed(learners), *strategies, RandomSearchConfig()]
+    return [config for config in configs if isinstance(config.make(POLICY, ENGINE), AskTellLearner)]
 
 
 class Case(NamedTuple):
@@ -32,7 +40,7 @@ class Case(NamedTuple):
       candidates: of each step.
     """
 
-    learner: Learner
+    learner: AskTellLearner
     ask: Any
     tell: Any
     traces: list[str]
@@ -50,7 +58,7 @@ def fitness_of(candidates: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=parameters(cases()))
 def case(request: pytest.FixtureRequest) -> Case:
-    learner, traces = request.param.make(G), []
+    learner, traces = request.param.make(POLICY, ENGINE), []
 
     @jax.jit
     def ask(*args):

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from poet.agents.config import MLPConfig
+from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.archives.config import GridConfig
 from poet.envs.arm.config import ArmConfig
 from poet.executors.config import LocalExecutorConfig
@@ -36,7 +36,8 @@ SMALL: dict[str, Any] = {
     "generator": CorridorConfig(horizon=12),
     "policy": MLPConfig(hidden=()),
     "learner": ESConfig(population=4),
-    "executor": LocalExecutorConfig(lanes=8, devices=1, queue=32, chunk=6),
+    "engine": XLAEngineConfig(lanes=8, chunk=6),
+    "executor": LocalExecutorConfig(devices=1, queue=32),
 }
 
 

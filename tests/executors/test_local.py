@@ -1,30 +1,30 @@
 """Results depend on the work alone: not on devices, queue length or other jobs."""
 
+import dataclasses
+
 import jax
 import jax.monitoring
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.agents.config import MLPConfig
-from poet.agents.policy import mlp
+from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.errors import ConfigError, ContractError
-from poet.executors.base import Episode, TrainJob
+from poet.executors.base import Batch, Episode, TrainJob
 from poet.executors.config import LocalExecutorConfig
 from poet.executors.local import local
+from poet.executors.recipe import Recipe
 from poet.learners.config import ESConfig
-from poet.learners.es import es
 from poet.types import derive_key
-from tests.agents.drift import Drift
+from tests.agents.drift import Drift, DriftGenerator
 
-ENV = Drift()
-POLICY = mlp(ENV.interface, MLPConfig(hidden=(8,)))
-LEARNER = es(ESConfig(population=12), POLICY.num_params)
+RECIPE = Recipe(DriftGenerator(), MLPConfig(hidden=(8,)), XLAEngineConfig(lanes=8, chunk=7), ESConfig(population=12))
+POLICY, _, LEARNER = RECIPE.build()
 KEY = jax.random.key(0)
 
 
 def executor(devices: int = 1, queue: int = 64):  # type: ignore[no-untyped-def]
-    return local(ENV, POLICY, LEARNER, LocalExecutorConfig(lanes=8, devices=devices, queue=queue, chunk=7))
+    return local(RECIPE, LocalExecutorConfig(devices=devices, queue=queue))
 
 
 def make_episode(niche: int, episode: int = 0) -> Episode:
@@ -57,7 +57,8 @@ PAIRS = [(a, e) for a in range(6) for e in range(5)]
 
 
 def evaluate_pairs(runner):  # type: ignore[no-untyped-def]
-    return runner.evaluate([agent(n) for n in range(6)], [make_episode(n) for n in range(5)], PAIRS)
+    agents = np.stack([agent(n) for n in range(6)])
+    return runner.evaluate(Batch(agents, [make_episode(n) for n in range(5)], np.array(PAIRS)))
 
 
 @pytest.mark.parametrize(
@@ -78,9 +79,8 @@ class DescribedDrift(Drift):
 @pytest.mark.slow
 def test_descriptors_are_in_the_order_of_the_pairs() -> None:
     def described(devices: int, queue: int):  # type: ignore[no-untyped-def]
-        return local(
-            DescribedDrift(), POLICY, LEARNER, LocalExecutorConfig(lanes=8, devices=devices, queue=queue, chunk=7)
-        )
+        recipe = dataclasses.replace(RECIPE, generator=DriftGenerator(DescribedDrift()))
+        return local(recipe, LocalExecutorConfig(devices=devices, queue=queue))
 
     plain, result = evaluate_pairs(executor()), evaluate_pairs(described(1, 64))
     assert_equal(result, evaluate_pairs(described(3, 8)))
@@ -105,11 +105,11 @@ def test_a_job_is_ask_evaluate_tell() -> None:
     (trained,) = runner.train([job])
     state, candidates = LEARNER.ask(jax.random.fold_in(job.key, 0), job.learner)
     pairs = [(c, e) for c in range(12) for e in range(3)]
-    result = runner.evaluate(list(np.asarray(candidates)), job.episodes, pairs)
+    result = runner.evaluate(Batch(candidates, job.episodes, np.array(pairs)))
     np.testing.assert_allclose(trained.fitness, result.fitness.reshape(12, 3).mean(axis=1), rtol=1e-6)
     updated = LEARNER.tell(jax.random.fold_in(job.key, 1), state, candidates, jnp.asarray(trained.fitness))
     np.testing.assert_allclose(LEARNER.params(trained.learner), LEARNER.params(updated), atol=1e-6)
-    own = runner.evaluate([np.asarray(LEARNER.params(job.learner))], job.score_episodes, [(0, 0), (0, 1)])
+    own = runner.evaluate(Batch(LEARNER.params(job.learner)[None], job.score_episodes, np.array([(0, 0), (0, 1)])))
     assert_equal(own, trained.score)
     assert trained.num_episodes == 12 * 3 + 2
     assert trained.num_steps == result.length.sum() + own.length.sum()
@@ -121,7 +121,7 @@ def test_no_jobs() -> None:
 
 
 def test_an_executor_without_a_learner_can_evaluate_but_not_train() -> None:
-    runner = local(ENV, POLICY, None, LocalExecutorConfig(lanes=8, devices=1, queue=64, chunk=7))
+    runner = local(dataclasses.replace(RECIPE, learner=None), LocalExecutorConfig(devices=1, queue=64))
     assert_equal(evaluate_pairs(runner), evaluate_pairs(executor()))
     with pytest.raises(ContractError, match="without a learner"):
         runner.train(make_jobs(1))
@@ -159,5 +159,7 @@ def test_timings_are_reported_once() -> None:
 def test_more_devices_than_there_are() -> None:
     with pytest.raises(ConfigError, match="executor.devices expects at most 4, the cpu devices here, got 99"):
         executor(devices=99)
-    with pytest.raises(ConfigError, match="executor.lanes expects at least 1, got 0"):
-        LocalExecutorConfig(lanes=0)
+    with pytest.raises(ConfigError, match="engine.lanes expects at least 1, got 0"):
+        XLAEngineConfig(lanes=0)
+    with pytest.raises(ConfigError, match="executor.queue expects at least 1, got 0"):
+        LocalExecutorConfig(queue=0)

@@ -14,9 +14,8 @@ import jax
 import jaxlib
 import numpy as np
 
-from poet.agents.config import MLPConfig
+from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.archives.config import GridConfig
-from poet.executors.config import LocalExecutorConfig
 from poet.learners.config import ESConfig
 from poet.runs.checkpoint import leaves
 from poet.runs.journal import encode
@@ -37,7 +36,7 @@ PAIRS = PairedMapElitesRunConfig(
     search=PairedMapElitesConfig(
         solved_score=90.0, training_score=20.0, children=6, variants=4, neighbours=2, trainees=2, max_training_steps=8
     ),
-    executor=LocalExecutorConfig(lanes=16),
+    engine=XLAEngineConfig(lanes=16),
 )
 
 

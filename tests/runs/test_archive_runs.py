@@ -46,7 +46,7 @@ ARM = change(
     executor={"devices": 1},
     keep_every=10,
 )
-SMALL = {"policy": {"hidden": (8,)}, "executor": {"lanes": 16}, "checkpoint_every": 1}
+SMALL = {"policy": {"hidden": (8,)}, "engine": {"lanes": 16}, "checkpoint_every": 1}
 RUNS = {
     "arm on islands": ARM,
     "arm, thresholds and strategies": change(

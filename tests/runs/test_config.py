@@ -81,7 +81,7 @@ def test_nested_optional_and_repeated_parts_are_kept() -> None:
 
 
 def test_fields_that_take_entries_of_registries_are_kept() -> None:
-    config = HikeRunConfig(learner=ESConfig(population=8), others=(ESConfig(sigma=0.2), LocalExecutorConfig(lanes=4)))
+    config = HikeRunConfig(learner=ESConfig(population=8), others=(ESConfig(sigma=0.2), LocalExecutorConfig(queue=4)))
     data = through_json(config)
     assert data["learner"]["id"] == "es"
     assert [other["id"] for other in data["others"]] == ["es", "local"]
@@ -134,7 +134,7 @@ def test_runs_of_two_searches_are_not_the_same() -> None:
 def test_the_options_in_which_a_resumed_run_may_differ() -> None:
     run = {"iterations", "max_env_steps", "checkpoint_every", "keep_every", "sinks"}
     run |= {f"stop.{field.name}" for field in dataclasses.fields(StopConfig)}
-    assert adjustable_fields(PoetRunConfig()) == run | {"executor.devices", "executor.chunk", "executor.queue"}
+    assert adjustable_fields(PoetRunConfig()) == run | {"executor.devices", "engine.chunk", "executor.queue"}
     for name in adjustable_fields(PoetRunConfig()):
         owner, _, field = name.rpartition(".")
         assert hasattr(getattr(PoetRunConfig(), owner) if owner else PoetRunConfig(), field), name

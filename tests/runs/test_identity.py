@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from poet import registry
+from poet.agents.config import XLAEngineConfig
 from poet.errors import ConfigError, RunError
 from poet.executors.config import LocalExecutorConfig
 from poet.files import DRAFT
@@ -72,6 +73,7 @@ def test_a_claimed_folder_records_what_made_it(tmp_path: Path) -> None:
     version = run["sessions"][0]["packages"][OURS]
     assert run["plugins"] == {
         "": {"kind": "search", "id": "toy-walk", "package": None, "version": None},
+        "engine": {"kind": "engine", "id": "xla", "package": OURS, "version": version},
         "executor": {"kind": "executor", "id": "local", "package": OURS, "version": version},
     }
     assert json.loads((tmp_path / "a" / CONFIG).read_text()) == TOY.to_dict()
@@ -140,7 +142,7 @@ def test_a_run_whose_creation_was_killed_is_created_again(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("seed", 7), ("iterations", 9), ("executor", {"id": "local", "lanes": 3}), ("note", "mine")]
+    ("name", "value"), [("seed", 7), ("iterations", 9), ("executor", {"id": "local", "queue": 3}), ("note", "mine")]
 )
 def test_an_edited_config_is_not_taken_for_what_was_run(tmp_path: Path, name: str, value: object) -> None:
     begin(tmp_path, TOY)
@@ -225,13 +227,16 @@ def test_another_search_is_refused_with_a_diff(tmp_path: Path) -> None:
 
 
 def test_budget_cadence_and_devices_may_change(tmp_path: Path) -> None:
-    executor = LocalExecutorConfig(devices=2, chunk=9, queue=99)
-    later = ToyConfig(iterations=99, checkpoint_every=7, keep_every=9, max_env_steps=5, executor=executor)
+    executor = LocalExecutorConfig(devices=2, queue=99)
+    engine = XLAEngineConfig(chunk=9)
+    later = ToyConfig(
+        iterations=99, checkpoint_every=7, keep_every=9, max_env_steps=5, engine=engine, executor=executor
+    )
     for config in (TOY, later):
         begin(tmp_path, config)
     assert json.loads((tmp_path / CONFIG).read_text()) == later.to_dict()
-    lanes = dataclasses.replace(later, executor=LocalExecutorConfig(lanes=8))
-    with pytest.raises(RunError, match="executor.lanes: None -> 8"), claim(tmp_path, lanes):
+    lanes = dataclasses.replace(later, engine=XLAEngineConfig(lanes=8))
+    with pytest.raises(RunError, match="engine.lanes: None -> 8"), claim(tmp_path, lanes):
         pass
 
 

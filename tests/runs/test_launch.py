@@ -70,7 +70,7 @@ def contexts(monkeypatch: pytest.MonkeyPatch) -> list[RunContext]:
 def test_a_search_knows_its_run_folder_and_can_log_before_the_journal_is_open(
     tmp_path: Path, contexts: list[RunContext]
 ) -> None:
-    executor = LocalExecutorConfig(lanes=8)
+    executor = LocalExecutorConfig(queue=8)
     launch.run(ToyConfig(executor=executor), tmp_path / "a")
     (context,) = contexts
     assert context.executor == executor

@@ -31,7 +31,8 @@ TINIER = dataclasses.replace(
     policy=dataclasses.replace(TINY.policy, hidden=(8,)),
     learner=dataclasses.replace(TINY.learner, population=8),
     search=dataclasses.replace(TINY.search, reproduce_every=2, transfer_every=2),
-    executor=dataclasses.replace(TINY.executor, lanes=16, devices=1),
+    engine=dataclasses.replace(TINY.engine, lanes=16),
+    executor=dataclasses.replace(TINY.executor, devices=1),
 )
 LIBRARY = "import json, sys, poet; poet.run(poet.RunConfig.from_dict(json.loads(sys.argv[2])), sys.argv[1])"
 DYING = "import sys; from tests.runs.toy import {0}; from poet.cli.main import main; {0}({1}); main(sys.argv[1:])"
@@ -118,7 +119,7 @@ def test_killed_while_writing_the_cache_and_a_checkpoint(uninterrupted: tuple[Pa
         ["--executor.devices", "2"],
         ["--executor.devices", "4"],
         ["--executor.queue", "128"],
-        ["--executor.chunk", "7"],
+        ["--engine.chunk", "7"],
     ],
     ids=" ".join,
 )

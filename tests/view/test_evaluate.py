@@ -18,7 +18,7 @@ def by_hand(run, niche, genome, key):
     state, obs = environment.reset(jax.random.fold_in(key, 1), level)
     step, total = jax.jit(environment.step), 0.0
     for time in range(environment.horizon):
-        new = step(key, level, state, policy.apply(tree, obs))
+        new = step(key, level, state, policy.act(tree, (), obs, key)[0])
         state, obs, total = new.world, new.obs, total + float(new.reward)
         if new.terminated or new.truncated:
             return total, time + 1

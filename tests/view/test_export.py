@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poet.agents.config import MLPConfig, PolicyConfig, policies
-from poet.agents.policy import mlp
+from poet.agents.mlp import mlp
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.envs.gymnasium_env import LevelEnv
 from poet.envs.walker.config import WalkerConfig
@@ -41,7 +41,7 @@ def test_walker_acts_alike_in_numpy(walker_folder, tmp_path):
     policy = run.policy()
     tree = policy.unravel(run.agent(0))
     obs = observations(24)
-    theirs = np.asarray(jax.vmap(lambda o: policy.apply(tree, o))(obs))
+    theirs = np.asarray(jax.vmap(lambda o: policy.act(tree, (), o, jax.random.key(0))[0])(obs))
     ours = np.stack([act(o) for o in obs])
     assert ours.dtype == np.float32
     assert ours.shape == (200, 4)
@@ -87,7 +87,7 @@ def test_every_kind_of_action(folder, tmp_path, space):
     act = standalone.load(export(open_run(tmp_path / "run", Generator()), 0, tmp_path / "out") / "weights.npz")
     tree = policy.unravel(flat)
     for obs in observations(3, 20):
-        theirs = np.asarray(policy.apply(tree, obs))
+        theirs = np.asarray(policy.act(tree, (), obs, jax.random.key(0))[0])
         assert act(obs).shape == theirs.shape
         assert act(obs).dtype == theirs.dtype
         np.testing.assert_allclose(act(obs), theirs, atol=2e-6)
@@ -118,13 +118,13 @@ class ReluConfig(PolicyConfig):
     def make(self, interface):
         policy = MLPConfig(self.hidden).make(interface)
 
-        def apply(tree, obs):
+        def act(tree, memory, obs, key):
             x = obs
             for layer in tree["params"].values():
                 x = jax.nn.relu(x @ layer["kernel"] + layer["bias"])
-            return x
+            return x, memory
 
-        return policy._replace(apply=apply)
+        return policy._replace(act=act)
 
 
 class FlatConfig(ReluConfig):

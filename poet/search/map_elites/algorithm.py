@@ -7,7 +7,6 @@ iteration the archives of all islands are merged, and every island continues wit
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -21,7 +20,8 @@ from poet.archives.base import Archive, Entries
 from poet.archives.layout import check_objectives, num_rows
 from poet.archives.stats import summary
 from poet.errors import ConfigError
-from poet.executors.local import local_devices
+from poet.executors.base import Executor
+from poet.executors.config import LocalExecutorConfig
 from poet.jax_settings import pinned
 from poet.memory import require_memory
 from poet.search.base import Info, Search
@@ -52,7 +52,7 @@ class RunIteration(Protocol):
     """All generations of one iteration on one island."""
 
     def __call__(
-        self, key: Key, island: Island, iteration: int, island_index: int, /
+        self, key: Key, island: Island, iteration: Array, index: Array, /
     ) -> tuple[Island, OffspringCounts, Any]:
         """The island after, what became of the offspring, and the environment steps."""
         ...
@@ -60,7 +60,7 @@ class RunIteration(Protocol):
 
 @pinned()
 def map_elites(
-    config: MapElitesConfig, archive: Archive, scoring: ScoringFn, devices: int | None = None
+    config: MapElitesConfig, archive: Archive, scoring: ScoringFn, executor: Executor | None = None
 ) -> Search[MapElitesState]:
     """Fill an archive with solutions, each the best of its cell.
 
@@ -68,11 +68,11 @@ def map_elites(
       config: number of solutions, and the emitters that make them.
       archive: where solutions are kept; its payload is one solution f32[G].
       scoring: what evaluates them.
-      devices: number of local devices to use; by default all.
+      executor: where islands run; by default on all local devices.
 
-    `Search.close` closes the scoring too. Raises `ConfigError` for more devices than there are, for several islands
-    with an archive that has thresholds, which cannot be merged, and for an archive of another number of objectives than
-    the scoring; `ContractError` for a scoring whose output is not what it declares.
+    `Search.close` closes executor and scoring too. Raises `ConfigError` for several islands with an archive that has
+    thresholds, which cannot be merged, and for an archive of another number of objectives than the scoring;
+    `ContractError` for a scoring whose output is not what it declares.
 
     >>> from poet.archives.config import GridConfig
     >>> from poet.envs.functions.config import SphereConfig
@@ -80,7 +80,7 @@ def map_elites(
     >>> problem = SphereConfig(num_params=4).make()
     >>> archive = GridConfig(shape=(4,)).make(problem.descriptor_bounds)
     >>> config = MapElitesConfig(batch=16, generations=5, initial=16)
-    >>> search = map_elites(config, archive, problem_scoring(problem), devices=1)
+    >>> search = map_elites(config, archive, problem_scoring(problem))
     >>> state, info = search.step(search.init(jax.random.key(0)))
     >>> info.metrics["evaluations"]
     96
@@ -91,6 +91,7 @@ def map_elites(
     check_value("config", MapElitesConfig, config)
     check_value("archive", Archive, archive)
     check_value("scoring", ScoringFn, scoring)
+    check_value("executor", Executor | None, executor)
     check_objectives(archive.spec, scoring.num_objectives)
     rows, size = num_rows(archive.spec), scoring.num_params
     # Of the archive there is a copy while islands are merged, of the batch one in each step of a generation.
@@ -108,8 +109,7 @@ def map_elites(
         scoring = scoring._replace(sample=_clipped(scoring.sample, config.bounds))
     functions = generation(config, archive, scoring.sample, scoring.num_params)
     programs = _compile(config, archive, scoring, functions)
-    local = local_devices(devices)
-    pool = ThreadPoolExecutor(min(len(local), config.islands), "island")
+    executor = executor or LocalExecutorConfig().make(None)
 
     @pinned()
     def init(key: Key) -> MapElitesState:
@@ -127,12 +127,8 @@ def map_elites(
         if iteration == 0:
             islands, counts, steps = _add_initial(config, scoring, programs, state)
 
-        @pinned()  # it runs in a thread
-        def advance(index: int) -> tuple[Island, OffspringCounts, Any]:
-            island, key = jax.device_put((islands[index], state.key), local[index % len(local)])
-            return jax.block_until_ready(programs.run_iteration(key, island, iteration, index))
-
-        results = list(pool.map(advance, range(config.islands)))
+        work = [(state.key, island, np.int32(iteration), np.int32(index)) for index, island in enumerate(islands)]
+        results = executor.map(programs.run_iteration, work)
         steps += sum(int(island_steps) for _, _, island_steps in results)
         num_batches = len(counts) + config.generations * config.islands
         state = MapElitesState(
@@ -140,7 +136,7 @@ def map_elites(
             np.array(iteration + 1, np.int64),
             np.array(state.env_steps + steps, np.int64),
             np.array(state.evaluations + config.batch * num_batches, np.int64),
-            _merge_islands(programs, [island for island, _, _ in results], local[0]),
+            _merge_islands(programs, [island for island, _, _ in results]),
         )
         elites = jax.tree.map(np.asarray, programs.elites_of(state.islands[0].archive))
         total = _sum_counts([*counts, *(island_counts for _, island_counts, _ in results)])
@@ -162,7 +158,7 @@ def map_elites(
         return state, Info(events, metrics, snapshots={"elites": snapshot}, timings=timings)
 
     def close() -> None:
-        pool.shutdown()
+        executor.close()
         scoring.close()
 
     return Search(init, step, close, HEADLINE)
@@ -232,16 +228,16 @@ def _compiled_iteration(config: MapElitesConfig, functions: Generation, evaluate
         island, (counts, steps) = lax.scan(body, island, numbers)
         return island, jax.tree.map(lambda leaf: leaf.sum(0), counts), steps.sum()
 
-    return lambda key, island, iteration, index: run_generations(key, island, np.int32(iteration), np.int32(index))
+    return run_generations
 
 
 def _host_iteration(config: MapElitesConfig, functions: Generation, evaluate: Evaluate) -> RunIteration:
     """The same for an evaluation that runs on the host or by an executor: two compiled halves around it."""
     compiled = functions._replace(emit=jax.jit(functions.emit), add_and_update=jax.jit(functions.add_and_update))
 
-    def run(key: Key, island: Island, iteration: int, index: int) -> tuple[Island, OffspringCounts, int]:
-        all_counts, all_steps = [], 0
-        for number in range(iteration * config.generations, (iteration + 1) * config.generations):
+    def run(key: Key, island: Island, iteration: Array, index: Array) -> tuple[Island, OffspringCounts, int]:
+        all_counts, all_steps, first = [], 0, int(iteration) * config.generations
+        for number in range(first, first + config.generations):
             island, counts, steps = _run_generation(config, compiled, evaluate, key, island, number, index)
             all_counts.append(counts)
             all_steps += int(steps)
@@ -275,11 +271,11 @@ def _run_generation(
     return island, counts, scores.steps
 
 
-def _merge_islands(programs: _Programs, islands: list[Island], device: Any) -> tuple[Island, ...]:
+def _merge_islands(programs: _Programs, islands: list[Island]) -> tuple[Island, ...]:
     """The islands, each with a copy of the archive of all of them."""
     if len(islands) == 1:
         return tuple(islands)
-    islands = [jax.device_put(island, device) for island in islands]
+    islands = [jax.device_put(island, jax.local_devices()[0]) for island in islands]
     merged = jax.tree.map(jnp.copy, islands[0].archive)
     for island in islands[1:]:
         merged = programs.add_elites(merged, programs.elites_of(island.archive))

@@ -6,7 +6,9 @@ from poet.archives.base import Archive
 from poet.envs.config import GeneratorConfig
 from poet.envs.interface import generator_identity
 from poet.errors import ContractError
+from poet.executors.base import Executor
 from poet.executors.config import ExecutorConfig
+from poet.executors.recipe import Recipe
 from poet.search.base import RunContext, Search
 from poet.search.map_elites.algorithm import MapElitesState, map_elites
 from poet.search.map_elites.config import MapElitesRunConfig
@@ -17,11 +19,15 @@ def build(
     config: MapElitesRunConfig, context: RunContext, scoring: ScoringFn | None, archive: Archive | None
 ) -> Search[MapElitesState]:
     """The search; see `MapElitesRunConfig.make`."""
-    executor = context.executor or config.executor
+    executor_config = context.executor or config.executor
+    executor: Executor | None = None
     identity: dict[str, Any] = {}
     if scoring is None:
         agents = isinstance(config.problem, GeneratorConfig)
-        scoring, bounds, identity = _score_agents(config, executor) if agents else _score_solutions(config)
+        if agents:
+            scoring, bounds, identity, executor = _score_agents(config, executor_config)
+        else:
+            scoring, bounds, identity = _score_solutions(config)
         archive = archive or config.archive.make(bounds)
     if archive is None:
         raise ContractError(
@@ -30,7 +36,8 @@ def build(
         )
     if config.qd_offset is not None:
         scoring = scoring._replace(qd_offset=config.qd_offset)
-    return map_elites(config.search, archive, scoring, executor.devices)._replace(identity=identity)
+    executor = executor or executor_config.make(None)
+    return map_elites(config.search, archive, scoring, executor)._replace(identity=identity)
 
 
 def _score_solutions(config: MapElitesRunConfig) -> tuple[ScoringFn, Any, dict[str, Any]]:
@@ -38,11 +45,12 @@ def _score_solutions(config: MapElitesRunConfig) -> tuple[ScoringFn, Any, dict[s
     return problem_scoring(problem), problem.descriptor_bounds, {"problem": {"id": problem.id}}
 
 
-def _score_agents(config: MapElitesRunConfig, executor: ExecutorConfig) -> tuple[ScoringFn, Any, dict[str, Any]]:
+def _score_agents(
+    config: MapElitesRunConfig, executor_config: ExecutorConfig
+) -> tuple[ScoringFn, Any, dict[str, Any], Executor]:
     generator: Any = config.problem.make()
     environment = generator.environment
-    policy = config.policy.make(environment.interface)
-    scoring = episode_scoring(
-        environment, generator.simplest(), policy, executor.make(environment, policy, None), config.qd_offset or 0.0
-    )
-    return scoring, environment.descriptor_bounds, generator_identity(generator)
+    recipe = Recipe(generator, config.policy, config.engine)
+    executor, policy = executor_config.make(recipe), recipe.build().policy
+    scoring = episode_scoring(environment, generator.simplest(), policy, executor, config.qd_offset or 0.0)
+    return scoring, environment.descriptor_bounds, generator_identity(generator), executor

@@ -16,7 +16,7 @@ from poet.agents.policy import Policy
 from poet.archives.base import nan_where_missing
 from poet.envs.base import Environment, Problem
 from poet.errors import ContractError
-from poet.executors.base import Episode, Executor
+from poet.executors.base import Batch, Episode, Executor
 from poet.types import Genome, Key, Params
 
 
@@ -161,11 +161,15 @@ def episode_scoring(
 
     >>> from poet.agents.config import MLPConfig
     >>> from poet.envs.walker.config import WalkerGaitConfig
+    >>> from poet.agents.config import XLAEngineConfig
     >>> from poet.executors.config import LocalExecutorConfig
+    >>> from poet.executors.recipe import Recipe
     >>> generator = WalkerGaitConfig(horizon=20).make()
-    >>> policy = MLPConfig(hidden=(4,)).make(generator.environment.interface)
-    >>> executor = LocalExecutorConfig(lanes=8, queue=8, devices=1).make(generator.environment, policy, None)
-    >>> scoring = episode_scoring(generator.environment, generator.simplest(), policy, executor, qd_offset=-150.0)
+    >>> recipe = Recipe(generator, MLPConfig(hidden=(4,)), XLAEngineConfig(lanes=8))
+    >>> executor = LocalExecutorConfig(queue=8, devices=1).make(recipe)
+    >>> scoring = episode_scoring(
+    ...     generator.environment, generator.simplest(), recipe.build().policy, executor, qd_offset=-150.0
+    ... )
     >>> scoring.jittable, scoring.num_params
     (False, 120)
     >>> scoring.close()
@@ -177,8 +181,8 @@ def episode_scoring(
         )
 
     def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
-        episodes = [Episode(genome, jax.random.fold_in(key, 0))]
-        result = executor.evaluate(list(np.asarray(params)), episodes, [(agent, 0) for agent in range(len(params))])
+        pairs = np.stack([np.arange(len(params)), np.zeros(len(params), np.int64)], axis=1)
+        result = executor.evaluate(Batch(params, [Episode(genome, jax.random.fold_in(key, 0))], pairs))
         return Scores(jnp.asarray(result.fitness), jnp.asarray(result.descriptor), int(result.length.sum()))
 
     meta = {

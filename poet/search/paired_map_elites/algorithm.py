@@ -24,7 +24,7 @@ from poet.envs.interface import check_genome, generator_identity
 from poet.errors import ConfigError
 from poet.executors.base import Executor
 from poet.jax_settings import pinned
-from poet.learners.base import Learner
+from poet.learners.base import AskTellLearner, Learner, StepLearner
 from poet.search.base import Info, Record, Search
 from poet.search.elites import elites_record
 from poet.search.keys import PairedPhase
@@ -70,7 +70,7 @@ def paired_map_elites(
         ("config", PairedMapElitesConfig, config),
         ("generator", Generator, generator),
         ("policy", Policy, policy),
-        ("learner", Learner, learner),
+        ("learner", AskTellLearner | StepLearner, learner),
         ("executor", Executor, executor),
         ("archive", Archive, archive),
         ("episodes", int, episodes),

@@ -72,14 +72,15 @@ class PairedMapElitesRunConfig(RunConfig):
 
         Raises `ConfigError` for features that the generator does not have, and for an archive that does not fit them.
         """
+        from poet.executors.recipe import Recipe
         from poet.search.paired_map_elites.algorithm import paired_map_elites
         from poet.search.paired_map_elites.context import feature_indices
 
         generator = generator or self.generator.make()
         bounds = [generator.feature_bounds[index] for index in feature_indices(generator, self.search.features)]
         archive = self.archive.make(bounds)
-        policy = self.policy.make(generator.environment.interface)
-        learner = self.learner.make(policy.num_params)
-        executor = (context.executor or self.executor).make(generator.environment, policy, learner)
+        recipe = Recipe(generator, self.policy, self.engine, self.learner)
+        executor = (context.executor or self.executor).make(recipe)
+        policy, _, learner = recipe.build()
         search = self.search
         return paired_map_elites(search, generator, policy, learner, executor, archive, episodes=self.learner.episodes)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from poet.executors.base import Batch
 from poet.search.host import worst_if_not_finite
 from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.context import StepContext
@@ -46,7 +47,7 @@ def evaluate(context: StepContext, trials: Sequence[Trial]) -> list[TrialResult]
         for candidate in trial.candidates:
             pairs += [(len(agents), start + episode) for episode in range(num_episodes)]
             agents.append(candidate.params)
-    result = components.executor.evaluate(agents, episodes, pairs)
+    result = components.executor.evaluate(Batch(np.stack(agents), episodes, np.array(pairs)))
     context.count(int(result.length.sum()), len(pairs))
     scores = np.asarray(result.fitness).reshape(-1, num_episodes)
     fitness = worst_if_not_finite(scores.mean(axis=1, dtype=np.float32))

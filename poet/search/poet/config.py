@@ -79,10 +79,11 @@ class PoetRunConfig(RunConfig):
         start: Sequence[tuple[Genome, Params | None]] = (),
     ) -> Search:
         """POET; `generator` replaces the config's, `start` its simplest environment."""
+        from poet.executors.recipe import Recipe
         from poet.search.poet.algorithm import poet
 
         generator = generator or self.generator.make()
-        policy = self.policy.make(generator.environment.interface)
-        learner = self.learner.make(policy.num_params)
-        executor = (context.executor or self.executor).make(generator.environment, policy, learner)
+        recipe = Recipe(generator, self.policy, self.engine, self.learner)
+        executor = (context.executor or self.executor).make(recipe)
+        policy, _, learner = recipe.build()
         return poet(self.search, generator, policy, learner, executor, episodes=self.learner.episodes, start=start)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from poet.agents.policy import Policy
 from poet.envs.base import Generator
-from poet.executors.base import Episode, Executor
+from poet.executors.base import Batch, Episode, Executor
 from poet.learners.base import Learner
 from poet.memory import require_memory
 from poet.search.base import Record
@@ -118,7 +118,8 @@ class StepContext:
             return np.zeros(0, np.float32), np.zeros(0, bool)
         starts = np.cumsum([0, *map(len, episodes)])
         expanded = [(agent, int(starts[group]) + e) for agent, group in pairs for e in range(len(episodes[group]))]
-        result = self.components.executor.evaluate(agents, [e for group in episodes for e in group], expanded)
+        batch = Batch(np.stack(agents), [e for group in episodes for e in group], np.array(expanded))
+        result = self.components.executor.evaluate(batch)
         self.count(int(result.length.sum()), len(expanded))
         cuts = np.cumsum([len(episodes[group]) for _, group in pairs])[:-1]
         scores = [part.mean(dtype=np.float32) for part in np.split(result.fitness, cuts)]

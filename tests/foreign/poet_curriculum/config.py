@@ -9,6 +9,7 @@ import poet
 from poet.envs.maze.config import MazeConfig
 
 if TYPE_CHECKING:
+    from poet.agents.engine import Engine
     from poet.agents.policy import Policy
     from poet.archives.base import Archive
     from poet.envs.base import Interface
@@ -39,8 +40,8 @@ class RandomSearchConfig(poet.LearnerConfig):
     population: int = 8  # candidates per step
     sigma: float = 0.1  # standard deviation of a change
 
-    def make(self, num_params: int) -> Learner:
-        """The learner for so many weights."""
+    def make(self, policy: Policy, engine: Engine) -> Learner:
+        """The learner for the weights of a policy."""
         from poet_curriculum.learner import random_search
 
         return random_search(self.population, self.sigma)
@@ -98,12 +99,13 @@ class CurriculumRunConfig(poet.RunConfig):
 
     def make(self, context: poet.RunContext) -> poet.Search:
         """The search."""
+        from poet.executors.recipe import Recipe
         from poet_curriculum.search import curriculum
 
         generator = self.generator.make()
-        policy = self.policy.make(generator.environment.interface)
-        learner = self.learner.make(policy.num_params)
-        executor = (context.executor or self.executor).make(generator.environment, policy, learner)
+        recipe = Recipe(generator, self.policy, self.engine, self.learner)
+        policy, _, learner = recipe.build()
+        executor = (context.executor or self.executor).make(recipe)
         archive = self.archive.make(generator.feature_bounds)
         context.log("curriculum", {"num_params": policy.num_params})
         return curriculum(self.search, generator, policy, learner, executor, archive)
@@ -113,5 +115,5 @@ TINY = CurriculumRunConfig(
     iterations=8,
     checkpoint_every=2,
     search=CurriculumConfig(solved_score=-10.0),
-    executor=poet.LocalExecutorConfig(lanes=8),
+    engine=poet.XLAEngineConfig(lanes=8),
 )

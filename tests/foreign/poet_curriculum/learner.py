@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from poet.learners.base import Learner
+from poet.learners.base import AskTellLearner
 
 
 class RandomSearchState(NamedTuple):
@@ -15,7 +15,7 @@ class RandomSearchState(NamedTuple):
     params: Float[Array, "G"]
 
 
-def random_search(population: int, sigma: float) -> Learner[RandomSearchState]:
+def random_search(population: int, sigma: float) -> AskTellLearner[RandomSearchState]:
     """A learner with `population` candidates, the weights themselves among them."""
 
     def ask(key, state):
@@ -32,4 +32,4 @@ def random_search(population: int, sigma: float) -> Learner[RandomSearchState]:
     def with_params(key, state, params):
         return RandomSearchState(jnp.asarray(params))
 
-    return Learner(init, ask, tell, lambda state: state.params, with_params, lambda state: {}, population)
+    return AskTellLearner(init, lambda state: state.params, with_params, ask, tell, population)

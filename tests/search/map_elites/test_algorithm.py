@@ -10,6 +10,7 @@ import pytest
 from poet.archives.config import GridConfig, ParetoConfig
 from poet.envs.functions.config import RastriginConfig, SphereConfig
 from poet.errors import ConfigError, ContractError
+from poet.executors.config import LocalExecutorConfig
 from poet.search.map_elites.algorithm import map_elites
 from poet.search.map_elites.config import (
     CrossoverConfig,
@@ -40,7 +41,8 @@ def run(search, iterations: int = 3):
 
 
 def sphere_search(config: MapElitesConfig = CONFIG, devices: int | None = None):
-    return map_elites(config, GRID.make(BOUNDS), problem_scoring(SPHERE), devices)
+    executor = LocalExecutorConfig(devices=devices).make(None)
+    return map_elites(config, GRID.make(BOUNDS), problem_scoring(SPHERE), executor)
 
 
 def test_metrics_add_up_and_the_archive_improves() -> None:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from poet.agents.config import MLPConfig
+from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.archives.config import CVTConfig, GridConfig
 from poet.envs.arm.config import ArmConfig
 from poet.errors import ConfigError, ContractError
@@ -86,7 +86,8 @@ PUSH = MapElitesRunConfig(
     policy=MLPConfig(hidden=(2,)),
     archive=GridConfig(shape=(4, 4)),
     search=SMALL,
-    executor=LocalExecutorConfig(lanes=8, queue=8, devices=1),
+    engine=XLAEngineConfig(lanes=8),
+    executor=LocalExecutorConfig(queue=8, devices=1),
 )
 
 

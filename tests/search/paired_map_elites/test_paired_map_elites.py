@@ -7,11 +7,12 @@ import jax
 import numpy as np
 import pytest
 
-from poet.agents.config import MLPConfig
+from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.archives.config import GridConfig
 from poet.errors import ConfigError
-from poet.executors.base import Episode
+from poet.executors.base import Batch, Episode
 from poet.executors.config import LocalExecutorConfig
+from poet.executors.recipe import Recipe
 from poet.learners.config import ESConfig
 from poet.search.base import RunContext
 from poet.search.config import RunConfig
@@ -24,6 +25,7 @@ from tests.search.helpers import assert_equal_trees, run_search
 RUN = PairedMapElitesRunConfig(
     generator=CorridorConfig(),
     policy=MLPConfig(hidden=(8,)),
+    engine=XLAEngineConfig(lanes=16),
     learner=ESConfig(population=16, learning_rate=0.1, sigma=0.2),
     archive=GridConfig(shape=(7, 6)),
     search=PairedMapElitesConfig(
@@ -33,7 +35,7 @@ RUN = PairedMapElitesRunConfig(
 
 
 def build(devices: int | None = None, **options):
-    executor = LocalExecutorConfig(lanes=16, queue=64, devices=devices)
+    executor = LocalExecutorConfig(queue=64, devices=devices)
     config = dataclasses.replace(RUN, executor=executor, search=dataclasses.replace(RUN.search, **options))
     return config.make(RunContext())
 
@@ -90,10 +92,10 @@ def test_every_elite_solves_the_environment_of_its_cell(finished) -> None:
     _, infos = finished
     table = infos[-1].snapshots["elites"]().arrays
     genomes = [Corridor(length, wind) for length, wind in zip(table["genome.length"], table["genome.wind"])]
-    environment = CorridorConfig().make().environment
-    executor = LocalExecutorConfig(lanes=16, queue=64).make(environment, RUN.policy.make(environment.interface), None)
+    executor = LocalExecutorConfig(queue=64).make(Recipe(CorridorConfig().make(), RUN.policy, RUN.engine))
     episodes = [Episode(genome, jax.random.key(0)) for genome in genomes]
-    result = executor.evaluate(list(table["params"]), episodes, [(row, row) for row in range(len(genomes))])
+    pairs = np.array([(row, row) for row in range(len(genomes))])
+    result = executor.evaluate(Batch(table["params"], episodes, pairs))
     executor.close()
     np.testing.assert_array_equal(result.fitness, table["fitness"])
     assert (result.success >= 1).all()

@@ -112,10 +112,9 @@ def test_a_score_is_the_mean_over_episodes_with_different_keys() -> None:
     seen = []
 
     def wrap(executor: Executor) -> Executor:
-        def evaluate(agents, episodes, pairs):
-            seen.extend(jax.random.key_data(episode.key).tolist() for episode in episodes)
-            result = executor.evaluate(agents, episodes, pairs)
-            return result._replace(fitness=np.arange(len(pairs), dtype=np.float32))
+        def evaluate(batch):
+            seen.extend(jax.random.key_data(episode.key).tolist() for episode in batch.episodes)
+            return executor.evaluate(batch)._replace(fitness=np.arange(len(batch.pairs), dtype=np.float32))
 
         return executor._replace(evaluate=evaluate)
 
@@ -159,8 +158,8 @@ def test_a_score_without_the_goal_solves_nothing() -> None:
             results = executor.train(jobs)
             return [r._replace(score=r.score._replace(success=np.zeros(1, np.float32))) for r in results]
 
-        def evaluate(agents, episodes, pairs):
-            return executor.evaluate(agents, episodes, pairs)._replace(success=np.zeros(len(pairs), np.float32))
+        def evaluate(batch):
+            return executor.evaluate(batch)._replace(success=np.zeros(len(batch.pairs), np.float32))
 
         return executor._replace(train=train, evaluate=evaluate)
 

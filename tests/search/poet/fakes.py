@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poet.agents.engine import EpisodeResult
 from poet.agents.policy import Policy
-from poet.agents.rollout import EpisodeResult
 from poet.envs.base import Box, Interface
-from poet.executors.base import Episode, Executor, TrainJob, TrainResult
-from poet.learners.base import Learner
+from poet.executors.base import Batch, Executor, TrainJob, TrainResult
+from poet.learners.base import AskTellLearner
 from poet.search.base import Info, Search
 from poet.search.poet.algorithm import poet
 from poet.search.poet.config import PoetConfig
@@ -63,7 +63,9 @@ class Ladder(NamedTuple):
         return {"level": np.int32(data["level"])}
 
 
-POLICY = Policy(2, lambda key: jnp.zeros(2), lambda params: params, lambda tree, obs: tree[:1])
+POLICY = Policy(
+    2, lambda key: jnp.zeros(2), lambda params: params, lambda weights, memory, obs, key: (weights[:1], memory)
+)
 
 
 class CountingState(NamedTuple):
@@ -73,14 +75,13 @@ class CountingState(NamedTuple):
     steps: Any
 
 
-def counting_learner() -> Learner:
-    return Learner(
+def counting_learner() -> AskTellLearner:
+    return AskTellLearner(
         init=lambda key, params: CountingState(jnp.asarray(params), jnp.int32(0)),
         ask=lambda key, state: (state, jnp.tile(state.params, (4, 1))),
         tell=lambda key, state, candidates, fitness: state._replace(steps=state.steps + 1),
         params=lambda state: state.params,
         with_params=lambda key, state, params: state._replace(params=jnp.asarray(params)),
-        rates=lambda state: {},
         population=4,
     )
 
@@ -110,11 +111,14 @@ def fake_executor(score: Score, progress: float = 1.0, calls: list | None = None
             results.append(TrainResult(learner, population.fitness, scored, 10 * num_episodes, num_episodes))
         return results
 
-    def evaluate(agents: Sequence, episodes: Sequence[Episode], pairs: Sequence[tuple[int, int]]) -> EpisodeResult:
-        calls.append(("evaluate", len(pairs)))
-        return score_pairs([(agents[a], episodes[e]) for a, e in pairs])
+    def evaluate(batch: Batch) -> EpisodeResult:
+        calls.append(("evaluate", len(batch.pairs)))
+        return score_pairs([(batch.agents[a], batch.episodes[e]) for a, e in batch.pairs])
 
-    return Executor(train, evaluate, lambda: {"rollout_s": 0.0}, lambda: calls.append(("close", 0)))
+    def run_items(program: Callable, items: Sequence[tuple]) -> list:
+        return [program(*item) for item in items]
+
+    return Executor(train, evaluate, run_items, lambda: {"rollout_s": 0.0}, lambda: calls.append(("close", 0)))
 
 
 def ladder(

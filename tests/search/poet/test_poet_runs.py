@@ -4,12 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from poet.agents.config import MLPConfig
-from poet.agents.policy import mlp
+from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.executors.config import LocalExecutorConfig
-from poet.executors.local import local
+from poet.executors.recipe import Recipe
 from poet.learners.config import ESConfig
-from poet.learners.es import es
 from poet.search.poet.algorithm import poet
 from poet.search.poet.config import PoetConfig
 from tests.envs.toy import CorridorGenerator
@@ -29,10 +27,10 @@ RULES = PoetConfig(
 
 def corridor(devices: int, queue: int, rule: str = "original"):  # type: ignore[no-untyped-def]
     generator = CorridorGenerator()
-    policy = mlp(generator.environment.interface, MLPConfig(hidden=(8,)))
-    learner = es(ESConfig(population=32, learning_rate=0.05), policy.num_params)
-    config = LocalExecutorConfig(lanes=16, devices=devices, queue=queue, chunk=10)
-    executor = local(generator.environment, policy, learner, config)
+    learner_config = ESConfig(population=32, learning_rate=0.05)
+    recipe = Recipe(generator, MLPConfig(hidden=(8,)), XLAEngineConfig(lanes=16, chunk=10), learner_config)
+    policy, _, learner = recipe.build()
+    executor = LocalExecutorConfig(devices=devices, queue=queue).make(recipe)
     return poet(PoetConfig(**(vars(RULES) | {"transfer_rule": rule})), generator, policy, learner, executor)
 
 

@@ -1,18 +1,21 @@
 """Episodes in refilled lanes equal those of a plain loop, whatever their lane and position in the queue."""
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.agents.config import MLPConfig
-from poet.agents.policy import check_params, mlp
-from poet.agents.rollout import EpisodeResult, Episodes, recorder, rollout
+from poet.agents.config import MLPConfig, XLAEngineConfig
+from poet.agents.engine import Engine, EpisodeResult, Episodes, Levels
+from poet.agents.mlp import mlp
+from poet.agents.policy import check_params
+from poet.agents.replay import replay
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.errors import ConfigError, ShapeError
-from tests.agents.drift import HORIZON, Drift
+from tests.agents.drift import HORIZON, Drift, DriftGenerator
 
 LANES, QUEUE = 16, 80
 
@@ -21,27 +24,47 @@ ENV = Drift()
 POLICY = mlp(ENV.interface, MLPConfig(hidden=(8,)))
 
 
-def arguments(num_queued: int = 70, num_episodes: int = 5):  # type: ignore[no-untyped-def]
-    params = jax.vmap(POLICY.init)(jax.random.split(jax.random.key(1), QUEUE)) * 10
+def make_engine(environment: Drift = ENV, lanes: int = LANES, chunk: int = 7) -> Engine:
+    return XLAEngineConfig(lanes=lanes, chunk=chunk).make(environment, POLICY, DriftGenerator().simplest())
+
+
+class Work(NamedTuple):
+    """Arguments of a queue: by default each episode has an agent of its own."""
+
+    agents: jax.Array
+    levels: Levels
+    episodes: Episodes
+    num_levels: jax.Array
+    num_episodes: jax.Array
+
+
+def work(num_episodes: int = 70, num_levels: int = 5) -> Work:
+    agents = jax.vmap(POLICY.init)(jax.random.split(jax.random.key(1), QUEUE)) * 10
     genome = {"wind": jnp.linspace(-0.03, 0.03, LANES)}
-    keys = jax.random.split(jax.random.key(2), LANES)
-    index = jnp.arange(QUEUE) % num_episodes
-    return params, Episodes(genome, keys), index, jnp.int32(num_queued), jnp.int32(num_episodes)
+    levels = Levels(genome, jax.random.split(jax.random.key(2), LANES))
+    episodes = Episodes(jnp.arange(QUEUE), jnp.arange(QUEUE) % num_levels)
+    return Work(agents, levels, episodes, jnp.int32(num_levels), jnp.int32(num_episodes))
 
 
-def run(*args, lanes: int = LANES, chunk: int = 7) -> EpisodeResult:  # type: ignore[no-untyped-def]
-    return run_and_count(*args, lanes=lanes, chunk=chunk)[0]
+def level_of(given: Work, q: int):  # type: ignore[no-untyped-def]
+    """The genome and the key of an episode."""
+    at = int(given.episodes.level[q])
+    return {"wind": given.levels.genome["wind"][at]}, given.levels.key[at]
 
 
-def run_and_count(*args, lanes: int = LANES, chunk: int = 7) -> tuple[EpisodeResult, int]:  # type: ignore[no-untyped-def]
+def run(given: Work, chunk: int = 7) -> EpisodeResult:
+    return run_and_count(given, chunk)[0]
+
+
+def run_and_count(given: Work, chunk: int = 7) -> tuple[EpisodeResult, int]:
     """The results, and the steps that lanes took."""
-    result, lane_steps = compiled(lanes, chunk)(*args)
+    result, lane_steps = compiled(chunk)(*given)
     return result, int(lane_steps)
 
 
 @functools.cache
-def compiled(lanes: int, chunk: int):  # type: ignore[no-untyped-def]
-    return jax.jit(rollout(ENV, POLICY, lanes, chunk))
+def compiled(chunk: int):  # type: ignore[no-untyped-def]
+    return jax.jit(make_engine(chunk=chunk).run)
 
 
 def run_in_a_loop(params, genome, key):  # type: ignore[no-untyped-def]
@@ -50,7 +73,7 @@ def run_in_a_loop(params, genome, key):  # type: ignore[no-untyped-def]
     step = jax.jit(ENV.step)
     fitness, length = 0.0, 0
     while length < HORIZON:
-        action = POLICY.apply(POLICY.unravel(params), obs)
+        action, _ = POLICY.act(POLICY.unravel(params), (), obs, key)
         transition = step(jax.random.fold_in(key, 2 + length), level, world, action)
         world, obs, fitness, length = transition.world, transition.obs, fitness + float(transition.reward), length + 1
         if transition.terminated:
@@ -59,38 +82,46 @@ def run_in_a_loop(params, genome, key):  # type: ignore[no-untyped-def]
 
 
 def test_results_equal_those_of_a_plain_loop() -> None:
-    params, episodes, index, num, _ = args = arguments()
-    result = run(*args)
+    given = work()
+    num, result = int(given.num_episodes), run(given)
     for q in (0, 13, 37, 69):
-        at = int(index[q])
-        fitness, length, success = run_in_a_loop(params[q], {"wind": episodes.genome["wind"][at]}, episodes.key[at])
+        fitness, length, success = run_in_a_loop(given.agents[q], *level_of(given, q))
         assert float(result.fitness[q]) == pytest.approx(fitness, abs=1e-3)
         assert (int(result.length[q]), float(result.success[q])) == (length, success)
-    assert len(set(np.asarray(result.length[: int(num)]))) > 5, "lengths must differ for this test to mean anything"
-    assert 0 < float(result.success[: int(num)].mean()) < 1
-    assert not np.asarray(result.length[int(num) :]).any(), "what lies behind the end of the queue must not run"
+    assert len(set(np.asarray(result.length[:num]))) > 5, "lengths must differ for this test to mean anything"
+    assert 0 < float(result.success[:num].mean()) < 1
+    assert not np.asarray(result.length[num:]).any(), "what lies behind the end of the queue must not run"
 
 
 def test_position_in_the_queue_and_chunk_change_no_bit() -> None:
-    params, episodes, index, num, num_episodes = arguments()
-    result = run(params, episodes, index, num, num_episodes)
-    order = np.random.default_rng(0).permutation(int(num))
-    shuffled = np.concatenate([order, np.arange(int(num), QUEUE)])
-    again = run(params[shuffled], episodes, index[shuffled], num, num_episodes, chunk=13)
+    given = work()
+    num, result = int(given.num_episodes), run(given)
+    order = np.random.default_rng(0).permutation(num)
+    shuffled = np.concatenate([order, np.arange(num, QUEUE)])
+    again = run(given._replace(episodes=jax.tree.map(lambda leaf: leaf[shuffled], given.episodes)), chunk=13)
     for name in ("fitness", "length", "success"):
         np.testing.assert_array_equal(np.asarray(getattr(result, name))[shuffled], getattr(again, name))
 
 
+def test_the_place_of_an_agent_in_the_table_changes_no_bit() -> None:
+    given = work()
+    order = np.random.default_rng(0).permutation(QUEUE)
+    moved = given._replace(agents=given.agents[order])
+    moved = moved._replace(episodes=given.episodes._replace(agent=jnp.argsort(order)[given.episodes.agent]))
+    for values, others in zip(run(given), run(moved)):
+        np.testing.assert_array_equal(values, others)
+
+
 def test_refilled_lanes_take_fewer_steps_than_the_horizon_for_each_episode() -> None:
-    result, lane_steps = run_and_count(*arguments())
+    result, lane_steps = run_and_count(work())
     needed = int(result.length.sum())
     assert needed <= lane_steps < 70 * HORIZON
     assert lane_steps % LANES == 0
 
 
 def test_nan_in_one_episode_does_not_reach_others() -> None:
-    params, *rest = arguments()
-    result, broken = run(params, *rest), run(params.at[3].set(jnp.nan), *rest)
+    given = work()
+    result, broken = run(given), run(given._replace(agents=given.agents.at[3].set(jnp.nan)))
     assert not np.isfinite(broken.fitness[3])
     assert int(broken.length[3]) <= HORIZON
     others = np.arange(QUEUE) != 3
@@ -98,14 +129,13 @@ def test_nan_in_one_episode_does_not_reach_others() -> None:
 
 
 def test_an_empty_queue_takes_no_steps() -> None:
-    params, episodes, index, _, num_episodes = arguments()
-    assert run_and_count(params, episodes, index, jnp.int32(0), num_episodes)[1] == 0
+    assert run_and_count(work(num_episodes=0))[1] == 0
 
 
 def test_one_program_for_any_number_of_episodes() -> None:
-    program = jax.jit(rollout(ENV, POLICY, LANES, 7))
+    program = jax.jit(make_engine().run)
     for num in (1, 40, 80):
-        program(*arguments(num, num_episodes=1 + num % 7))
+        program(*work(num, num_levels=1 + num % 7))
     assert program._cache_size() == 1
 
 
@@ -118,31 +148,33 @@ class DescribedDrift(Drift):
 
 @pytest.mark.ci
 def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
-    params, episodes, index, num, _ = args = arguments()
-    plain, plain_steps = run_and_count(*args)
-    described, steps = jax.jit(rollout(DescribedDrift(), POLICY, LANES, 7))(*args)
+    given = work()
+    num = int(given.num_episodes)
+    plain, plain_steps = run_and_count(given)
+    described, steps = jax.jit(make_engine(DescribedDrift()).run)(*given)
     assert int(steps) == plain_steps
     assert plain.descriptor.shape == (QUEUE, 0)
     assert described.descriptor.shape == (QUEUE, 2)
     for name in ("fitness", "length", "success"):
         np.testing.assert_array_equal(getattr(plain, name), getattr(described, name))
+    play = replay(make_engine())
     for q in (0, 37, 69):
-        at = int(index[q])
-        trajectory = recorder(ENV, POLICY, LANES)(params[q], episodes.key[at], {"wind": episodes.genome["wind"][at]})
+        genome, key = level_of(given, q)
+        trajectory = play(given.agents[q], key, genome)
         assert float(described.descriptor[q, 0]) == pytest.approx(float(trajectory.worlds[-1]), abs=1e-5)
-    same_wind = np.asarray(described.descriptor[: int(num), 1]).reshape(-1, 5)
+    same_wind = np.asarray(described.descriptor[:num, 1]).reshape(-1, 5)
     assert (same_wind == same_wind[0]).all()
     assert len(set(same_wind[0])) == 5
-    assert not np.asarray(described.descriptor[int(num) :]).any()
+    assert not np.asarray(described.descriptor[num:]).any()
 
 
 @pytest.mark.ci
-def test_a_recorded_episode_is_the_same_episode() -> None:
-    params, episodes, index, num, num_episodes = arguments()
-    result = run(params, episodes, index, num, num_episodes)
+def test_a_replayed_episode_is_the_same_episode() -> None:
+    given = work()
+    result, play = run(given), replay(make_engine())
     for q in (0, 37):
-        at = int(index[q])
-        trajectory = recorder(ENV, POLICY, LANES)(params[q], episodes.key[at], {"wind": episodes.genome["wind"][at]})
+        genome, key = level_of(given, q)
+        trajectory = play(given.agents[q], key, genome)
         assert len(trajectory.rewards) == int(result.length[q]) == len(trajectory.worlds) == len(trajectory.actions)
         assert float(trajectory.rewards.sum()) == pytest.approx(float(result.fitness[q]), abs=1e-3)
 
@@ -158,7 +190,7 @@ def test_the_default_policy_is_that_of_the_paper() -> None:
     x = np.linspace(-1, 1, 24)
     for layer in ("Dense_0", "Dense_1", "Dense_2"):
         x = np.tanh(x @ np.asarray(tree[layer]["kernel"]) + np.asarray(tree[layer]["bias"]))
-    got = policy.apply(policy.unravel(params), jnp.linspace(-1, 1, 24))
+    got, _ = policy.act(policy.unravel(params), (), jnp.linspace(-1, 1, 24), jax.random.key(0))
     np.testing.assert_allclose(got, x, atol=1e-6)
 
 
@@ -171,7 +203,8 @@ def test_actions_fit_every_space(space, num_outputs: int, shape: tuple) -> None:
     policy = mlp(Interface("x", jax.ShapeDtypeStruct((2, 2), jnp.int32), space, 1), MLPConfig(hidden=()))
     assert policy.num_params == 4 * num_outputs + num_outputs
     params = 10 * jax.jit(jax.vmap(policy.init))(jax.random.split(jax.random.key(0), 100))
-    act = jax.jit(jax.vmap(lambda p: policy.apply(policy.unravel(p), jnp.ones((2, 2), jnp.int32))))
+    obs, key = jnp.ones((2, 2), jnp.int32), jax.random.key(0)
+    act = jax.jit(jax.vmap(lambda p: policy.act(policy.unravel(p), (), obs, key)[0]))
     actions = act(params)
     assert actions.shape == (100, *shape)
     if isinstance(space, Box):

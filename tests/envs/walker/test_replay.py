@@ -1,13 +1,14 @@
-"""A recorded episode equals the scored one bit for bit; after one rounding error a walker soon moves differently."""
+"""A replayed episode equals the scored one bit for bit; after one rounding error a walker soon moves differently."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.agents.config import MLPConfig
-from poet.agents.policy import mlp
-from poet.agents.rollout import Episodes, recorder, rollout
+from poet.agents.config import MLPConfig, XLAEngineConfig
+from poet.agents.engine import Episodes, Levels
+from poet.agents.mlp import mlp
+from poet.agents.replay import replay
 from poet.envs.walker.config import WalkerConfig
 from poet.envs.walker.env import Walker
 
@@ -22,19 +23,20 @@ class FullDescriptor(Walker):
 
 
 @pytest.mark.slow
-def test_a_recorded_episode_ends_as_the_rollout_does() -> None:
+def test_a_replayed_episode_ends_as_the_scored_one_does() -> None:
     generator = WalkerConfig(horizon=HORIZON).make()
     course = {"roughness": 3.3, "pit": [0.4, 0.8], "stump": [0.0, 1.0], "stair": [0.0, 0.0], "stair_steps": 0}
     genome = generator.from_json({"id": "walker", "version": 1, **course, "seed": 873626})
     environment = FullDescriptor(horizon=HORIZON)
     policy = mlp(environment.interface, MLPConfig(hidden=(8,)))
     params = jax.vmap(policy.init)(jax.random.split(jax.random.key(1), LANES))
-    episodes = Episodes(
+    levels = Levels(
         jax.tree.map(lambda leaf: jnp.stack([leaf] * LANES), genome), jax.random.split(jax.random.key(0), LANES)
     )
-    run = jax.jit(rollout(environment, policy, LANES, 32))
-    result, _ = run(params, episodes, jnp.arange(LANES), jnp.int32(LANES), jnp.int32(LANES))
-    trajectory = recorder(environment, policy, LANES)(params[0], episodes.key[0], genome)
+    engine = XLAEngineConfig(lanes=LANES).make(environment, policy, genome)
+    episodes, num = Episodes(jnp.arange(LANES), jnp.arange(LANES)), jnp.int32(LANES)
+    result, _ = jax.jit(engine.run)(params, levels, episodes, num, num)
+    trajectory = replay(engine)(params[0], levels.key[0], genome)
     assert len(trajectory.rewards) == int(result.length[0])
     last = jax.tree.map(lambda leaf: leaf[-1], trajectory.worlds)
     np.testing.assert_array_equal(np.asarray(environment.descriptor(None, last)), result.descriptor[0])

@@ -1,0 +1,63 @@
+"""The rollout engine of jax: whole episodes in one compiled program, for environments that are written in jax."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from poet.agents.advance import advance, enter
+from poet.agents.config import XLAEngineConfig
+from poet.agents.engine import Engine, Lanes, Levels, Start
+from poet.agents.lane import broadcast, build_level, reset_episode
+from poet.agents.policy import Policy
+from poet.agents.queue import run_queue
+from poet.envs.base import Environment
+from poet.errors import ConfigError
+from poet.types import Genome, Key, PyTree
+
+
+def xla(environment: Environment, policy: Policy, genome: Genome, config: XLAEngineConfig) -> Engine:
+    """The engine for an environment and a policy; `genome` is an example, of which only the shapes count.
+
+    Raises `ConfigError` if `config.lanes` is not resolved.
+
+    >>> from poet.agents.config import MLPConfig
+    >>> from poet.envs.config import generators
+    >>> mazes = generators.make("maze", horizon=20)
+    >>> policy = MLPConfig(hidden=(4,)).make(mazes.environment.interface)
+    >>> engine = xla(mazes.environment, policy, mazes.simplest(), XLAEngineConfig(lanes=2))
+    >>> lanes = engine.idle(jax.random.key(0), 3)
+    >>> lanes.running.tolist(), lanes.limit.tolist()
+    ([False, False, False], [20, 20, 20])
+    """
+    if config.lanes is None:
+        raise ConfigError("engine.lanes expects a number here: take `config.resolve()`, which asks the device for it")
+    build_block = jax.vmap(functools.partial(build_level, environment))
+    reset_block = jax.vmap(functools.partial(reset_episode, environment))
+    enter_lanes = enter(environment, policy)
+
+    def build(levels: Levels) -> PyTree:
+        return build_block(levels.genome, levels.key)
+
+    def reset(level: PyTree, key: Key) -> Start:
+        world, obs = reset_block(level, key)
+        num = key.shape[0]
+        limit = jnp.full(num, environment.interface.horizon, jnp.int32)
+        return Start(world, obs, broadcast(policy.init_memory(), num), jnp.zeros(num, jnp.int32), limit, key)
+
+    def idle(key: Key, num_lanes: int) -> Lanes:
+        # They hold a started episode, so that every leaf has a value of its kind.
+        keys = jax.random.split(key, num_lanes)
+        level = build(Levels(broadcast(genome, num_lanes), keys))
+        return enter_lanes(level, reset(level, keys), key)._replace(running=jnp.zeros(num_lanes, bool))
+
+    return Engine(
+        config.lanes,
+        True,
+        run_queue(environment, policy, config.lanes, config.chunk),
+        build,
+        reset,
+        idle,
+        enter_lanes,
+        advance(environment, policy, reset),
+    )
