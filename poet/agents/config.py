@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from poet.errors import ConfigError, ContractError
 from poet.memory import require_memory
 from poet.registry import PluginConfig, Registry
 
 if TYPE_CHECKING:
-    from poet.agents.engine import Engine
+    from poet.agents.engine import Engine, EngineContext
     from poet.agents.policy import Policy
-    from poet.envs.base import Environment, Interface
+    from poet.envs.base import Interface
     from poet.types import Genome
 
 
@@ -117,9 +117,14 @@ class EngineConfig(PluginConfig):
         """The same config with a number for each option that depends on the device; starts jax."""
         return self
 
-    def make(self, environment: Environment, policy: Policy, genome: Genome) -> Engine:
-        """The engine of an environment and a policy; of the genome only the shapes count."""
-        raise ContractError(f"{type(self).__name__} must define make(self, environment, policy, genome) -> Engine")
+    def make(self, environment: Any, policy: Policy, genome: Genome, context: EngineContext | None = None) -> Engine:
+        """The engine of an environment and a policy; of the genome only the shapes count.
+
+        `context` is of the run that it works for, None outside a run.
+        """
+        raise ContractError(
+            f"{type(self).__name__} must define make(self, environment, policy, genome, context=None) -> Engine"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +152,7 @@ class XLAEngineConfig(EngineConfig):
         lanes = self.lanes or LANES.get(jax.local_devices()[0].platform, MANY_LANES)
         return dataclasses.replace(self, lanes=lanes)
 
-    def make(self, environment: Environment, policy: Policy, genome: Genome) -> Engine:
+    def make(self, environment: Any, policy: Policy, genome: Genome, context: EngineContext | None = None) -> Engine:
         """The engine of XLA."""
         from poet.agents.xla import xla
 
@@ -156,6 +161,33 @@ class XLAEngineConfig(EngineConfig):
             4 * (config.lanes or 1) * policy.num_params, f"engine.lanes {config.lanes} x {policy.num_params} weights"
         )
         return xla(environment, policy, genome, config)
+
+
+@dataclasses.dataclass(frozen=True)
+class HostEngineConfig(EngineConfig):
+    """Episodes in simulators that are not written in JAX, as those of gymnasium, in worker processes."""
+
+    id: ClassVar[str] = "host"
+    adjustable: ClassVar[frozenset[str]] = frozenset({"workers", "deadline_s"})
+
+    lanes: int = 32  # episodes that run side by side; the policy is evaluated in blocks of so many
+    workers: int | None = None  # processes; by default one for each core
+    deadline_s: float = 60.0  # seconds after which a worker that has not answered is replaced
+
+    def __post_init__(self) -> None:
+        for name in ("lanes", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"engine.{name} expects at least 1, got {value}")
+        if not self.deadline_s > 0:
+            raise ConfigError(f"engine.deadline_s expects a positive number, got {self.deadline_s}")
+
+    def make(self, environment: Any, policy: Policy, genome: Genome, context: EngineContext | None = None) -> Engine:
+        """The engine of an environment of simulators."""
+        from poet.agents.host import host
+
+        require_memory(4 * self.lanes * policy.num_params, f"engine.lanes {self.lanes} x {policy.num_params} weights")
+        return host(environment, policy, self, context)
 
 
 engines: Registry[type[EngineConfig]] = Registry("engine", EngineConfig)

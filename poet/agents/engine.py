@@ -7,13 +7,15 @@ where they end, and gives what a trace keeps of each step. An engine that is tra
 Axes: A agents, M levels, Q queued episodes.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from poet.types import Genome, Key, PyTree
+from poet.envs.base import Trajectory
+from poet.types import Genome, Key, Params, PyTree
 
 
 class Levels(NamedTuple):
@@ -219,6 +221,28 @@ class Advance(Protocol):
         ...
 
 
+class Replay(Protocol):
+    """One episode step by step."""
+
+    def __call__(self, params: Params, key: Key, genome: Genome, /) -> Trajectory:
+        """The episode that `run` has with this agent, key and genome, with NumPy arrays; called on the host."""
+        ...
+
+
+class EngineContext(Protocol):
+    """What an engine gets of the run that it works for."""
+
+    @property
+    def transcripts(self) -> Path | None:
+        """Folder for what must be the same when the run resumes; None outside a run."""
+        ...
+
+    @property
+    def log(self) -> Callable[[str, Mapping[str, Any]], None]:
+        """(event, fields) -> None: journals an event about the process."""
+        ...
+
+
 class Engine(NamedTuple):
     """How episodes are computed. It is part of a run's identity: engines differ in bits.
 
@@ -232,6 +256,8 @@ class Engine(NamedTuple):
       idle: (key, number) -> lanes before their first episode.
       enter: (levels laid out, starts, key) -> lanes in these episodes.
       advance: (params, table, lanes, num_steps, trace) -> (lanes, trace, Finished).
+      replay: (params, key, genome) -> Trajectory, an episode of `run` step by step.
+      close: releases processes; afterwards the engine cannot be used.
     """
 
     lanes: int
@@ -242,3 +268,5 @@ class Engine(NamedTuple):
     idle: Idle
     enter: Enter
     advance: Advance
+    replay: Replay
+    close: Callable[[], None] = lambda: None

@@ -11,7 +11,9 @@ from poet.agents.engine import Engine, Lanes, Levels, Start
 from poet.agents.lane import broadcast, build_level, reset_episode
 from poet.agents.policy import Policy
 from poet.agents.queue import run_queue
+from poet.agents.replay import replay
 from poet.envs.base import Environment
+from poet.envs.host import is_host
 from poet.errors import ConfigError
 from poet.types import Genome, Key, PyTree
 
@@ -19,7 +21,7 @@ from poet.types import Genome, Key, PyTree
 def xla(environment: Environment, policy: Policy, genome: Genome, config: XLAEngineConfig) -> Engine:
     """The engine for an environment and a policy; `genome` is an example, of which only the shapes count.
 
-    Raises `ConfigError` if `config.lanes` is not resolved.
+    Raises `ConfigError` if `config.lanes` is not resolved, and for an environment of simulators.
 
     >>> from poet.agents.config import MLPConfig
     >>> from poet.envs.config import generators
@@ -30,6 +32,11 @@ def xla(environment: Environment, policy: Policy, genome: Genome, config: XLAEng
     >>> lanes.running.tolist(), lanes.limit.tolist()
     ([False, False, False], [20, 20, 20])
     """
+    if is_host(environment):
+        raise ConfigError(
+            f"engine xla runs environments that are written in JAX, and {environment.interface.id} is one of "
+            "simulators: add --engine host"
+        )
     if config.lanes is None:
         raise ConfigError("engine.lanes expects a number here: take `config.resolve()`, which asks the device for it")
     build_block = jax.vmap(functools.partial(build_level, environment))
@@ -51,13 +58,7 @@ def xla(environment: Environment, policy: Policy, genome: Genome, config: XLAEng
         level = build(Levels(broadcast(genome, num_lanes), keys))
         return enter_lanes(level, reset(level, keys), key)._replace(running=jnp.zeros(num_lanes, bool))
 
-    return Engine(
-        config.lanes,
-        True,
-        run_queue(environment, policy, config.lanes, config.chunk),
-        build,
-        reset,
-        idle,
-        enter_lanes,
-        advance(environment, policy, reset),
-    )
+    run = run_queue(environment, policy, config.lanes, config.chunk)
+    advance_lanes = advance(environment, policy, reset)
+    replay_episode = replay(config.lanes, build, reset, enter_lanes, advance_lanes)
+    return Engine(config.lanes, True, run, build, reset, idle, enter_lanes, advance_lanes, replay_episode)

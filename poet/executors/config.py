@@ -11,6 +11,7 @@ from poet.memory import require_memory
 from poet.registry import PluginConfig, Registry
 
 if TYPE_CHECKING:
+    from poet.agents.engine import EngineContext
     from poet.executors.base import Executor
     from poet.executors.recipe import Recipe
 
@@ -23,9 +24,12 @@ class ExecutorConfig(PluginConfig):
 
     devices: int | None = None  # local devices to use; by default all (on CPU one for each core)
 
-    def make(self, recipe: Recipe | None) -> Executor:
-        """The executor of what a recipe describes; without one it has `map` alone."""
-        raise ContractError(f"{type(self).__name__} must define make(self, recipe) -> Executor")
+    def make(self, recipe: Recipe | None, context: EngineContext | None = None) -> Executor:
+        """The executor of what a recipe describes; without one it has `map` alone.
+
+        `context` is of the run that it works for, None outside a run.
+        """
+        raise ContractError(f"{type(self).__name__} must define make(self, recipe, context=None) -> Executor")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,13 +47,13 @@ class LocalExecutorConfig(ExecutorConfig):
             if value is not None and value < 1:
                 raise ConfigError(f"executor.{name} expects at least 1, got {value}")
 
-    def make(self, recipe: Recipe | None) -> Executor:
+    def make(self, recipe: Recipe | None, context: EngineContext | None = None) -> Executor:
         """The executor on the local devices."""
         from poet.executors.local import local
 
         if recipe is not None:
             require_memory(EPISODE_BYTES * (self.queue or 1), f"executor.queue {self.queue}")
-        return local(recipe, self)
+        return local(recipe, self, context)
 
 
 executors: Registry[type[ExecutorConfig]] = Registry("executor", ExecutorConfig)

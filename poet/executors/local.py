@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import jax
 
+from poet.agents.engine import EngineContext
 from poet.errors import ConfigError, ContractError
 from poet.executors.base import Executor
 from poet.executors.config import LocalExecutorConfig
@@ -19,7 +20,7 @@ QUEUE = {"cpu": 2048}
 LONG_QUEUE = 32768
 
 
-def local(recipe: Recipe | None, config: LocalExecutorConfig) -> Executor:
+def local(recipe: Recipe | None, config: LocalExecutorConfig, context: EngineContext | None = None) -> Executor:
     """An executor on the local devices. Without a learner it cannot train, without a recipe it has `map` alone.
 
     Raises `ConfigError` if more devices are requested than there are.
@@ -42,12 +43,19 @@ def local(recipe: Recipe | None, config: LocalExecutorConfig) -> Executor:
 
     if recipe is None:
         return Executor(_refuse, _refuse, run_items, dict, close)
-    policy, engine, learner = recipe.build()
+    policy, engine, learner = recipe.build(context)
+    if not engine.traceable:
+        devices = devices[:1]  # it has processes of its own
+
+    def close_all() -> None:
+        close()
+        engine.close()
+
     queue = config.queue or QUEUE.get(devices[0].platform, LONG_QUEUE)
     min_rows = 1 if learner is None else rows_per_job(learner, len(devices))
     queues = DeviceQueues(engine, policy.num_params, queue, devices, pool, min_rows)
     train = _refuse if learner is None else trainer(engine, learner, queues, run_items)
-    return Executor(train, queues.evaluate, run_items, queues.timings, close)
+    return Executor(train, queues.evaluate, run_items, queues.timings, close_all)
 
 
 def _refuse(*args: Any) -> NoReturn:

@@ -71,12 +71,11 @@ class DeviceQueues:
         self._num_params = num_params
         self._spent = {"rollout_s": 0.0, "steps": 0, "lane_steps": 0}
 
-        @jax.jit
         def run_episodes(agents, genome, key_data, agent, level, num_levels, num_episodes):
             levels = Levels(genome, jax.random.wrap_key_data(key_data))
             return engine.run(agents, levels, Episodes(agent, level), num_levels, num_episodes)
 
-        self._program = run_episodes
+        self._program = jax.jit(run_episodes) if engine.traceable else run_episodes
         self._write = jax.jit(
             lambda table, block, row: lax.dynamic_update_slice_in_dim(table, block, row, 0), donate_argnums=0
         )

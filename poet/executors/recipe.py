@@ -9,7 +9,7 @@ from poet.agents.config import EngineConfig, PolicyConfig
 from poet.learners.config import LearnerConfig
 
 if TYPE_CHECKING:
-    from poet.agents.engine import Engine
+    from poet.agents.engine import Engine, EngineContext
     from poet.agents.policy import Policy
     from poet.envs.base import Generator
 
@@ -34,10 +34,10 @@ class Recipe:
     engine: EngineConfig
     learner: LearnerConfig | None = None
 
-    def build(self) -> Parts:
-        """The functions. Raises `ConfigError` where the parts do not fit together."""
+    def build(self, context: EngineContext | None = None) -> Parts:
+        """The functions, for a run if there is one. Raises `ConfigError` where the parts do not fit together."""
         environment = self.generator.environment
         policy = self.policy.make(environment.interface)
-        engine = self.engine.make(environment, policy, self.generator.simplest())
+        engine = self.engine.make(environment, policy, self.generator.simplest(), context)
         learner = None if self.learner is None else self.learner.make(policy, engine)
         return Parts(policy, engine, learner)

@@ -187,7 +187,10 @@ class AgentRun(Run, abc.ABC):
     def can_render(self) -> bool:
         """Whether there is an agent, and a generator that can draw it."""
         try:
-            return not self.is_empty() and hasattr(self.generator(), "render")
+            if self.is_empty():
+                return False
+            generator = self.generator()
+            return hasattr(generator, "render") or getattr(self.environment(), "can_render", False)
         except ConfigError:
             return False
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
-from poet.agents.replay import replay
 from poet.types import Genome
 
 if TYPE_CHECKING:
     from poet.agents.config import EngineConfig, PolicyConfig
     from poet.agents.engine import Engine
-    from poet.envs.base import Environment, Trajectory
-    from poet.types import Key, Params
+    from poet.envs.base import Environment
 
 
 def engine_for(environment: Environment, policy: PolicyConfig, config: EngineConfig, genome: Genome) -> Engine:
@@ -33,13 +30,3 @@ def _engine(
     genome = jax.tree.unflatten(structure, [np.zeros(*shape) for shape in shapes])
     engine = config.make(environment, policy.make(environment.interface), genome)
     return engine._replace(run=jax.jit(engine.run)) if engine.traceable else engine
-
-
-@functools.lru_cache(maxsize=8)
-def _replay(engine: Engine) -> Callable[[Params, Key, Genome], Trajectory]:
-    return replay(engine)
-
-
-def record(engine: Engine, params: Params, key: Key, genome: Genome) -> Trajectory:
-    """One episode step by step; compiled once for each engine."""
-    return _replay(engine)(params, key, genome)

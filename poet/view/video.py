@@ -14,12 +14,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from poet.activity import doing
+from poet.agents.host import simulator_pictures
 from poet.errors import ConfigError, ContractError, named_errors
 from poet.jax_settings import pinned
 from poet.runs.layout import MEDIA
 from poet.terminal import printable
 from poet.view.plugins import check_picture
-from poet.view.programs import engine_for, record
+from poet.view.programs import engine_for
 from poet.view.style import GREY, INK, fit_lines, require_suffix, write_file
 
 if TYPE_CHECKING:
@@ -74,20 +75,23 @@ def render_gif(
     """Replay one episode as the bytes of a GIF, as `video` writes it."""
     generator, weights, genome = run.generator(), run.agent(which, snapshot), run.genome(which)
     render = getattr(generator, "render", None)
-    if render is None:
+    if not run.can_render():
         raise ConfigError(f"generator {generator.id!r} cannot draw: a video needs its `render(genome, trajectory)`")
     key, environment = jax.random.key(seed), run.environment()
     with named_errors(f"an episode of generator {generator.id!r}"), doing("replaying an episode"):
         engine = engine_for(environment, run.policy_config, run.engine_config, genome)
-        trajectory = record(engine, weights, key, genome)
+        trajectory = engine.replay(weights, key, genome)
     steps = len(trajectory.rewards)
     # Drawing is slow: frames are chosen before they are drawn. The last step is always one of them.
     chosen = np.unique(np.append(np.arange(0, steps, max(1, -(-steps // MAX_FRAMES))), steps - 1))
-    shown = jax.tree.map(lambda leaf: leaf[chosen], trajectory)
     what = f"render of generator {generator.id!r}"
     with doing(f"drawing {len(chosen)} frames"):
         with named_errors(what):
-            pictures = list(render(genome, shown, **_level_argument(render, environment, key, genome)))
+            if render is None:
+                pictures = simulator_pictures(environment, genome, key, trajectory.actions, chosen)
+            else:
+                shown = jax.tree.map(lambda leaf: leaf[chosen], trajectory)
+                pictures = list(render(genome, shown, **_level_argument(render, environment, key, genome)))
         frames = check_frames(what, pictures)
         lines = _caption_lines(run, which, snapshot, float(np.sum(trajectory.rewards)), steps)
         return encode_within(frames, lines, width, max_bytes)

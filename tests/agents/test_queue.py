@@ -12,7 +12,6 @@ from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.agents.engine import Engine, EpisodeResult, Episodes, Levels
 from poet.agents.mlp import mlp
 from poet.agents.policy import check_params
-from poet.agents.replay import replay
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
 from poet.errors import ConfigError, ShapeError
 from tests.agents.drift import HORIZON, Drift, DriftGenerator
@@ -157,7 +156,7 @@ def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
     assert described.descriptor.shape == (QUEUE, 2)
     for name in ("fitness", "length", "success"):
         np.testing.assert_array_equal(getattr(plain, name), getattr(described, name))
-    play = replay(make_engine())
+    play = make_engine().replay
     for q in (0, 37, 69):
         genome, key = level_of(given, q)
         trajectory = play(given.agents[q], key, genome)
@@ -171,7 +170,7 @@ def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
 @pytest.mark.ci
 def test_a_replayed_episode_is_the_same_episode() -> None:
     given = work()
-    result, play = run(given), replay(make_engine())
+    result, play = run(given), make_engine().replay
     for q in (0, 37):
         genome, key = level_of(given, q)
         trajectory = play(given.agents[q], key, genome)

@@ -88,13 +88,12 @@ def test_the_seed_names_the_episode() -> None:
 @pytest.mark.ci
 def test_an_episode_is_that_of_a_rollout() -> None:
     from poet.agents.config import MLPConfig, XLAEngineConfig
-    from poet.agents.replay import replay as replay_episode
 
     environment = Noisy()
     policy = MLPConfig(hidden=(4,)).make(environment.interface)
     weights = policy.init(jax.random.key(1)) * 5
     engine = XLAEngineConfig(lanes=4).make(environment, policy, GENOME)
-    trajectory = replay_episode(engine)(weights, jax.random.key(7), GENOME)
+    trajectory = engine.replay(weights, jax.random.key(7), GENOME)
     env = LevelEnv(environment, GENOME)
     env.reset(seed=7)
     steps = [env.step(action) for action in trajectory.actions]

@@ -25,7 +25,7 @@ def build(
     if scoring is None:
         agents = isinstance(config.problem, GeneratorConfig)
         if agents:
-            scoring, bounds, identity, executor = _score_agents(config, executor_config)
+            scoring, bounds, identity, executor = _score_agents(config, executor_config, context)
         else:
             scoring, bounds, identity = _score_solutions(config)
         archive = archive or config.archive.make(bounds)
@@ -36,7 +36,7 @@ def build(
         )
     if config.qd_offset is not None:
         scoring = scoring._replace(qd_offset=config.qd_offset)
-    executor = executor or executor_config.make(None)
+    executor = executor or executor_config.make(None, context)
     return map_elites(config.search, archive, scoring, executor)._replace(identity=identity)
 
 
@@ -46,11 +46,11 @@ def _score_solutions(config: MapElitesRunConfig) -> tuple[ScoringFn, Any, dict[s
 
 
 def _score_agents(
-    config: MapElitesRunConfig, executor_config: ExecutorConfig
+    config: MapElitesRunConfig, executor_config: ExecutorConfig, context: RunContext
 ) -> tuple[ScoringFn, Any, dict[str, Any], Executor]:
     generator: Any = config.problem.make()
     environment = generator.environment
     recipe = Recipe(generator, config.policy, config.engine)
-    executor, policy = executor_config.make(recipe), recipe.build().policy
+    executor, policy = executor_config.make(recipe, context), recipe.build().policy
     scoring = episode_scoring(environment, generator.simplest(), policy, executor, config.qd_offset or 0.0)
     return scoring, environment.descriptor_bounds, generator_identity(generator), executor

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from poet.agents.policy import Policy
 from poet.archives.base import nan_where_missing
 from poet.envs.base import Environment, Problem
+from poet.envs.host import is_host
 from poet.errors import ContractError
 from poet.executors.base import Batch, Episode, Executor
 from poet.types import Genome, Key, Params
@@ -174,7 +175,7 @@ def episode_scoring(
     (False, 120)
     >>> scoring.close()
     """
-    if not hasattr(environment, "descriptor"):
+    if not (hasattr(environment, "descriptor") or (is_host(environment) and environment.descriptor_names)):
         raise ContractError(
             f"{environment.interface.id} has no descriptor of an agent: give its environment "
             "descriptor(level, world), descriptor_names and descriptor_bounds"

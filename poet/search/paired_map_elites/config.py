@@ -80,7 +80,7 @@ class PairedMapElitesRunConfig(RunConfig):
         bounds = [generator.feature_bounds[index] for index in feature_indices(generator, self.search.features)]
         archive = self.archive.make(bounds)
         recipe = Recipe(generator, self.policy, self.engine, self.learner)
-        executor = (context.executor or self.executor).make(recipe)
+        executor = (context.executor or self.executor).make(recipe, context)
         policy, _, learner = recipe.build()
         search = self.search
         return paired_map_elites(search, generator, policy, learner, executor, archive, episodes=self.learner.episodes)

@@ -84,6 +84,6 @@ class PoetRunConfig(RunConfig):
 
         generator = generator or self.generator.make()
         recipe = Recipe(generator, self.policy, self.engine, self.learner)
-        executor = (context.executor or self.executor).make(recipe)
+        executor = (context.executor or self.executor).make(recipe, context)
         policy, _, learner = recipe.build()
         return poet(self.search, generator, policy, learner, executor, episodes=self.learner.episodes, start=start)

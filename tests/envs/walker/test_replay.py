@@ -8,7 +8,6 @@ import pytest
 from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.agents.engine import Episodes, Levels
 from poet.agents.mlp import mlp
-from poet.agents.replay import replay
 from poet.envs.walker.config import WalkerConfig
 from poet.envs.walker.env import Walker
 
@@ -36,7 +35,7 @@ def test_a_replayed_episode_ends_as_the_scored_one_does() -> None:
     engine = XLAEngineConfig(lanes=LANES).make(environment, policy, genome)
     episodes, num = Episodes(jnp.arange(LANES), jnp.arange(LANES)), jnp.int32(LANES)
     result, _ = jax.jit(engine.run)(params, levels, episodes, num, num)
-    trajectory = replay(engine)(params[0], levels.key[0], genome)
+    trajectory = engine.replay(params[0], levels.key[0], genome)
     assert len(trajectory.rewards) == int(result.length[0])
     last = jax.tree.map(lambda leaf: leaf[-1], trajectory.worlds)
     np.testing.assert_array_equal(np.asarray(environment.descriptor(None, last)), result.descriptor[0])

@@ -105,7 +105,7 @@ class CurriculumRunConfig(poet.RunConfig):
         generator = self.generator.make()
         recipe = Recipe(generator, self.policy, self.engine, self.learner)
         policy, _, learner = recipe.build()
-        executor = (context.executor or self.executor).make(recipe)
+        executor = (context.executor or self.executor).make(recipe, context)
         archive = self.archive.make(generator.feature_bounds)
         context.log("curriculum", {"num_params": policy.num_params})
         return curriculum(self.search, generator, policy, learner, executor, archive)

@@ -1,0 +1,68 @@
+"""Simulators that are not written in JAX: they run in worker processes, on NumPy arrays.
+
+An environment of this kind has the same place as an `Environment`: a generator's `environment`. Episodes in it are run
+by the rollout engine `host` (`--engine host`).
+"""
+
+from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
+
+import numpy as np
+
+from poet.envs.base import Interface
+from poet.types import Genome, PyTree
+
+
+class HostStep(NamedTuple):
+    """One transition, as NumPy arrays. The time limit is not part of it: the engine counts steps."""
+
+    obs: PyTree  # an array or a NamedTuple of arrays, as `Interface.obs` says
+    reward: float
+    terminated: bool  # the episode ended by the rules of the environment
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """One episode, in a worker process. The same genome, seed and actions give the same episode.
+
+    Optional members, used if present:
+
+    - `success() -> float`: how far the task was solved at the end of an episode, in [0, 1]; without it every episode
+      counts as 1.
+    - `descriptor() -> f32[D]`: at the end of an episode; required if the environment has `descriptor_names`.
+    - `render() -> u8[H, W, 3]`: a picture of the present state.
+    """
+
+    def reset(self, seed: int, /) -> PyTree:
+        """Start the episode; all its randomness comes from `seed`, below 2**32. Returns the first observation."""
+        ...
+
+    def step(self, action: np.ndarray, /) -> HostStep:
+        """Advance by one action."""
+        ...
+
+    def close(self) -> None:
+        """Release what the simulator holds."""
+        ...
+
+
+@runtime_checkable
+class HostEnvironment(Protocol):
+    """A family of levels whose episodes run in simulators.
+
+    It is hashable and can be pickled (a frozen dataclass of plain values in a module that can be imported), since
+    worker processes get a copy. `descriptor_names` and `descriptor_bounds` are optional, as for an `Environment`.
+    """
+
+    @property
+    def interface(self) -> Interface:
+        """Observations, actions and time limit."""
+        ...
+
+    def make_simulator(self, genome: Genome, /) -> Simulator:
+        """A new simulator of the level that a genome (NumPy leaves) describes, for one episode."""
+        ...
+
+
+def is_host(environment: Any) -> TypeGuard[HostEnvironment]:
+    """Whether an environment runs in simulators of worker processes."""
+    return hasattr(environment, "make_simulator")

@@ -1,0 +1,252 @@
+"""The rollout engine for simulators that are not written in JAX: they run in worker processes, the policy runs here.
+
+The policy is evaluated in blocks of one fixed size, so that results do not depend on the number of workers, on the
+number of episodes, or on the lane of an episode. An episode that is lost with its worker is run again from its key,
+alone in a worker; after three losses its result is NaN, and this is kept for a run that resumes.
+
+Axes: A agents, M levels, Q queued episodes.
+"""
+
+import hashlib
+import os
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt32
+
+from poet.agents.config import HostEngineConfig
+from poet.agents.engine import Engine, EngineContext, EpisodeResult, Episodes, Levels
+from poet.agents.lane import ACTIONS, RESET, broadcast, where_lanes
+from poet.agents.lost import LostEpisodes
+from poet.agents.policy import Policy
+from poet.agents.worker import Act, Acted, Begin
+from poet.agents.workers import Workers
+from poet.envs.base import Trajectory
+from poet.envs.host import HostEnvironment, is_host
+from poet.envs.spaces import zero_observation
+from poet.errors import ConfigError
+from poet.types import Genome, Key, Params, PyTree
+
+MAX_LOSSES = 3  # of an episode, the last ones alone in its worker
+
+
+class _Episode(NamedTuple):
+    """What an episode is run from."""
+
+    agent: int
+    genome: Genome  # NumPy leaves
+    key: UInt32[np.ndarray, "2"]
+    number: int  # position in the queue
+
+
+def host(
+    environment: HostEnvironment, policy: Policy, config: HostEngineConfig, context: EngineContext | None
+) -> Engine:
+    """The engine for an environment of simulators and a policy. Raises `ConfigError` for an environment in JAX."""
+    if not is_host(environment):
+        raise ConfigError(
+            f"engine host runs environments of simulators, and {environment.interface.id} is written in JAX: leave out "
+            "--engine"
+        )
+    player = _Player(environment, policy, config, context)
+    return Engine(
+        config.lanes,
+        False,
+        player.run,
+        *[_refuse] * 5,
+        replay=player.replay,
+        close=player.close,
+    )
+
+
+def _refuse(*args: Any) -> NoReturn:
+    raise ConfigError("engine host runs whole episodes only: take a learner of the ask/tell kind, as --learner es")
+
+
+class _Player:
+    """Runs episodes, as many side by side as there are lanes."""
+
+    def __init__(
+        self, environment: HostEnvironment, policy: Policy, config: HostEngineConfig, context: EngineContext | None
+    ) -> None:
+        self._environment, self._lanes = environment, config.lanes
+        self._horizon = environment.interface.horizon
+        self._num_descriptors = len(getattr(environment, "descriptor_names", ()))
+        workers = min(config.workers or os.cpu_count() or 1, config.lanes)
+        self._workers = Workers(environment, workers, config.deadline_s)
+        self._lost = LostEpisodes(context)
+        self.close = self._workers.close
+        first_memory = broadcast(policy.init_memory(), config.lanes)
+
+        @jax.jit
+        def weights_of(agents: Float[Array, "A G"], agent: Int[Array, "B"]) -> PyTree:
+            return jax.vmap(policy.unravel)(agents[agent])
+
+        @jax.jit
+        def act(weights: PyTree, memory: PyTree, obs: PyTree, key: Array, length: Int[Array, "B"]) -> Any:
+            memory = where_lanes(length == 0, first_memory, memory)
+
+            def lane(weights: PyTree, memory: PyTree, obs: PyTree, key: Array, length: Int[Array, ""]) -> Any:
+                stream = jax.random.fold_in(jax.random.wrap_key_data(key), ACTIONS)
+                return policy.act(weights, memory, obs, jax.random.fold_in(stream, length))
+
+            return jax.vmap(lane)(weights, memory, obs, key, length)
+
+        self._weights_of, self._act, self._first_memory = weights_of, act, first_memory
+
+    def run(
+        self,
+        agents: Float[Array, "A G"],
+        levels: Levels,
+        episodes: Episodes,
+        num_levels: Int[Array, ""],
+        num_episodes: Int[Array, ""],
+    ) -> tuple[EpisodeResult, Int[Array, ""]]:
+        """`Run` of the engine."""
+        if episodes.start is not None:
+            raise ConfigError("engine host cannot continue episodes from stored states")
+        size = episodes.agent.shape[0]
+        result = EpisodeResult(
+            np.zeros(size, np.float32),
+            np.zeros(size, np.int32),
+            np.zeros(size, np.float32),
+            np.zeros((size, self._num_descriptors), np.float32),
+        )
+        level, agent = np.asarray(episodes.level), np.asarray(episodes.agent)
+        genomes = jax.tree.map(np.asarray, levels.genome)
+        keys = np.asarray(jax.random.key_data(levels.key))
+        waiting = [
+            _Episode(int(agent[q]), jax.tree.map(lambda leaf, at=level[q]: leaf[at], genomes), keys[level[q]], q)
+            for q in range(int(num_episodes))
+        ]
+        names = [self._name(agents, episode) for episode in waiting] if self._lost.any() else []
+        known = {q for q, name in enumerate(names) if self._lost.has(name)}
+        lost = self._play(agents, [each for each in waiting if each.number not in known], result)
+        lane_steps = int(result.length.sum())
+        for episode in lost:
+            # Alone from now on: what is lost with it is no loss of another one.
+            if all(self._play(agents, [episode], result) for _ in range(MAX_LOSSES - 1)):
+                known.add(episode.number)
+                self._lost.add(self._name(agents, episode), self._environment.interface.id)
+        result.fitness[sorted(known)] = np.nan  # type: ignore[index]
+        return result, jnp.int32(max(lane_steps, int(result.length.sum())))
+
+    def _name(self, agents: Float[Array, "A G"], episode: _Episode) -> str:
+        """A digest of what determines an episode."""
+        parts = (*jax.tree.leaves(episode.genome), episode.key, np.asarray(agents[episode.agent]))
+        digest = hashlib.sha256(repr(self._environment.interface).encode())
+        for part in parts:
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
+
+    def _play(self, agents: Float[Array, "A G"], episodes: Sequence[_Episode], result: EpisodeResult) -> list[_Episode]:
+        """Run episodes and write their results; returns those that were lost with their worker."""
+        lost: list[_Episode] = []
+        for episode, acted, length in self._finished(agents, episodes):
+            if acted is None:
+                lost.append(episode)
+                continue
+            for values, value in zip(result, (acted.fitness, length, acted.success, acted.descriptor)):
+                values[episode.number] = value  # type: ignore[index]
+        return lost
+
+    def _finished(
+        self, agents: Float[Array, "A G"], episodes: Sequence[_Episode], record: list[tuple[Array, float]] | None = None
+    ) -> Iterator[tuple[_Episode, Acted | None, int]]:
+        """Each episode as it ends, with what came of its last action and its length; None for one that is lost.
+
+        `record` gets the action and the reward of every step of the first lane.
+        """
+        waiting, running = iter(episodes), dict[int, _Episode]()
+        agent, length = np.zeros((2, self._lanes), np.int32)
+        keys = np.zeros((self._lanes, 2), np.uint32)
+        obs = jax.tree.map(np.array, broadcast(zero_observation(self._environment.interface.obs), self._lanes))
+        memory, weights = self._first_memory, None
+        while True:
+            begins = []
+            for lane in range(self._lanes):
+                if lane not in running and (episode := next(waiting, None)) is not None:
+                    running[lane], agent[lane], length[lane], keys[lane] = episode, episode.agent, 0, episode.key
+                    begins.append(Begin(lane, episode.genome, _seed(episode.key), self._horizon))
+            if not running:
+                return
+            if begins:
+                weights = self._weights_of(agents, agent)
+                firsts, lost = self._send(begins, [])
+                for lane, first in firsts.items():
+                    _write(obs, lane, first)
+                yield from (
+                    (running.pop(lane), None, 0) for lane in list(running) if lane % self._workers.count in lost
+                )
+            actions, memory = self._act(weights, memory, obs, keys, length)
+            actions = np.asarray(actions)
+            came, lost = self._send([], [Act(lane, actions[lane]) for lane in running])
+            yield from self._lost_with(lost, running)
+            for lane, acted in came.items():
+                length[lane] += 1
+                if record is not None and lane == 0:
+                    record.append((actions[0], acted.reward))
+                if acted.ended:
+                    yield running.pop(lane), acted, int(length[lane])
+                else:
+                    _write(obs, lane, acted.obs)
+
+    def _lost_with(self, workers: set[int], running: dict[int, _Episode]) -> Iterator[tuple[_Episode, None, int]]:
+        """The running episodes of lost workers, which are removed."""
+        for lane in [lane for lane in running if lane % self._workers.count in workers]:
+            yield running.pop(lane), None, 0
+
+    def _send(self, begins: Sequence[Begin], acts: Sequence[Act]) -> tuple[dict[int, Any], set[int]]:
+        """What the workers answer for each lane, a first observation or an `Acted`, and the workers that are lost."""
+        messages: dict[int, tuple[list[Begin], list[Act]]] = {}
+        for begin in begins:
+            messages.setdefault(begin.lane % self._workers.count, ([], []))[0].append(begin)
+        for act in acts:
+            messages.setdefault(act.lane % self._workers.count, ([], []))[1].append(act)
+        answers: dict[int, Any] = {}
+        lost = set()
+        for number, answer in self._workers.exchange(messages).items():
+            if answer is None:
+                lost.add(number)
+                continue
+            for items, values in zip(messages[number], answer):
+                answers |= {item.lane: value for item, value in zip(items, values)}
+        return answers, lost
+
+    def replay(self, params: Params, key: Key, genome: Genome) -> Trajectory:
+        """`Replay` of the engine: without worlds, which stay in the simulator."""
+        episode = _Episode(0, jax.tree.map(np.asarray, genome), np.asarray(jax.random.key_data(key)), 0)
+        for _ in range(MAX_LOSSES):
+            record: list[tuple[Array, float]] = []
+            ((_, acted, _),) = self._finished(jnp.asarray(params)[None], [episode], record)
+            if acted is not None:
+                actions, rewards = zip(*record)
+                return Trajectory(None, np.stack(actions), np.array(rewards, np.float32))
+        raise ConfigError(f"the episode was lost {MAX_LOSSES} times with the worker process of its simulator")
+
+
+def simulator_pictures(
+    environment: HostEnvironment, genome: Genome, key: Key, actions: np.ndarray, steps: Collection[int]
+) -> list[np.ndarray]:
+    """Pictures of an episode after some of its steps, by the `render` of its simulator, in this process."""
+    simulator: Any = environment.make_simulator(jax.tree.map(np.asarray, genome))
+    simulator.reset(_seed(np.asarray(jax.random.key_data(key))))
+    frames = []
+    for number, action in enumerate(actions):
+        simulator.step(action)
+        if number in steps:
+            frames.append(simulator.render())
+    simulator.close()
+    return frames
+
+
+def _seed(key: UInt32[np.ndarray, "2"]) -> int:
+    """What a simulator is reset with, from the key of its episode."""
+    return int(jax.random.bits(jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(key)), RESET), (), np.uint32))
+
+
+def _write(obs: PyTree, lane: int, value: PyTree) -> None:
+    jax.tree.map(lambda whole, part: whole.__setitem__(lane, part), obs, value)

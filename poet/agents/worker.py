@@ -1,0 +1,84 @@
+"""A worker process: it runs simulators for the engine `host`, one for each of its lanes. Knows nothing of policies.
+
+Messages are pickled tuples. From the engine: a list of `Begin` and a list of `Act`; None ends the process. From the
+worker: ("done", observations of the episodes that began, `Acted` of the lanes that acted), or ("error", text).
+"""
+
+import multiprocessing.connection
+import pickle
+import sys
+import traceback
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Begin(NamedTuple):
+    """Start an episode in a lane; it is truncated after `limit` steps."""
+
+    lane: int
+    genome: Any
+    seed: int
+    limit: int
+
+
+class Act(NamedTuple):
+    """Advance a lane by one action."""
+
+    lane: int
+    action: np.ndarray
+
+
+class Acted(NamedTuple):
+    """What came of an action. The last three fields are of the whole episode, and given when it has ended."""
+
+    obs: Any
+    reward: float
+    ended: bool
+    fitness: float = 0.0
+    success: float = 1.0
+    descriptor: np.ndarray | None = None
+
+
+class _Lane:
+    """An episode in progress."""
+
+    def __init__(self, environment: Any, begin: Begin) -> None:
+        self.simulator = environment.make_simulator(begin.genome)
+        self.obs = self.simulator.reset(begin.seed)
+        self.left, self.fitness = begin.limit, np.float32(0)
+
+    def act(self, action: np.ndarray) -> Acted:
+        step = self.simulator.step(action)
+        self.left -= 1
+        with np.errstate(all="ignore"):
+            self.fitness = np.float32(self.fitness + np.float32(step.reward))
+        if not (step.terminated or self.left == 0 or not np.isfinite(self.fitness)):
+            return Acted(step.obs, float(step.reward), False)
+        success = float(getattr(self.simulator, "success", lambda: 1.0)())
+        descriptor = np.asarray(getattr(self.simulator, "descriptor", lambda: np.zeros(0))(), np.float32)
+        self.simulator.close()
+        return Acted(step.obs, float(step.reward), True, float(self.fitness), success, descriptor)
+
+
+def serve(file: int) -> None:
+    """Answer messages until the engine closes the connection, which has this file descriptor."""
+    connection = multiprocessing.connection.Connection(file)
+    path, environment = pickle.loads(connection.recv_bytes())
+    sys.path[:] = path
+    lanes: dict[int, _Lane] = {}
+    try:
+        environment = pickle.loads(environment)
+        connection.send(("done", [], []))
+        while (message := connection.recv()) is not None:
+            begins, acts = message
+            for begin in begins:
+                lanes[begin.lane] = _Lane(environment, begin)
+            acted = [lanes[act.lane].act(act.action) for act in acts]
+            connection.send(("done", [lanes[begin.lane].obs for begin in begins], acted))
+    except (EOFError, BrokenPipeError):  # the engine is gone
+        return
+    except Exception as error:  # a simulator may fail in any way
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"line {place.lineno} of {place.filename.rpartition('/')[2]}"
+        connection.send(("error", f"{type(error).__name__}: {error} ({where})"))

@@ -1,0 +1,120 @@
+"""The worker processes of the engine `host`: started when they are needed, replaced when they are lost."""
+
+import contextlib
+import multiprocessing.connection
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from poet.agents.worker import Act, Acted, Begin
+from poet.envs.host import HostEnvironment
+from poet.errors import ContractError
+
+START_S = 120.0  # for a worker to import the environment
+
+
+class Answer(NamedTuple):
+    """Of one worker: first observations of the lanes that began, and what came of the actions."""
+
+    observations: list[Any]
+    acted: list[Acted]
+
+
+class _Worker(NamedTuple):
+    process: subprocess.Popen
+    connection: multiprocessing.connection.Connection
+
+
+class Workers:
+    """Processes that run simulators of an environment.
+
+    Args:
+      environment: is pickled for them.
+      count: how many there are.
+      deadline_s: seconds after which a worker that has not answered is lost.
+    """
+
+    def __init__(self, environment: HostEnvironment, count: int, deadline_s: float) -> None:
+        self.count = count
+        self._environment, self._deadline_s = environment, deadline_s
+        self._workers: list[_Worker] = []
+
+    def exchange(self, messages: Mapping[int, tuple[list[Begin], list[Act]]]) -> dict[int, Answer | None]:
+        """Send a message to each of these workers, and get their answers; None from one that is lost, and replaced.
+
+        Raises `ContractError` for an error in the environment or in a simulator.
+        """
+        if not self._workers:
+            self._workers = [self._start() for _ in range(self.count)]
+            self._await(range(self.count), START_S, required=True)
+        for number, message in messages.items():
+            try:
+                self._workers[number].connection.send(message)
+            except (BrokenPipeError, ConnectionError):
+                continue  # it gives no answer
+        answers = self._await(messages, self._deadline_s)
+        for number in [number for number, answer in answers.items() if answer is None]:
+            self.replace(number)
+        return answers
+
+    def replace(self, number: int) -> None:
+        """A new process in place of one."""
+        _end(self._workers[number])
+        self._workers[number] = self._start()
+        self._await([number], START_S, required=True)
+
+    def close(self) -> None:
+        """End all processes."""
+        for worker in self._workers:
+            _end(worker)
+        self._workers = []
+
+    def _start(self) -> _Worker:
+        ours, theirs = socket.socketpair()
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"from poet.agents.worker import serve; serve({theirs.fileno()})"],
+            pass_fds=[theirs.fileno()],
+            # They must not take an accelerator, nor react to Ctrl-C in the terminal.
+            env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        theirs.close()
+        connection = multiprocessing.connection.Connection(ours.detach())
+        connection.send_bytes(pickle.dumps((sys.path, pickle.dumps(self._environment))))
+        return _Worker(process, connection)
+
+    def _await(self, numbers: Any, seconds: float, required: bool = False) -> dict[int, Answer | None]:
+        answers: dict[int, Answer | None] = dict.fromkeys(numbers)
+        waiting = {self._workers[number].connection: number for number in numbers}
+        end = time.monotonic() + seconds
+        while waiting and (left := end - time.monotonic()) > 0:
+            for connection in multiprocessing.connection.wait(list(waiting), left):
+                number = waiting.pop(connection)  # type: ignore[arg-type]
+                try:
+                    kind, *content = connection.recv()  # type: ignore[union-attr]
+                except (EOFError, ConnectionError, pickle.UnpicklingError):
+                    continue
+                if kind == "error":
+                    raise ContractError(f"the simulator of {self._environment.interface.id} raises {content[0]}")
+                answers[number] = Answer(*content)
+        if required and None in answers.values():
+            raise ContractError(
+                f"a worker process for {self._environment.interface.id} cannot start: its environment must be "
+                "pickled and imported there; run the command again to see what the process prints"
+            )
+        return answers
+
+
+def _end(worker: _Worker) -> None:
+    worker.connection.close()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(worker.process.pid, signal.SIGKILL)
+    worker.process.wait()

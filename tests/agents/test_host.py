@@ -1,0 +1,186 @@
+"""The engine of simulators: equal to a plain loop, whatever the number of workers, and whatever happens to them."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from poet.agents.config import GRUConfig, HostEngineConfig, MLPConfig, XLAEngineConfig
+from poet.agents.engine import Engine, EpisodeResult
+from poet.agents.host import simulator_pictures
+from poet.agents.lost import FILE
+from poet.errors import ConfigError, ContractError
+from poet.executors.base import Batch, Episode, Executor, TrainJob
+from poet.executors.config import LocalExecutorConfig
+from poet.executors.recipe import Recipe
+from poet.learners.config import ESConfig, REINFORCEConfig
+from poet.search.base import RunContext
+from poet.types import derive_key
+from tests.agents.drift import DriftGenerator
+from tests.agents.simulators import HORIZON, CountingEnvironment, CountingGenerator, Limit
+
+KEY = jax.random.key(0)
+ENVIRONMENT = CountingEnvironment()
+CONFIG = HostEngineConfig(lanes=4, workers=2)
+POLICY = GRUConfig(units=3)
+NUM_AGENTS = 3
+LIMITS = (4, 9, 30)
+PAIRS = np.array([(agent, level) for agent in range(NUM_AGENTS) for level in range(len(LIMITS))])
+
+
+def make_executor(
+    environment: CountingEnvironment = ENVIRONMENT, engine: HostEngineConfig = CONFIG, context: Any = None
+) -> Executor:
+    recipe = Recipe(CountingGenerator(environment), POLICY, engine, ESConfig(population=4))
+    return LocalExecutorConfig(queue=16).make(recipe, context)
+
+
+def make_engine() -> Engine:
+    return Recipe(CountingGenerator(), POLICY, CONFIG).build().engine
+
+
+def batch(limits: tuple[int, ...] = LIMITS) -> Batch:
+    policy = POLICY.make(CountingEnvironment().interface)
+    agents = np.stack([np.asarray(5 * policy.init(derive_key(KEY, agent))) for agent in range(NUM_AGENTS)])
+    episodes = [Episode(Limit(np.int32(limit)), derive_key(KEY, 7, n)) for n, limit in enumerate(limits)]
+    pairs = np.array([(agent, level) for agent in range(NUM_AGENTS) for level in range(len(limits))])
+    return Batch(agents, episodes, pairs)
+
+
+def evaluate(executor: Executor, work: Batch) -> EpisodeResult:
+    try:
+        return executor.evaluate(work)
+    finally:
+        executor.close()
+
+
+def play(agent: np.ndarray, episode: Episode) -> tuple[float, int, float, float]:
+    """An episode by a plain loop."""
+    environment = CountingEnvironment()
+    policy = POLICY.make(environment.interface)
+    simulator = environment.make_simulator(episode.genome)
+    seed = int(jax.random.bits(jax.random.fold_in(episode.key, 1), (), np.uint32))
+    obs, memory, fitness, length, ended = simulator.reset(seed), policy.init_memory(), 0.0, 0, False
+    stream = jax.random.fold_in(episode.key, 2**32 - 1)
+    while not ended:
+        weights = policy.unravel(jnp.asarray(agent))
+        action, memory = policy.act(weights, memory, obs, jax.random.fold_in(stream, length))
+        step = simulator.step(np.asarray(action))
+        obs, fitness, length = step.obs, fitness + step.reward, length + 1
+        ended = step.terminated or length == HORIZON
+    return fitness, length, simulator.success(), float(simulator.descriptor()[0])
+
+
+def test_results_equal_those_of_a_plain_loop() -> None:
+    work = batch()
+    result = evaluate(make_executor(), work)
+    assert len(set(result.length.tolist())) > 1, "lengths must differ for this test to mean anything"
+    for k, (agent, level) in enumerate(work.pairs):
+        expected = play(np.asarray(work.agents[agent]), work.episodes[level])
+        assert tuple(float(values[k].squeeze()) for values in result) == expected
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_number_of_workers_changes_no_bit(workers: int) -> None:
+    first = evaluate(make_executor(), batch())
+    second = evaluate(make_executor(engine=dataclasses.replace(CONFIG, workers=workers)), batch())
+    for values, others in zip(first, second):
+        np.testing.assert_array_equal(values, others)
+
+
+@pytest.mark.parametrize(
+    ("limit", "deadline_s"), [(-1, 60.0), pytest.param(-2, 2.0, marks=pytest.mark.ci)], ids=["killed", "hangs"]
+)
+def test_an_episode_whose_worker_is_lost_is_run_again(tmp_path: Path, limit: int, deadline_s: float) -> None:
+    work = batch((9, limit))
+    unharmed = evaluate(make_executor(CountingEnvironment(failures=0, folder=str(tmp_path))), work)
+    engine = dataclasses.replace(CONFIG, deadline_s=deadline_s)
+    result = evaluate(make_executor(CountingEnvironment(str(tmp_path), failures=2), engine), work)
+    assert len(list(tmp_path.iterdir())) == 2
+    for values, others in zip(result, unharmed):
+        np.testing.assert_array_equal(values, others)
+
+
+def test_an_episode_that_is_lost_three_times_is_nan_from_then_on(tmp_path: Path) -> None:
+    events: list[Any] = []
+    (tmp_path / "counts").mkdir()
+    environment = CountingEnvironment(str(tmp_path / "counts"))
+    context = RunContext(folder=tmp_path, log=lambda event, fields: events.append((event, dict(fields))))
+    work = batch((9, -1, 30))
+    result = evaluate(make_executor(environment, context=context), work)
+    failed = work.pairs[:, 1] == 1
+    assert np.isnan(result.fitness[failed]).all()
+    assert np.isfinite(result.fitness[~failed]).all()
+    assert not result.length[failed].any()
+    assert [event for event, _ in events] == ["lost_episode"] * NUM_AGENTS
+    rows = [json.loads(line) for line in (tmp_path / "transcripts" / FILE).read_text().splitlines()]
+    assert [row["episode"] for row in rows] == [fields["episode"] for _, fields in events]
+
+    tried = len(list((tmp_path / "counts").iterdir()))
+    resumed = evaluate(make_executor(dataclasses.replace(environment, failures=0), context=context), work)
+    np.testing.assert_array_equal(resumed.fitness, result.fitness)
+    assert len(list((tmp_path / "counts").iterdir())) == tried
+    other = evaluate(make_executor(dataclasses.replace(environment, failures=0)), work)
+    assert np.isfinite(other.fitness).all(), "a verdict belongs to its run"
+
+
+def test_an_error_of_a_simulator_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"simulator of counting-v1 raises ZeroDivisionError.*simulators\.py"):
+        evaluate(make_executor(CountingEnvironment(str(tmp_path))), batch((9, -3)))
+
+
+class Local(CountingEnvironment):
+    def __reduce__(self) -> Any:
+        return (int, ("not a number",))
+
+
+def test_an_environment_that_cannot_be_made_in_a_worker_is_named() -> None:
+    with pytest.raises(ContractError, match="counting-v1 raises ValueError: invalid literal"):
+        evaluate(make_executor(Local()), batch())
+
+
+def test_learners_train_in_simulators() -> None:
+    executor = make_executor()
+    policy, _, learner = Recipe(CountingGenerator(), POLICY, CONFIG, ESConfig(population=4)).build()
+    state = learner.init(KEY, policy.init(KEY))
+    work = batch()
+    (trained,) = executor.train([TrainJob(state, KEY, work.episodes[:2], work.episodes[2:])])
+    (again,) = executor.train([TrainJob(state, KEY, work.episodes[:2], work.episodes[2:])])
+    executor.close()
+    assert trained.fitness.shape == (4,)
+    assert not np.array_equal(learner.params(trained.learner), learner.params(state))
+    np.testing.assert_array_equal(learner.params(trained.learner), learner.params(again.learner))
+
+
+def test_a_replay_is_the_scored_episode_and_has_pictures() -> None:
+    work, engine = batch(), make_engine()
+    result = evaluate(make_executor(), work)
+    episode = work.episodes[1]
+    trajectory = engine.replay(jnp.asarray(work.agents[2]), episode.key, episode.genome)
+    engine.close()
+    (row,) = np.flatnonzero((work.pairs == (2, 1)).all(axis=1))
+    assert trajectory.rewards.sum() == result.fitness[row]
+    assert len(trajectory.actions) == result.length[row]
+    last = len(trajectory.actions) - 1
+    pictures = simulator_pictures(CountingEnvironment(), episode.genome, episode.key, trajectory.actions, [0, last])
+    assert [int(picture[0, 0, 0]) for picture in pictures] == [10, 10 * (last + 1)]
+
+
+def test_engines_refuse_environments_of_the_other_kind() -> None:
+    with pytest.raises(ConfigError, match="counting-v1 is one of simulators: add --engine host"):
+        Recipe(CountingGenerator(), MLPConfig(), XLAEngineConfig()).build()
+    with pytest.raises(ConfigError, match="drift-v1 is written in JAX: leave out --engine"):
+        Recipe(DriftGenerator(), MLPConfig(), CONFIG).build()
+
+
+def test_learners_of_the_step_kind_are_refused() -> None:
+    recipe = Recipe(CountingGenerator(), MLPConfig(actor_critic=True), CONFIG, REINFORCEConfig())
+    policy, _, learner = recipe.build()
+    with pytest.raises(ConfigError, match="take a learner of the ask/tell kind"):
+        learner.init(KEY, policy.init(KEY))
