@@ -12,7 +12,7 @@ from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.agents.engine import Engine, EpisodeResult, Episodes, Levels
 from poet.agents.mlp import mlp
 from poet.agents.policy import check_params
-from poet.envs.base import Box, Discrete, Interface, MultiDiscrete
+from poet.envs.base import Box, Discrete, Interface, MultiDiscrete, Step
 from poet.errors import ConfigError, ShapeError
 from tests.agents.drift import HORIZON, Drift, DriftGenerator
 
@@ -221,3 +221,28 @@ def test_wrong_weights_and_sizes() -> None:
             check_params(POLICY, params)
     with pytest.raises(ConfigError, match="positive layer sizes"):
         MLPConfig(hidden=(8, 0))
+
+
+class Unkeyed(Drift):
+    """A point that only the policy pushes: no key is used."""
+
+    def build(self, key, genome):  # type: ignore[no-untyped-def]
+        return {"wind": genome["wind"]}
+
+    def reset(self, key, level):  # type: ignore[no-untyped-def]
+        return jnp.float32(0.1), jnp.stack([jnp.float32(0.1), level["wind"]])
+
+    def step(self, key, level, world, action):  # type: ignore[no-untyped-def]
+        x = world + 0.1 * action[0] + level["wind"]
+        return Step(x, jnp.stack([x, level["wind"]]), 1.0 - x**2, jnp.abs(x) > 1, jnp.bool_(False), {})
+
+
+def test_keys_that_are_not_used_are_not_computed() -> None:
+    """Threefry has more xor operations than anything else here, so they tell whether it is there."""
+
+    def count_xors(environment: Drift) -> int:
+        compiled = jax.jit(make_engine(environment).run).lower(*work()).compile()
+        return compiled.as_text().count(" xor(")
+
+    assert count_xors(Unkeyed()) == 0
+    assert count_xors(Drift()) > 20, "the count must tell them apart"
