@@ -6,9 +6,10 @@ not on the device that runs a block (docs/reproducibility.md).
 Axes: A agents, K episodes, R rows of the table of agents of a device.
 """
 
+import functools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -22,20 +23,21 @@ from poet.executors.base import Batch, Episode
 from poet.jax_settings import pinned
 from poet.types import Genome
 
-TABLE_BYTES = 2**30  # of the agents that are on a device at once, unless one job needs more
+TABLE_BYTES = 2**28  # of the agents that are on a device at once, unless one job needs more
 
 
 class Share(NamedTuple):
     """The work of one device.
 
     Attributes:
-      agents: blocks of weights f32[., G] on any device, which follow each other in the table of the device.
+      agents: functions that make blocks of weights f32[., G], which follow each other in the table of the device; each
+        block is made when it is needed, since together they may be large.
       agent: row of that table, for each of the episodes of the share.
       level: index of the level of each.
       position: of each in the result.
     """
 
-    agents: Sequence[Float[Array, "_ G"] | Float[np.ndarray, "_ G"]]
+    agents: Sequence[Callable[[], Float[Array, "_ G"] | Float[np.ndarray, "_ G"]]]
     agent: Int[np.ndarray, "K"]
     level: Int[np.ndarray, "K"]
     position: Int[np.ndarray, "K"]
@@ -116,7 +118,7 @@ class DeviceQueues:
             for device in range(num_devices):
                 position = np.arange(first + device, last, num_devices)
                 used, row = np.unique(agent[position], return_inverse=True)
-                agents = [self._padded_rows(batch.agents, used)] if len(used) else []
+                agents = [functools.partial(self._padded_rows, batch.agents, used)] if len(used) else []
                 shares.append(Share(agents, row, level[position], position - first))
             parts.append(self.run(shares, batch.episodes, last - first))
         return EpisodeResult(*(np.concatenate(values) for values in zip(*parts)))
@@ -152,14 +154,15 @@ class DeviceQueues:
         key_data = np.stack([jax.random.key_data(episodes[level].key) for level in used])
         return genome, _pad(key_data, self._num_levels), index.astype(np.int32), len(used)
 
-    def _fill_table(self, number: int, blocks: Sequence[Any]) -> Float[Array, "R G"]:
+    def _fill_table(self, number: int, blocks: Sequence[Callable[[], Any]]) -> Float[Array, "R G"]:
         """The agents of a share on their device. What is behind the last block is left from earlier shares."""
         device, table = self.devices[number], self._tables[number]
         if table is None:
             table = jax.device_put(np.zeros((self.rows, self._num_params), np.float32), device)
         row = 0
-        for block in blocks:
-            table = self._write(table, jax.device_put(block, device), np.int32(row))
+        for make_block in blocks:
+            block = jax.device_put(make_block(), device)
+            table = self._write(table, block, np.int32(row))
             row += block.shape[0]
         self._tables[number] = table
         return table

@@ -91,7 +91,7 @@ def _share(asked: Sequence[_Asked], device: int, num_devices: int, num_scored: i
             rows = row + 1 + np.arange(len(chosen))
             trained.append((rows, np.full(len(chosen), level), position + chosen))
             level, position = level + 1, position + len(candidates)
-        blocks.append(_block(params, candidates, device, num_devices))
+        blocks.append(functools.partial(_block, params, candidates, device, num_devices))
         row += 1 + len(chosen)
     columns = zip(*(np.array(scored, np.int64).reshape(-1, 3).T[:, device::num_devices], *trained))
     return Share(blocks, *(np.concatenate(column) for column in columns))
