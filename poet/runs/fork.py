@@ -20,6 +20,7 @@ from poet.runs.layout import (
 )
 from poet.runs.overrides import OverrideSpec, require_same_overrides
 from poet.runs.read import digest_of, read_config
+from poet.search.base import TRANSCRIPTS
 from poet.search.config import RunConfig
 
 
@@ -61,6 +62,8 @@ def fork(source: Path, path: Path, config: RunConfig, overrides: OverrideSpec = 
         for folder in origin["artifacts"]:
             if (source / folder).is_dir():
                 shutil.copytree(source / folder, draft / folder, symlinks=True, ignore=shutil.ignore_patterns(".*"))
+        if (source / TRANSCRIPTS).is_dir():
+            shutil.copytree(source / TRANSCRIPTS, draft / TRANSCRIPTS, symlinks=True)
         shutil.copy(source / JOURNAL, draft / JOURNAL)
         write_json(draft / CONFIG, options := config.to_dict())
         inherited = {name: origin[name] for name in ("view", "headline", "artifacts", "snapshots", "renamed")}

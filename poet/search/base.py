@@ -88,6 +88,9 @@ class Search(NamedTuple, Generic[StateT]):
     identity: Mapping[str, Any] = MappingProxyType({})
 
 
+TRANSCRIPTS = "transcripts"  # the folder, in that of a run
+
+
 def _discard(event: str, fields: Mapping[str, Any]) -> None:
     """Outside a run there is no journal."""
 
@@ -109,7 +112,7 @@ class RunContext:
     @property
     def transcripts(self) -> Path | None:
         """Folder of recorded answers of foundation models."""
-        return None if self.folder is None else self.folder / "transcripts"
+        return None if self.folder is None else self.folder / TRANSCRIPTS
 
     @property
     def blobs(self) -> Path | None:

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from poet.agents.config import LANES, XLAEngineConfig
 from poet.errors import ConfigError, RunError
 from poet.executors.config import LocalExecutorConfig
 from poet.runs import launch
 from poet.runs.launch import build_search
 from poet.runs.layout import read_run
-from poet.runs.read import read_journal
+from poet.runs.read import read_config, read_journal
 from poet.runs.repair import repair
 from poet.runs.status import read_status
-from poet.search.base import RunContext, Search
+from poet.search.base import TRANSCRIPTS, RunContext, Search
 from poet.search.config import presets
 from poet.view.open import open_run
 from tests.runs.toy import ToyConfig, walk
@@ -192,3 +193,26 @@ def test_a_run_behind_a_link_is_started_and_resumed(tmp_path: Path) -> None:
     assert repair(tmp_path / "mine")
     assert launch.run(ToyConfig(iterations=3), tmp_path / "runs" / "mine").iteration == 3
     assert (tmp_path / "disk" / "mine" / "checkpoints" / "3").is_dir()
+
+
+def test_options_of_the_device_are_recorded_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None means what is usual for the device at the start, and "as recorded" later; other numbers are refused."""
+    launch.run(ToyConfig(iterations=1), tmp_path / "a")
+    assert read_config(tmp_path / "a")["engine"]["lanes"] == LANES["cpu"]
+    monkeypatch.setitem(LANES, "cpu", 7)
+    launch.run(ToyConfig(iterations=2), tmp_path / "a")
+    assert read_config(tmp_path / "a")["engine"]["lanes"] == 128
+    with pytest.raises(RunError, match=r"engine\.lanes: 128 -> 8"):
+        launch.run(ToyConfig(iterations=3, engine=XLAEngineConfig(lanes=8)), tmp_path / "a")
+    launch.run(ToyConfig(iterations=3), tmp_path / "b", source=tmp_path / "a")
+    assert read_config(tmp_path / "b")["engine"]["lanes"] == 128
+    launch.run(ToyConfig(iterations=1), tmp_path / "c")
+    assert read_config(tmp_path / "c")["engine"]["lanes"] == 7
+
+
+def test_a_fork_has_the_transcripts_of_its_source(tmp_path: Path) -> None:
+    launch.run(ToyConfig(iterations=2, checkpoint_every=1), tmp_path / "a")
+    (tmp_path / "a" / TRANSCRIPTS).mkdir()
+    (tmp_path / "a" / TRANSCRIPTS / "answers").write_text("one")
+    launch.run(ToyConfig(iterations=3), tmp_path / "b", source=tmp_path / "a")
+    assert (tmp_path / "b" / TRANSCRIPTS / "answers").read_text() == "one"
