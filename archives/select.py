@@ -115,12 +115,10 @@ def with_selection(archive: Archive, selection: Selection) -> Archive:
     _check_counters(archive, counters)
 
     def init(example: PyTree, extra: Mapping[str, Any] = {}, /) -> Any:
-        if taken := sorted(extra.keys() & set(COUNTERS)):
-            raise ConfigError(f"extra fields expect names other than those of counters; got {', '.join(taken)}")
         return archive.init(example, {**extra, **dict.fromkeys(counters, jax.ShapeDtypeStruct((), jnp.int32))})
 
     def add(state: Any, entries: Entries, /) -> tuple[Any, AddInfo]:
-        if not counters or set(counters) <= entries.extra.keys():
+        if not counters or entries.extra.keys() & set(counters):
             return archive.add(state, entries)
         zeros = jnp.zeros(np.shape(entries.fitness)[:1], jnp.int32)
         state, info = archive.add(state, entries._replace(extra={**entries.extra, **dict.fromkeys(counters, zeros)}))
