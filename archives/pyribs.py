@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from poet.archives.base import Entries, entries
-from poet.archives.files import Columns
+from poet.archives.files import EXTRA, Columns
 from poet.archives.files import frame as as_frame
-from poet.archives.table import EXTRA, RESERVED_COLUMNS
+from poet.archives.table import RESERVED_COLUMNS
 from poet.errors import ShapeError
 from poet.types import PyTree
 

@@ -9,14 +9,13 @@ import jax
 import numpy as np
 
 from poet.archives.base import Entries
-from poet.archives.files import Columns
+from poet.archives.files import EXTRA, Columns
 from poet.archives.layout import NO_PARENT, Spec, num_rows, row_cells, total
 from poet.errors import ConfigError, ShapeError
 from poet.types import PyTree
 
 FIXED_COLUMNS = ("cell", "fitness", "descriptor", "id", "parents", "emitter")
 RESERVED_COLUMNS = (*FIXED_COLUMNS, "objectives")
-EXTRA = "extra."  # before the name of an extra field
 
 
 def columns(spec: Spec, elites: Entries) -> dict[str, np.ndarray]:

@@ -216,6 +216,8 @@ class Generator(Protocol):
 class Problem(Protocol):
     """A function to optimise: fitness and descriptor of a solution f32[G]. Larger fitness is better.
 
+    A solution may also be a tree of float32 arrays with G numbers: what `sample` gives, `evaluate` and `draw` take.
+
     It is hashable, since compiled programs are cached by problem. `sample` and `evaluate` are pure.
 
     Optional members, used if present:
@@ -232,7 +234,7 @@ class Problem(Protocol):
 
     @property
     def num_params(self) -> int:
-        """G, the length of a solution."""
+        """G, the number of all numbers in a solution."""
         ...
 
     @property

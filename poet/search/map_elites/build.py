@@ -43,6 +43,11 @@ def _score_agents(config: MapElitesRunConfig, executor: ExecutorConfig) -> tuple
     environment = generator.environment
     policy = config.policy.make(environment.interface)
     scoring = episode_scoring(
-        environment, generator.simplest(), policy, executor.make(environment, policy, None), config.qd_offset or 0.0
+        environment,
+        generator.simplest(),
+        policy,
+        executor.make(environment, policy, None),
+        config.qd_offset or 0.0,
+        config.search.extra,
     )
     return scoring, environment.descriptor_bounds, generator_identity(generator)
