@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, Integer, Shaped, UInt32
 
 from poet.archives.layout import NO_PARENT as NO_PARENT
 from poet.errors import ConfigError, ShapeError
+from poet.typed_config import check_value
 from poet.types import Key, PyTree, is_integer
 
 StateT = TypeVar("StateT")
@@ -254,6 +255,7 @@ def entries(
         descriptor = jnp.zeros((*np.shape(fitness)[:1], 0), jnp.float32)
     for name, array in (("fitness", fitness), ("descriptor", descriptor)):
         _check_array(name, array)
+    extra = check_value("extra", Mapping, extra)
     for name, value in (("generation", generation), ("emitter", emitter)):
         if not is_integer(value):
             raise ShapeError(f"expected {name} as an integer or an array of integers, got {value!r:.200}")

@@ -264,8 +264,5 @@ def _score(elites: Entries, name: str) -> Float[Array, "R"]:
 
 def _rank(values: Float[Array, "R"]) -> Float[Array, "R"]:
     """The rank of each value from the largest, 1; equal values have the best rank among them."""
-    order = jnp.argsort(-values)
-    ordered = values[order]
-    starts = jnp.concatenate([jnp.ones(1, bool), ordered[1:] != ordered[:-1]])
-    rank = lax.cummax(jnp.where(starts, jnp.arange(1, len(order) + 1), 1))
-    return jnp.zeros(len(order)).at[order].set(rank.astype(jnp.float32), unique_indices=True)
+    not_larger = jnp.searchsorted(jnp.sort(values), values, side="right", method="scan_unrolled")
+    return (len(values) - not_larger + 1).astype(jnp.float32)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from poet.archives import BufferConfig, CVTConfig, GridConfig, compare, files, table
 from poet.archives.base import Entries
+from poet.archives.pyribs import to_pyribs
 from poet.errors import ConfigError, ShapeError
 from tests.archives.cases import BOUNDS, EXAMPLE, NAMES, archive, assert_equal, batch, compiled_from, take
 
@@ -55,6 +56,8 @@ def test_extra_fields_are_columns_and_come_back() -> None:
     assert columns["extra.path"].shape == (len(columns["fitness"]), 2)
     assert_equal(table.rows_from_columns(made.spec, columns, EXAMPLE), made.elites(state))
     assert {"extra.length", "extra.path_0", "extra.path_1"} <= {*files.frame(columns)}
+    assert list(to_pyribs(columns))[:4] == ["solution_0", "solution_1", "solution_2", "solution_3"]
+    assert list(to_pyribs(columns))[4] == "objective"
     merged, _ = compare.merge(made, made.elites(state), table.entries_from_columns(columns, EXAMPLE))
     assert_equal(made.elites(merged), made.elites(state))
 

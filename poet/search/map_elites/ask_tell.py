@@ -86,7 +86,7 @@ class AskTell:
                 f"expected initial_solutions within search.bounds {config.bounds}, got numbers from {initial.min()} to "
                 f"{initial.max()}: clip them, or widen the bounds"
             )
-        self._extra = {name: np.asarray(example, jnp.result_type(example)) for name, example in extra.items()}
+        self._extra = _examples(check_value("extra", Mapping, extra))
         archive = select_parents(config, archive, self._form.num_params, self._extra)
         self.archive, self.qd_offset = archive, qd_offset
         self._num_descriptors = len(archive.spec["bounds"])
@@ -236,8 +236,22 @@ def _initial_vectors(given: Any) -> tuple[SolutionForm, np.ndarray]:
     return form, form.ravel(arrays)
 
 
+def _examples(extra: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Examples of extra fields as arrays of the types that jax has."""
+    examples = {}
+    for name, example in extra.items():
+        array = np.asarray(example)
+        if array.dtype.kind not in "biuf":
+            raise ShapeError(
+                f"expected extra as examples of numbers or arrays, as np.int32(0); {name} is {example!r:.80}"
+            )
+        examples[name] = array.astype(jax.dtypes.canonicalize_dtype(array.dtype))
+    return examples
+
+
 def _facts(given: Mapping[str, Any], examples: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
     """The extra fields of a batch, as they were declared."""
+    given = check_value("extra", Mapping, given)
     if given.keys() != examples.keys():
         raise ShapeError(
             f"expected the extra fields that were declared, {', '.join(examples) or 'none'}; "

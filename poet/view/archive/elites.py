@@ -90,9 +90,12 @@ class Elites:
 
     def facts(self) -> dict[str, np.ndarray]:
         """The extra fields that are one number per elite, as counters of a selection, by their names."""
-        extra = {name: column for name, column in self.columns.items() if name.startswith(files.EXTRA)}
-        numbers = {name: np.asarray(column) for name, column in extra.items() if column.shape == (len(self),)}
-        return {name.removeprefix(files.EXTRA): column for name, column in numbers.items()}
+        extra = {name: self.columns[name] for name in self.columns if name.startswith(files.EXTRA)}
+        return {
+            name.removeprefix(files.EXTRA): np.asarray(column)
+            for name, column in extra.items()
+            if column.shape == (len(self),) and column.dtype.kind in "iuf"
+        }
 
     def frame(self, payload: bool = False) -> pandas.DataFrame:
         """One row per elite, coordinates under their names; with weights and genomes too if `payload`.

@@ -11,10 +11,11 @@ import pytest
 
 import poet
 from poet.archives import BufferConfig, GridConfig
+from poet.cli import main as cli
 from poet.envs.config import ProblemConfig
 from poet.envs.functions.config import SphereConfig
 from poet.envs.testing.problems import check_problem
-from poet.errors import ConfigError, ContractError, ShapeError
+from poet.errors import ConfigError, ContractError, RunError, ShapeError
 from poet.executors.config import LocalExecutorConfig
 from poet.registry import register
 from poet.search.map_elites.algorithm import map_elites
@@ -30,6 +31,7 @@ from poet.search.map_elites.config import (
 )
 from poet.search.map_elites.scoring import Scores, ScoringFn, episode_scoring, problem_scoring
 from poet.search.map_elites.solutions import solution_form
+from poet.view.media import make_media
 from tests.search.helpers import assert_equal_trees, run_search
 from tests.search.map_elites.toy import PushConfig
 
@@ -111,6 +113,27 @@ def test_a_run_of_trees_is_drawn(tmp_path: Path) -> None:
     np.testing.assert_array_equal(solution.bias, opened.archive().columns["bias"][opened.default_agent()])
     assert "gallery" in opened.plots()
     opened.plots()["gallery"](opened)
+
+
+@pytest.mark.ci
+def test_a_run_without_descriptors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def evaluate(key: Any, params: Any) -> Scores:
+        return Scores(-jnp.square(params).sum(axis=1), jnp.zeros((len(params), 0)), len(params))
+
+    scoring = ScoringFn(evaluate, lambda key: jax.random.normal(key, (3,)), 3)
+    config = MapElitesRunConfig(iterations=2, checkpoint_every=1, search=CONFIG)
+    poet.run(config, tmp_path / "run", scoring=scoring, archive=BufferConfig(capacity=20).make())
+    opened: Any = poet.open_run(tmp_path / "run")
+    assert len(opened.archive()) == 20
+    assert list(opened.plots()) == ["overview", "curves", "emitters"]
+    make_media(opened.path, "end")
+    assert {file.stem for file in (tmp_path / "run" / "media").glob("*.png")} == {*opened.plots()}
+    with pytest.raises(RunError, match="those of this run have none"):
+        opened.explore()
+    assert cli.main(["inspect", str(tmp_path / "run"), "--elite", "0"]) == 0
+    assert "elite 0: fitness -" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="expected 0 coordinates"):
+        opened.archive().nearest((1.0,))
 
 
 @pytest.mark.parametrize(
@@ -285,6 +308,8 @@ def test_extra_fields_of_ask_and_tell(tmp_path: Path) -> None:
     np.testing.assert_allclose(table["extra.seconds"], np.abs(table["params"]).sum(axis=1), rtol=1e-6)
     assert table["extra.seconds"].max() <= 3
     search.save(tmp_path / "here.npz")
+    with pytest.raises(ShapeError, match="extra as examples of numbers"):
+        AskTell(CONFIG, archive, np.ones((1, 3)), extra={"seconds": "long"})
     with pytest.raises(ConfigError, match=r"archive.tie_break 'seconds' is no fact .*none"):
         AskTell(CONFIG, archive, np.ones((1, 3)))
 
