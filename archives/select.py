@@ -66,7 +66,7 @@ def weighted(score: str, weight: Literal["rank", "softmax", "proportional"], tem
 
     def weights(elites: Entries, /) -> Float[Array, "R"]:
         values = _score(elites, score)
-        best = jnp.where(elites.valid, values, -jnp.inf).max()
+        best = jnp.where(elites.valid.any(), jnp.where(elites.valid, values, -jnp.inf).max(), 0.0)
         if weight == "rank":
             return _rank(jnp.where(elites.valid, values, -jnp.inf)) ** (-1 / temperature)
         if weight == "softmax":
@@ -139,7 +139,8 @@ def draw_rows(key: Key, weights: Float[Array, "R"], valid: Bool[Array, "R"], num
     [1, 1, 1]
     """
     weights = jnp.where(valid & (weights > 0), weights, 0.0)
-    weights = jnp.where(weights.max() > 0, weights / weights.max(), valid)
+    largest = weights.max()
+    weights = jnp.where(largest > 0, weights / jnp.where(largest > 0, largest, 1.0), valid)
 
     def draw() -> Int[Array, "num"]:
         # Rounding may let a cumulative sum change at a row of weight 0: take the row of positive weight before it.

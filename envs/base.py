@@ -257,12 +257,12 @@ class Problem(Protocol):
         """Whether `evaluate` ignores its key, so that one evaluation is enough."""
         ...
 
-    def sample(self, key: Key, /) -> Float[Array, "G"]:
+    def sample(self, key: Key, /) -> Float[Array, "G"] | PyTree:
         """Draw an initial solution."""
         ...
 
     def evaluate(
-        self, key: Key, params: Float[Array, "G"], /
+        self, key: Key, params: Float[Array, "G"] | PyTree, /
     ) -> tuple[Float[Array, ""] | Float[Array, "M"], Float[Array, "D"]]:
         """Fitness and descriptor of a solution."""
         ...

@@ -241,7 +241,7 @@ def test_what_cannot_be_counted_or_scored_raises() -> None:
 
 def test_a_score_may_be_an_extra_field() -> None:
     grid = ARCHIVES["grid"].make(BOUNDS)
-    by_age = with_selection(grid, WeightedConfig(score="age", weight="proportional").make())
+    by_age = compiled(with_selection(grid, WeightedConfig(score="age", weight="proportional").make()))
     entries = batch(0, size=2)._replace(
         descriptor=np.array([[-0.9, 0.1], [0.9, 3.9]], np.float32), extra={"age": np.array([1.0, 5.0], np.float32)}
     )

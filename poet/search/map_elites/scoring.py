@@ -174,7 +174,7 @@ def problem_scoring(problem: Problem) -> ScoringFn:
     ((8,), (8, 2), 8)
     """
 
-    def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
+    def evaluate(key: Key, params: Float[Array, "B G"] | PyTree) -> Scores:
         size = jax.tree.leaves(params)[0].shape[0]
         keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(size))
         return Scores(*jax.vmap(problem.evaluate)(keys, params), size)
