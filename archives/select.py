@@ -4,8 +4,8 @@ A selection gives every elite a weight. `with_selection` makes an archive of any
 the counters that the selection reads. Counters are extra fields of the elites, so they are part of the archive's state,
 of checkpoints and of tables, and move with an elite to another archive:
 
-- "chosen": evaluated solutions of which the elite is a parent,
-- "chosen_since_new": those since one of them was last stored in the archive,
+- "chosen": how often evaluated solutions name the elite as a parent,
+- "chosen_since_new": the same, since one of them was last stored in the archive,
 - "seen": evaluated solutions that fell into the cell of the elite, whether or not they were stored.
 
 These are the counters of Go-Explore (Ecoffet et al. 2021, arXiv 2004.12919), there of cells. They start at 0 with every

@@ -94,8 +94,8 @@ class LeastChosenConfig(SelectionConfig):
 
     id: ClassVar[str] = "least-chosen"
 
-    # What counts. chosen: evaluated solutions that were made from the elite; chosen_since_new: those since one of them
-    # was stored; seen: evaluated solutions that fell into its cell.
+    # What counts. chosen: how often evaluated solutions name the elite as a parent; chosen_since_new: the same, since
+    # one of them was stored; seen: evaluated solutions that fell into its cell.
     counter: Counter = "chosen"
     power: float = 0.5  # the larger, the more often elites with small counters are drawn
 

@@ -22,7 +22,7 @@ from poet.archives import (
 )
 from poet.archives.base import Archive, Entries
 from poet.archives.layout import NO_PARENT, num_objectives
-from poet.archives.select import COUNTERS, Selection, merge_counters, with_selection
+from poet.archives.select import COUNTERS, Selection, draw_rows, merge_counters, with_selection
 from poet.archives.selections import selections
 from poet.errors import ConfigError, ContractError, ShapeError
 from poet.runs.checkpoint import check_state
@@ -249,3 +249,17 @@ def test_a_score_may_be_an_extra_field() -> None:
     drawn = by_age.sample(jax.random.key(0), state, 100)
     assert (drawn.extra["age"] == 5).all()
     assert num_objectives(by_age.spec) == 1
+
+
+DRAW = jax.jit(draw_rows, static_argnums=3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([1, 33, 3000]), st.floats(0, 1), st.integers(0, 99))
+def test_rows_of_weight_0_are_never_drawn(size: int, share: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = np.where(rng.random(size) < share, 10.0 ** rng.uniform(-30, 30, size), 0.0).astype(np.float32)
+    valid = rng.random(size) < 0.7
+    rows = np.asarray(DRAW(jax.random.key(seed), jnp.asarray(weights), jnp.asarray(valid), 500))
+    allowed = valid & (weights > 0)
+    assert (allowed if allowed.any() else valid if valid.any() else np.arange(size) == 0)[rows].all()
