@@ -15,16 +15,30 @@ if TYPE_CHECKING:
     from poet.archives.base import Entries as Entries
     from poet.archives.base import entries as entries
     from poet.archives.config import ArchiveConfig as ArchiveConfig
+    from poet.archives.config import BufferConfig as BufferConfig
     from poet.archives.config import CVTConfig as CVTConfig
     from poet.archives.config import GridConfig as GridConfig
     from poet.archives.config import ParetoConfig as ParetoConfig
     from poet.archives.config import UnstructuredConfig as UnstructuredConfig
     from poet.archives.config import make as make
+    from poet.archives.selections import LeastChosenConfig as LeastChosenConfig
+    from poet.archives.selections import SelectionConfig as SelectionConfig
+    from poet.archives.selections import UniformConfig as UniformConfig
+    from poet.archives.selections import WeightedConfig as WeightedConfig
     from poet.archives.thresholds import ThresholdRule as ThresholdRule
 
 _NAMES = {
     "poet.archives.base": ("AddInfo", "Archive", "Counts", "Entries", "entries"),
-    "poet.archives.config": ("ArchiveConfig", "CVTConfig", "GridConfig", "ParetoConfig", "UnstructuredConfig", "make"),
+    "poet.archives.config": (
+        "ArchiveConfig",
+        "BufferConfig",
+        "CVTConfig",
+        "GridConfig",
+        "ParetoConfig",
+        "UnstructuredConfig",
+        "make",
+    ),
+    "poet.archives.selections": ("LeastChosenConfig", "SelectionConfig", "UniformConfig", "WeightedConfig"),
     "poet.archives.thresholds": ("ThresholdRule",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

@@ -6,16 +6,17 @@ state that is allocated at full capacity and never grows, so that batches of one
 Axes: B batch, R rows (places for elites), C cells, D descriptor, M objectives.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Integer, UInt32
+from jaxtyping import Array, Bool, Float, Int, Integer, Shaped, UInt32
 
 from poet.archives.layout import NO_PARENT as NO_PARENT
-from poet.errors import ShapeError
+from poet.errors import ConfigError, ShapeError
+from poet.typed_config import check_value
 from poet.types import Key, PyTree, is_integer
 
 StateT = TypeVar("StateT")
@@ -29,11 +30,13 @@ class Entries(NamedTuple):
     Attributes:
       payload: what is stored, as an agent, a genome or a pair of both: any pytree of arrays [B, ...].
       fitness: larger is better; f32[B, M] in archives for M > 1 objectives (`pareto`).
-      descriptor: coordinates in the space that the archive divides.
+      descriptor: coordinates in the space that the archive divides; D may be 0 in a `buffer`.
       id: (generation, number in it), unique within a run. It is stored with an elite and breaks ties: the smaller wins.
       parents: ids of up to two parents, `NO_PARENT` for a missing one.
       emitter: number of the emitter that made the entry, -1 for none.
       valid: False for rows that only pad the shape; they are neither stored nor counted.
+      extra: more facts about each entry by name, as the length of an episode: any arrays [B, ...]. They are stored with
+        an elite, may decide between equally fit entries, and are columns in tables.
     """
 
     payload: PyTree
@@ -43,6 +46,7 @@ class Entries(NamedTuple):
     parents: UInt32[Array, "B 2 2"]
     emitter: Int[Array, "B"]
     valid: Bool[Array, "B"]
+    extra: Mapping[str, Shaped[Array, "B ..."]] = {}
 
 
 class Counts(NamedTuple):
@@ -82,8 +86,11 @@ class AddInfo(NamedTuple):
 class Init(Protocol[StateT_co]):
     """Allocate an empty archive."""
 
-    def __call__(self, example: PyTree, /) -> StateT_co:
-        """From an example of one payload (arrays or `jax.ShapeDtypeStruct`s): a pytree of non-empty arrays."""
+    def __call__(self, example: PyTree, extra: Mapping[str, Any] = {}, /) -> StateT_co:
+        """From examples of one payload and of its extra fields (arrays or `jax.ShapeDtypeStruct`s).
+
+        The state is a pytree of non-empty arrays. Raises `ConfigError` for extra fields that do not suit the archive.
+        """
         ...
 
 
@@ -111,16 +118,26 @@ class Elites(Protocol[StateT_contra]):
         ...
 
 
+class WithExtra(Protocol[StateT]):
+    """Write extra fields of elites."""
+
+    def __call__(self, state: StateT, extra: Mapping[str, Array], /) -> StateT:
+        """The state with other values in its extra fields: arrays [R, ...] in the order of the rows of `elites`."""
+        ...
+
+
 class Archive(NamedTuple, Generic[StateT]):
     """Pure functions; all they need besides the state is closed over.
 
     Attributes:
-      init: example of one payload -> empty state.
+      init: (example of one payload, examples of its extra fields) -> empty state.
       add: (state, entries) -> (state, AddInfo).
       sample: (key, state, num) -> `num` elites.
       elites: state -> all R rows.
       spec: JSON-ready, with "id", "bounds", "layout" and every option (`poet.archives.layout`);
         `poet.archives.make(spec)` makes the same archive again.
+      with_extra: (state, extra) -> state; selections that count need it (`poet.archives.select`). None in an archive
+        that does not offer it.
     """
 
     init: Init[StateT]
@@ -128,18 +145,24 @@ class Archive(NamedTuple, Generic[StateT]):
     sample: Sample[StateT]
     elites: Elites[StateT]
     spec: Mapping[str, Any]
+    with_extra: WithExtra[StateT] | None = None
 
 
-def with_checked_states(archive: Archive[StateT], payload_of: Callable[[StateT], PyTree]) -> Archive[StateT]:
-    """The archive, whose functions raise `ShapeError` for the state of another archive; `payload_of` its states."""
+def with_checked_states(
+    archive: Archive[StateT], stored_of: Callable[[StateT], tuple[PyTree, Mapping[str, Array]]]
+) -> Archive[StateT]:
+    """The archive, whose functions raise `ShapeError` for the state of another archive.
+
+    `stored_of` gives the payload and the extra fields of a state, [R, ...].
+    """
 
     def check(state: StateT) -> None:
         try:
-            example = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), payload_of(state))
+            examples = examples_of(stored_of(state))
         except (AttributeError, TypeError):
             found, expected = type(state).__name__, "one that `init` of this archive made"
         else:
-            found, expected = (_describe(each) for each in (state, jax.eval_shape(archive.init, example)))
+            found, expected = (_describe(each) for each in (state, jax.eval_shape(archive.init, *examples)))
         if found != expected:
             raise ShapeError(f"expected a state of this archive, {expected}; got {found}: use the archive that made it")
 
@@ -155,7 +178,47 @@ def with_checked_states(archive: Archive[StateT], payload_of: Callable[[StateT],
         check(state)
         return archive.elites(state)
 
-    return archive._replace(add=add, sample=sample, elites=elites)
+    def with_extra(state: StateT, extra: Mapping[str, Array], /) -> StateT:
+        assert archive.with_extra is not None
+        check(state)
+        return archive.with_extra(state, extra)
+
+    checked = archive._replace(add=add, sample=sample, elites=elites)
+    return checked if archive.with_extra is None else checked._replace(with_extra=with_extra)
+
+
+def examples_of(rows: Any) -> Any:
+    """Shape and dtype of one row of each leaf of a tree, for `Archive.init`.
+
+    >>> examples_of({"x": jnp.zeros((4, 3))})
+    {'x': ShapeDtypeStruct(shape=(3,), dtype=float32)}
+    """
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), rows)
+
+
+def free_rows(examples: Any, num_rows: int) -> Any:
+    """Zeros for each leaf of a tree of examples of one row: [num_rows, ...].
+
+    >>> free_rows({"x": jnp.ones(3)}, 2)["x"].tolist()
+    [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    return jax.tree.map(lambda leaf: jnp.zeros((num_rows, *jnp.shape(leaf)), jnp.result_type(leaf)), examples)
+
+
+def check_extra(extra: Mapping[str, Any], tie_break: Sequence[str] = ()) -> dict[str, Any]:
+    """Examples of extra fields as a dict, when a state is made.
+
+    Raises `ConfigError` unless the fields named in `tie_break` are there, one number each.
+    """
+    for name in tie_break:
+        if name not in extra:
+            raise ConfigError(
+                f"archive.tie_break expects names of extra fields of the entries, which are "
+                f"{', '.join(extra) or 'none'}; got {name!r}: give init(example, extra) an example of it"
+            )
+        if jnp.shape(extra[name]) or not jnp.issubdtype(jnp.result_type(extra[name]), np.number):
+            raise ConfigError(f"archive.tie_break expects fields of one number for each entry; {name!r} is another")
+    return dict(extra)
 
 
 def _describe(state: Any) -> str:
@@ -166,16 +229,18 @@ def _describe(state: Any) -> str:
 def entries(
     payload: PyTree,
     fitness: Float[Array, "B"] | Float[Array, "B M"],
-    descriptor: Float[Array, "B D"],
+    descriptor: Float[Array, "B D"] | None = None,
     *,
     generation: int | np.integer | Integer[Array, ""] = 0,
     parents: UInt32[Array, "B 2 2"] | None = None,
     emitter: Int[Array, "B"] | int = -1,
     valid: Bool[Array, "B"] | None = None,
+    extra: Mapping[str, Array] = {},
 ) -> Entries:
     """A batch of evaluated solutions; entry b has the id (`generation`, b).
 
-    Ids are unique within a run: pass another `generation` with each batch. What is masked is taken as NaN.
+    Ids are unique within a run: pass another `generation` with each batch. What is masked is taken as NaN. Entries of
+    an archive without descriptors (`buffer`) have none.
     Raises `ShapeError` where batch sizes differ, or fitness or descriptor is not an array.
 
     >>> batch = entries(jnp.zeros((2, 10)), jnp.array([1.0, 3.0]), jnp.array([[0.1, 0.2], [0.5, 0.9]]), generation=4)
@@ -186,8 +251,11 @@ def entries(
         fitness = jnp.asarray(nan_where_missing(fitness))
     if isinstance(descriptor, np.ma.MaskedArray):
         descriptor = jnp.asarray(nan_where_missing(descriptor))
+    if descriptor is None:
+        descriptor = jnp.zeros((*np.shape(fitness)[:1], 0), jnp.float32)
     for name, array in (("fitness", fitness), ("descriptor", descriptor)):
         _check_array(name, array)
+    extra = check_value("extra", Mapping, extra)
     for name, value in (("generation", generation), ("emitter", emitter)):
         if not is_integer(value):
             raise ShapeError(f"expected {name} as an integer or an array of integers, got {value!r:.200}")
@@ -205,6 +273,7 @@ def entries(
         jnp.full((size, 2, 2), NO_PARENT) if parents is None else parents,
         jnp.full(size, emitter, jnp.int32) if isinstance(emitter, int) else emitter,
         jnp.ones(size, bool) if valid is None else valid,
+        dict(extra),
     )
     sizes = {np.shape(leaf)[0] if np.ndim(leaf) else None for leaf in jax.tree.leaves(batch)}
     if sizes != {size}:
@@ -215,10 +284,16 @@ def entries(
     return batch
 
 
-def check_entries(batch: Entries, example: PyTree, num_descriptors: int, num_objectives: int = 1) -> None:
+def check_entries(
+    batch: Entries,
+    example: PyTree,
+    num_descriptors: int,
+    num_objectives: int = 1,
+    extra: Mapping[str, Array] = {},
+) -> None:
     """Raises `ShapeError` unless a batch fits the archive in shapes and dtypes; works on traced arrays.
 
-    `example` is the payload of the archive with one more leading axis, of any size.
+    `example` and `extra` are payload and extra fields of the archive with one more leading axis, of any size.
     """
     _check_array("fitness", batch.fitness)
     objectives = () if num_objectives == 1 else (num_objectives,)
@@ -246,6 +321,13 @@ def check_entries(batch: Entries, example: PyTree, num_descriptors: int, num_obj
         )
     for (path, leaf), like in zip(jax.tree_util.tree_leaves_with_path(batch.payload), jax.tree.leaves(example)):
         _check(f"payload{jax.tree_util.keystr(path)}", leaf, (*size, *like.shape[1:]), like.dtype)
+    if batch.extra.keys() != extra.keys():
+        raise ShapeError(
+            f"expected the extra fields that `init` received, {', '.join(sorted(extra)) or 'none'}; "
+            f"got {', '.join(sorted(batch.extra)) or 'none'}: pass them as `extra` of the entries"
+        )
+    for name, like in extra.items():
+        _check(name, batch.extra[name], (*size, *like.shape[1:]), like.dtype)
 
 
 def nan_where_missing(values: Any) -> np.ndarray:

@@ -21,15 +21,23 @@ MIN_SPAN, MAX_SPAN = 1e-15, 1e15  # of a coordinate: squared distances in archiv
 
 
 def validate_batch(
-    batch: Entries, low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"], out_of_bounds: OutOfBounds
+    batch: Entries,
+    low: Float[np.ndarray, "D"],
+    high: Float[np.ndarray, "D"],
+    out_of_bounds: OutOfBounds,
+    tie_break: Sequence[str] = (),
 ) -> tuple[Entries, dict[str, Int[Array, ""]]]:
     """Set `valid` to False for entries that cannot be stored, and clip all descriptors to the bounds.
 
+    Fitness, descriptor and the extra fields in `tie_break` must be finite.
     Returns the batch and four of the `Counts`: seen, not_finite, out_of_bounds and clipped.
     """
     batch = batch._replace(fitness=materialise(batch.fitness), descriptor=materialise(batch.descriptor))
     # The sum of finite objectives is not finite if it overflows; such an entry cannot be ranked by its sum.
     finite = jnp.isfinite(total(batch.fitness)) & jnp.isfinite(batch.descriptor).all(1)
+    compared = {name: materialise(batch.extra[name]) for name in tie_break}
+    for value in compared.values():
+        finite &= jnp.isfinite(value)
     outside = ((batch.descriptor < low) | (batch.descriptor > high)).any(1)
     reject = out_of_bounds == "reject"
     num_outside = jnp.sum(batch.valid & finite & outside)
@@ -40,7 +48,8 @@ def validate_batch(
         "clipped": jnp.int32(0) if reject else num_outside,
     }
     storable = batch.valid & finite & ~outside if reject else batch.valid & finite
-    return batch._replace(descriptor=jnp.clip(batch.descriptor, low, high), valid=storable), counts
+    clipped = jnp.clip(batch.descriptor, low, high)
+    return batch._replace(descriptor=clipped, valid=storable, extra={**batch.extra, **compared}), counts
 
 
 def check_resolution(bounds: Float[np.ndarray, "D 2"], *num_cells: int) -> None:

@@ -10,8 +10,9 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from poet.archives.base import AddInfo, Archive, Entries, StateT
+from poet.archives.base import AddInfo, Archive, Entries, StateT, examples_of
 from poet.archives.layout import Spec, best_of_cells, geometry
+from poet.archives.selections import COUNTERS
 from poet.errors import ConfigError, ShapeError
 
 
@@ -41,10 +42,12 @@ def merge(archive: Archive[StateT], elites: Entries, *others: Entries) -> tuple[
     Elites are inserted by descriptor: `archive` may have other cells and bounds than the archives they are from.
 
     Neither the order of the arguments nor that of their rows matters: ties go to the smaller id, and if two runs gave
-    one id to different elites, to the one whose bytes are smaller. An elite that is in several archives counts once.
+    one id to different elites, to the one whose bytes are smaller. An elite that is in several archives counts once,
+    with the largest of its counters (`poet.archives.select`).
     Acceptance thresholds start at their initial value. `archive.add(state, elites)` adds to an existing state instead.
 
-    Raises `ShapeError` unless all payloads have the same structure, shapes and dtypes, and descriptors fit the archive.
+    Raises `ShapeError` unless all payloads and extra fields have the same structure, shapes and dtypes, and descriptors
+    fit the archive.
 
     >>> from poet.archives import GridConfig, entries
     >>> archive = GridConfig(shape=(4,)).make([(0, 1)])
@@ -58,14 +61,21 @@ def merge(archive: Archive[StateT], elites: Entries, *others: Entries) -> tuple[
         combined = jax.tree.map(_concatenate, *on_host)
     except ValueError as err:
         raise ShapeError(
-            f"expected elites whose payloads have the same structure, shapes and dtypes in all archives: {err}"
+            "expected elites whose payloads and extra fields have the same structure, shapes and dtypes in all "
+            f"archives: {err}"
         ) from err
     row_of = {}
-    leaves = jax.tree.leaves(combined)
+    counters = {name: np.array(column) for name, column in combined.extra.items() if name in COUNTERS}
+    extra = {name: column for name, column in combined.extra.items() if name not in counters}
+    leaves = jax.tree.leaves(combined._replace(extra=extra))
     for row in np.flatnonzero(combined.valid):
-        row_of[(*combined.id[row].tolist(), b"".join(leaf[row].tobytes() for leaf in leaves))] = row
+        identity = (*combined.id[row].tolist(), b"".join(leaf[row].tobytes() for leaf in leaves))
+        for column in counters.values():
+            column[row] = max(column[row], column[row_of.get(identity, row)])
+        row_of[identity] = row
+    combined = combined._replace(extra=extra | counters)
     chosen = [row_of[identity] for identity in sorted(row_of)] or [0]  # without elites, a row that is not valid
-    state = archive.init(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), combined.payload))
+    state = archive.init(*examples_of((combined.payload, combined.extra)))
     return jax.jit(archive.add)(state, jax.tree.map(lambda leaf: leaf[np.array(chosen)], combined))
 
 

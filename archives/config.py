@@ -70,6 +70,7 @@ class GridConfig(ArchiveConfig):
     out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
     learning_rate: float | None = None  # of the acceptance thresholds of CMA-MAE; None for no thresholds
     threshold_min: float = 0.0  # initial value of the acceptance thresholds
+    tie_break: tuple[str, ...] = ()  # extra fields that decide between equally fit entries: the smaller value wins
 
     def __post_init__(self) -> None:
         _check_shape(self.shape)
@@ -84,6 +85,7 @@ class GridConfig(ArchiveConfig):
             "bounds": pairs,
             "out_of_bounds": self.out_of_bounds,
             "thresholds": _thresholds(self.learning_rate, self.threshold_min),
+            "tie_break": list(self.tie_break),
             "layout": grid_layout(shape),
         }
 
@@ -107,6 +109,7 @@ class CVTConfig(ArchiveConfig):
     out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
     learning_rate: float | None = None  # of the acceptance thresholds of CMA-MAE; None for no thresholds
     threshold_min: float = 0.0  # initial value of the acceptance thresholds
+    tie_break: tuple[str, ...] = ()  # extra fields that decide between equally fit entries: the smaller value wins
 
     def __post_init__(self) -> None:
         _check_positive(self, "num_cells")
@@ -125,6 +128,7 @@ class CVTConfig(ArchiveConfig):
             "samples": self.samples,
             "out_of_bounds": self.out_of_bounds,
             "thresholds": _thresholds(self.learning_rate, self.threshold_min),
+            "tie_break": list(self.tie_break),
             "layout": layout(self.num_cells, "centroids"),
         }
 
@@ -203,6 +207,46 @@ class ParetoConfig(ArchiveConfig):
         from poet.archives.pareto import pareto
 
         return _call(cls.id, pareto, spec)
+
+
+@dataclasses.dataclass(frozen=True)
+class BufferConfig(ArchiveConfig):
+    """The fittest entries, whatever their descriptors; it needs none."""
+
+    id: ClassVar[str] = "buffer"
+
+    capacity: int = 4000  # maximum number of elites
+    out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
+    tie_break: tuple[str, ...] = ()  # extra fields that decide between equally fit entries: the smaller value wins
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "capacity")
+
+    def spec(self, bounds: Bounds = ()) -> dict[str, Any]:
+        """The spec of the buffer; without bounds its entries have no descriptors."""
+        return {
+            "id": self.id,
+            "capacity": self.capacity,
+            "bounds": _pairs(bounds) if len(bounds) else [],
+            "out_of_bounds": self.out_of_bounds,
+            "tie_break": list(self.tie_break),
+            "layout": layout(self.capacity, "points"),
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Archive:
+        """The buffer of a spec. Raises `ConfigError` for unknown, missing or impossible options."""
+        from poet.archives.buffer import buffer
+
+        return _call(cls.id, buffer, spec)
+
+    def make(self, bounds: Bounds = ()) -> Archive:
+        """The buffer, for entries with descriptors within `bounds`, or without descriptors.
+
+        >>> BufferConfig(capacity=100).make().spec["bounds"]
+        []
+        """
+        return self.from_spec(self.spec(bounds))
 
 
 archives: Registry[type[ArchiveConfig]] = Registry("archive", ArchiveConfig)

@@ -33,6 +33,7 @@ def cvt(
     centroids: ArrayLike | None = None,
     out_of_bounds: OutOfBounds = "clip",
     thresholds: ThresholdRule | None = None,
+    tie_break: Sequence[str] = (),
 ) -> Archive[TessellationState]:
     """An archive whose cell c is the region nearest to centroid c; centroids and their index are leaves of its state.
 
@@ -44,6 +45,7 @@ def cvt(
       centroids: user-defined centroids [C, D] instead; they become part of the spec.
       out_of_bounds: move descriptors outside the bounds to the bounds, or reject their entries; counted in both cases.
       thresholds: the acceptance thresholds of CMA-MAE; they require a sort of each batch.
+      tie_break: extra fields that decide between equally fit entries, the smaller value first; then the smaller id.
 
     Raises `ConfigError` or `ShapeError` for impossible bounds, numbers or centroids.
 
@@ -55,6 +57,7 @@ def cvt(
     [0, 2]
     """
     low, high = check_bounds(bounds, out_of_bounds)
+    tie_break = check_value("cvt: tie_break", tuple[str, ...], tie_break)
     num_cells = check_value("cvt: num_cells", int, num_cells)
     samples = check_value("cvt: samples", int, samples)
     seed = check_value("cvt: seed", int, seed)
@@ -81,10 +84,19 @@ def cvt(
         "centroids": None if centroids is None else chosen.tolist(),
         "out_of_bounds": out_of_bounds,
         "thresholds": None if thresholds is None else check_threshold_rule(thresholds)._asdict(),
+        "tie_break": list(tie_break),
         "layout": layout(num_cells, "centroids"),
     }
     return tessellation(
-        num_cells, low, high, find_cell, copy_index, out_of_bounds=out_of_bounds, thresholds=thresholds, spec=spec
+        num_cells,
+        low,
+        high,
+        find_cell,
+        copy_index,
+        out_of_bounds=out_of_bounds,
+        thresholds=thresholds,
+        spec=spec,
+        tie_break=tie_break,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas
 
 Columns = Mapping[str, np.ndarray]
+EXTRA = "extra."  # before the name of an extra field of entries, in the name of its column
 METADATA_KEY = b"poet"  # of the parquet metadata that holds the shapes of columns and `meta`
 
 

@@ -28,6 +28,7 @@ def grid(
     *,
     out_of_bounds: OutOfBounds = "clip",
     thresholds: ThresholdRule | None = None,
+    tie_break: Sequence[str] = (),
 ) -> Archive[TessellationState]:
     """An archive of `shape` equal cells; the cell of a descriptor is computed without a search.
 
@@ -36,6 +37,7 @@ def grid(
       bounds: (low, high) of each coordinate.
       out_of_bounds: move descriptors outside the bounds to the bounds, or reject their entries; counted in both cases.
       thresholds: the acceptance thresholds of CMA-MAE; they require a sort of each batch.
+      tie_break: extra fields that decide between equally fit entries, the smaller value first; then the smaller id.
 
     Raises `ConfigError` for impossible bounds or an impossible shape.
 
@@ -48,6 +50,7 @@ def grid(
     [2, 3]
     """
     low, high = check_bounds(bounds, out_of_bounds)
+    tie_break = check_value("grid: tie_break", tuple[str, ...], tie_break)
     shape = check_value("grid: shape", tuple[int, ...], shape)
     num_cells, find_cell = equal_cells(shape, low, high)
     spec = {
@@ -56,6 +59,7 @@ def grid(
         "bounds": [[float(l), float(h)] for l, h in zip(low, high)],
         "out_of_bounds": out_of_bounds,
         "thresholds": None if thresholds is None else check_threshold_rule(thresholds)._asdict(),
+        "tie_break": list(tie_break),
         "layout": grid_layout(shape),
     }
     return tessellation(
@@ -67,6 +71,7 @@ def grid(
         out_of_bounds=out_of_bounds,
         thresholds=thresholds,
         spec=spec,
+        tie_break=tie_break,
     )
 
 

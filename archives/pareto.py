@@ -17,15 +17,25 @@ a round every cell inserts its next entry, with B x F^2 work and memory. Payload
 Axes: B batch, C cells, F rows of a cell, R = C x F rows, M objectives, D descriptor.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries, with_checked_states
+from poet.archives.base import (
+    AddInfo,
+    Archive,
+    Counts,
+    Entries,
+    check_entries,
+    check_extra,
+    examples_of,
+    free_rows,
+    with_checked_states,
+)
 from poet.archives.bounds import check_bounds, validate_batch
 from poet.archives.config import OutOfBounds
 from poet.archives.grid import MAX_CELLS, equal_cells
@@ -93,11 +103,11 @@ def pareto(
     if num_rows > MAX_CELLS:
         raise ConfigError(f"{num_cells} cells of {front_size} have {num_rows} rows, more than the maximum {MAX_CELLS}")
 
-    def init(example: PyTree, /) -> ParetoState:
-        return _free_rows(example, num_rows, len(low), num_objectives)
+    def init(example: PyTree, extra: Mapping[str, Any] = {}, /) -> ParetoState:
+        return _free_rows(example, check_extra(extra), num_rows, len(low), num_objectives)
 
     def add(state: ParetoState, entries: Entries, /) -> tuple[ParetoState, AddInfo]:
-        check_entries(entries, state.payload, len(low), num_objectives)
+        check_entries(entries, state.payload, len(low), num_objectives, state.extra)
         batch, counts = validate_batch(entries, low, high, out_of_bounds)
         size = batch.valid.shape[0]
         no_source = num_rows + size
@@ -138,7 +148,7 @@ def pareto(
         stored = jnp.zeros(size + 1, bool).at[source - num_rows].set(True, mode="drop", wrap_negative_indices=False)
         stored = stored[:size]
         row = jnp.where(is_first[:, None], rows[order], num_rows)
-        free = _free_rows(jax.tree.map(lambda leaf: leaf[0], state.payload), 1, len(low), num_objectives)
+        free = _free_rows(examples_of(state.payload), examples_of(state.extra), 1, len(low), num_objectives)
 
         def move(old: Array, new: Array, free: Array) -> Array:
             from_batch = jnp.concatenate([new, free])[jnp.maximum(after.source - num_rows, 0)]
@@ -184,20 +194,28 @@ def pareto(
         "out_of_bounds": out_of_bounds,
         "layout": grid_layout(shape, front_size),
     }
-    return with_checked_states(Archive(init, add, sample, elites, spec), lambda state: state.payload)
+
+    def with_extra(state: ParetoState, extra: Mapping[str, Array], /) -> ParetoState:
+        return state._replace(extra=dict(extra))
+
+    archive = Archive(init, add, sample, elites, spec, with_extra)
+    return with_checked_states(archive, lambda state: (state.payload, state.extra))
 
 
-def _free_rows(example: PyTree, num_rows: int, num_descriptors: int, num_objectives: int) -> Entries:
-    """Free rows for payloads like `example`."""
+def _free_rows(
+    example: PyTree, extra: Mapping[str, Any], num_rows: int, num_descriptors: int, num_objectives: int
+) -> Entries:
+    """Free rows for payloads like `example` and extra fields like those in `extra`."""
     objectives = () if num_objectives == 1 else (num_objectives,)
     return Entries(
-        jax.tree.map(lambda leaf: jnp.zeros((num_rows, *jnp.shape(leaf)), jnp.result_type(leaf)), example),
+        free_rows(example, num_rows),
         jnp.full((num_rows, *objectives), -jnp.inf, jnp.float32),
         jnp.zeros((num_rows, num_descriptors)),
         jnp.full((num_rows, 2), NO_PARENT),
         jnp.full((num_rows, 2, 2), NO_PARENT),
         jnp.full(num_rows, -1, jnp.int32),
         jnp.zeros(num_rows, bool),
+        free_rows(extra, num_rows),
     )
 
 

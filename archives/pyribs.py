@@ -1,8 +1,8 @@
 """Conversion of elites to and from the data frames of pyribs (`ArchiveDataFrame` of 0.12): one row per elite, with the
 columns solution_0, solution_1, ..., objective, measures_0, ..., index.
 
-The objective is our fitness, the measures are our descriptor. The frame has no columns for ids, parents and emitters;
-parquet files keep those.
+The objective is our fitness, the measures are our descriptor. The frame has no columns for ids, parents, emitters and
+extra fields; parquet files keep those.
 
 Axes: M elites.
 """
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from poet.archives.base import Entries, entries
-from poet.archives.files import Columns
+from poet.archives.files import EXTRA, Columns
 from poet.archives.files import frame as as_frame
 from poet.archives.table import RESERVED_COLUMNS
 from poet.errors import ShapeError
@@ -40,13 +40,13 @@ def to_pyribs(columns: Columns) -> "pandas.DataFrame":
     [[0.0, 0.0]]
     """
     num = len(columns["fitness"])
-    leaves = (column for name, column in columns.items() if name not in RESERVED_COLUMNS)
+    leaves = (columns[name] for name in columns if name not in RESERVED_COLUMNS and not name.startswith(EXTRA))
     payload = [column.reshape(num, int(np.prod(column.shape[1:]))) for column in leaves]
     return as_frame(
         {
             "solution": np.concatenate(payload, axis=1),
             "objective": columns["fitness"],
-            "measures": columns["descriptor"],
+            "measures": columns.get("descriptor", np.zeros((num, 0))),
             "index": columns["cell"],
         }
     )

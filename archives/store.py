@@ -6,14 +6,15 @@ each row, then a scatter with minimum finds the smallest id among the entries th
 Axes: B batch, R rows, D descriptor, W words of 32 rows.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int, UInt32
+from jaxtyping import Array, Bool, Float, Int, Shaped, UInt32
 
-from poet.archives.base import AddInfo, Counts, Entries
+from poet.archives.base import AddInfo, Counts, Entries, free_rows
 from poet.archives.layout import NO_PARENT
 from poet.types import Key, PyTree
 
@@ -29,6 +30,7 @@ class Store(NamedTuple):
       emitter: i32[R].
       tag: T = 6 + D words: id, parents and the bits of the descriptor, in one row so that one scatter writes them all.
       occupied: one bit per row, so that sampling does not read every row.
+      extra: extra fields by name, [R, ...].
     """
 
     payload: PyTree
@@ -36,36 +38,44 @@ class Store(NamedTuple):
     emitter: Int[Array, "R"]
     tag: UInt32[Array, "R T"]
     occupied: UInt32[Array, "W"]
+    extra: Mapping[str, Shaped[Array, "R ..."]] = {}
 
 
-def empty(example: PyTree, num_rows: int, num_descriptors: int) -> Store:
-    """A store of free rows, for payloads like `example`."""
+def empty(example: PyTree, num_rows: int, num_descriptors: int, extra: Mapping[str, Any] = {}) -> Store:
+    """A store of free rows, for payloads like `example` and extra fields like those in `extra`."""
     return Store(
-        jax.tree.map(lambda leaf: jnp.zeros((num_rows, *jnp.shape(leaf)), jnp.result_type(leaf)), example),
+        free_rows(example, num_rows),
         jnp.full(num_rows, -jnp.inf, jnp.float32),
         jnp.full(num_rows, -1, jnp.int32),
         jnp.concatenate(
             [jnp.full((num_rows, 6), NO_PARENT), jnp.zeros((num_rows, num_descriptors), jnp.uint32)], axis=1
         ),
         jnp.zeros(-(-num_rows // WORD_BITS), jnp.uint32),
+        free_rows(extra, num_rows),
     )
 
 
 def as_entries(store: Store) -> Entries:
     """All R rows as entries; `valid` is True for the occupied ones."""
-    return _unpack(store.payload, store.fitness, store.emitter, store.tag)
+    return _unpack(store.payload, store.fitness, store.emitter, store.tag, store.extra)
 
 
-def _unpack(payload: PyTree, fitness: Array, emitter: Array, tag: Array) -> Entries:
+def _unpack(payload: PyTree, fitness: Array, emitter: Array, tag: Array, extra: Mapping[str, Array]) -> Entries:
     descriptor = lax.bitcast_convert_type(tag[:, 6:], jnp.float32)
     parents = tag[:, 2:6].reshape(-1, 2, 2)
-    return Entries(payload, fitness, descriptor, tag[:, :2], parents, emitter, fitness > -jnp.inf)
+    return Entries(payload, fitness, descriptor, tag[:, :2], parents, emitter, fitness > -jnp.inf, extra)
 
 
 def insert(
-    store: Store, batch: Entries, row: Int[Array, "B"], threshold: Float[Array, "B"] | None = None
+    store: Store,
+    batch: Entries,
+    row: Int[Array, "B"],
+    threshold: Float[Array, "B"] | None = None,
+    tie_break: Sequence[str] = (),
 ) -> tuple[Store, AddInfo]:
     """Offer each entry to its row, R for none; a row stores the fittest, and of equally fit ones the smallest id.
+
+    `tie_break` names extra fields: of equally fit entries the one with the smallest value wins, before the ids count.
 
     `status` and `improvement` are measured against `threshold` where it is given, else against the elite of the row.
     Of the counts only added, improved and rejected are set; the others are 0.
@@ -76,11 +86,20 @@ def insert(
     old_fitness = store.fitness[safe_row]
     free = old_fitness == -jnp.inf
 
-    fitter = batch.fitness > old_fitness
-    wins = has_row & (fitter | ((batch.fitness == old_fitness) & _smaller_id(batch.id, store.tag[safe_row, :2])))
+    smaller = _smaller_id(batch.id, store.tag[safe_row, :2])
+    for name in reversed(tie_break):
+        new, old = batch.extra[name], store.extra[name][safe_row]
+        smaller = (new < old) | ((new == old) & smaller)
+    wins = has_row & ((batch.fitness > old_fitness) | ((batch.fitness == old_fitness) & smaller))
     contested = jnp.where(wins, row, num_rows)
     best_fitness = store.fitness.at[contested].max(batch.fitness, mode="drop")
     wins &= batch.fitness == best_fitness[safe_row]
+    extra = dict(store.extra)
+    for name in tie_break:  # contested rows are overwritten below, so their old values need not be kept
+        contested = jnp.where(wins, row, num_rows)
+        cleared = extra[name].at[contested].set(_largest(extra[name].dtype), mode="drop")
+        extra[name] = cleared.at[contested].min(batch.extra[name], mode="drop")
+        wins &= batch.extra[name] == extra[name][safe_row]
     # Contested rows are overwritten below, so their emitter column can hold ranks until then. A separate array would
     # have to be filled for each batch, which takes longer than the insertion in an archive of a million rows. Ranks
     # start at the lowest integer, below the number of any emitter.
@@ -101,8 +120,12 @@ def insert(
         counts=Counts(zero, jnp.sum(wins & free), jnp.sum(wins & ~free), jnp.sum(has_row & ~wins), zero, zero, zero),
     )
     # Only the results of the scatters may be read below: a read of the old columns would force XLA to copy them.
-    scattered = store._replace(fitness=best_fitness, emitter=lowest_rank)
+    scattered = store._replace(fitness=best_fitness, emitter=lowest_rank, extra=extra)
     return _overwrite(scattered, batch, jnp.where(wins, row, num_rows), free), info
+
+
+def _largest(dtype: jnp.dtype) -> float | int:
+    return jnp.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).max
 
 
 def overwrite(store: Store, batch: Entries, row: Int[Array, "B"]) -> Store:
@@ -126,13 +149,14 @@ def _overwrite(store: Store, batch: Entries, row: Int[Array, "B"], free: Bool[Ar
         scatter(store.emitter, batch.emitter),
         scatter(store.tag, tag),
         store.occupied.at[jnp.where(newly_occupied, row // WORD_BITS, store.occupied.shape[0])].add(bit, mode="drop"),
+        jax.tree.map(scatter, dict(store.extra), dict(batch.extra)),
     )
 
 
 def sample(key: Key, store: Store, num: int) -> Entries:
     """`num` occupied rows, uniformly and with replacement; `valid` is False everywhere if there are none."""
     row = sample_rows(key, store.occupied, num)
-    return _unpack(*jax.tree.map(lambda leaf: leaf[row], store[:4]))
+    return _unpack(*jax.tree.map(lambda leaf: leaf[row], (*store[:4], store.extra)))
 
 
 def sample_rows(key: Key, occupied: UInt32[Array, "W"], num: int) -> Int[Array, "num"]:

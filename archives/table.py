@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from poet.archives.base import Entries
-from poet.archives.files import Columns
+from poet.archives.files import EXTRA, Columns
 from poet.archives.layout import NO_PARENT, Spec, num_rows, row_cells, total
 from poet.errors import ConfigError, ShapeError
 from poet.types import PyTree
@@ -22,9 +22,10 @@ def columns(spec: Spec, elites: Entries) -> dict[str, np.ndarray]:
     """The elites of an archive, `Archive.elites(state)`, as columns over its M occupied rows, in the order of rows.
 
     "cell" i32[M], "fitness" f32[M], "descriptor" f32[M, D], "id" u32[M, 2], "parents" u32[M, 2, 2], "emitter" i32[M],
-    and a column for each leaf of the payload: "params" for a payload that is one array, else the path of the leaf
-    ("genome.pit"), prefixed by "payload." where it equals the name of another column. With several objectives
-    "fitness" is their sum, and "objectives" is f32[M, number of objectives]. Columns are copies, never views.
+    a column for each extra field ("extra.length"), and one for each leaf of the payload: "params" for a payload that is
+    one array, else the path of the leaf ("genome.pit"), prefixed by "payload." where it equals the name of another
+    column. With several objectives "fitness" is their sum, and "objectives" is f32[M, number of objectives]. An archive
+    without descriptors has no such column. Columns are copies, never views.
 
     >>> from poet.archives import GridConfig, compare, entries
     >>> archive = GridConfig(shape=(4,)).make([(0, 1)])
@@ -36,9 +37,12 @@ def columns(spec: Spec, elites: Entries) -> dict[str, np.ndarray]:
     """
     elites = jax.device_get(elites)
     valid = np.asarray(elites.valid)
-    leaves: dict[str, Any] = dict(zip(FIXED_COLUMNS, (row_cells(spec), *elites[1:-1])))
+    leaves: dict[str, Any] = {name: getattr(elites, name, None) for name in FIXED_COLUMNS} | {"cell": row_cells(spec)}
+    if not elites.descriptor.shape[1]:
+        del leaves["descriptor"]
     if elites.fitness.ndim > 1:
         leaves |= {"fitness": total(elites.fitness), "objectives": elites.fitness}
+    leaves |= {f"{EXTRA}{name}": value for name, value in elites.extra.items()}
     leaves |= zip(payload_names(elites.payload), jax.tree.leaves(elites.payload))
     return {name: np.asarray(leaf)[valid] for name, leaf in leaves.items()}
 
@@ -50,7 +54,8 @@ def payload_names(payload: PyTree) -> list[str]:
     ['agent', 'payload.id']
     """
     paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree.leaves_with_path(payload)]
-    names = [f"payload.{path}" if path in RESERVED_COLUMNS else path or "params" for path in paths]
+    taken = [path in RESERVED_COLUMNS or path.startswith(EXTRA) for path in paths]
+    names = [f"payload.{path}" if is_taken else path or "params" for path, is_taken in zip(paths, taken)]
     if len(set(names)) < len(names):
         raise ConfigError(f"expected a payload whose leaves have distinct names, got {', '.join(names)}: rename one")
     return names
@@ -81,9 +86,11 @@ def entries_from_columns(columns: Columns, example: PyTree) -> Entries:
                 f"got {columns[name].dtype}{list(columns[name].shape)}"
             )
         leaves.append(columns[name])
+    fields = {"descriptor": np.zeros((num, 0), np.float32), **columns}
     payload = jax.tree.unflatten(jax.tree.structure(example), leaves)
-    fitness = columns.get("objectives", columns["fitness"])
-    return Entries._make([payload, fitness, *(columns[name] for name in FIXED_COLUMNS[2:]), np.ones(num, bool)])
+    fitness, others = columns.get("objectives", columns["fitness"]), (fields[name] for name in FIXED_COLUMNS[2:])
+    extra = {name.removeprefix(EXTRA): columns[name] for name in columns if name.startswith(EXTRA)}
+    return Entries._make([payload, fitness, *others, np.ones(num, bool), extra])
 
 
 def rows_from_columns(spec: Spec, columns: Columns, example: PyTree) -> Entries:
@@ -113,5 +120,6 @@ def rows_from_columns(spec: Spec, columns: Columns, example: PyTree) -> Entries:
         out[row] = column
         return out
 
-    free = Entries._make([jax.tree.map(lambda _: 0, example), -np.inf, 0, NO_PARENT, NO_PARENT, -1, False])
+    zeros = jax.tree.map(lambda _: 0, entries)
+    free = zeros._replace(fitness=-np.inf, id=NO_PARENT, parents=NO_PARENT, emitter=-1, valid=False)
     return jax.tree.map(spread, entries, free)

@@ -20,15 +20,15 @@ an archive is full.
 Axes: B batch, R rows, D descriptor, K neighbours.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from poet.archives import store
-from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries, with_checked_states
+from poet.archives.base import AddInfo, Archive, Counts, Entries, check_entries, check_extra, with_checked_states
 from poet.archives.bounds import check_bounds, validate_batch
 from poet.archives.config import OutOfBounds
 from poet.archives.layout import layout
@@ -103,12 +103,13 @@ def unstructured(
     if min_distance < 0:
         raise ConfigError(f"archive.min_distance expects a distance, finite and at least 0, got {min_distance}")
 
-    def init(example: PyTree, /) -> UnstructuredState:
+    def init(example: PyTree, extra: Mapping[str, Any] = {}, /) -> UnstructuredState:
         infinity = jnp.full(capacity, jnp.inf, jnp.float32)
-        return UnstructuredState(store.empty(example, capacity, len(low)), infinity, jnp.zeros(capacity, jnp.int32))
+        rows = store.empty(example, capacity, len(low), check_extra(extra))
+        return UnstructuredState(rows, infinity, jnp.zeros(capacity, jnp.int32))
 
     def add(state: UnstructuredState, entries: Entries, /) -> tuple[UnstructuredState, AddInfo]:
-        check_entries(entries, state.store.payload, len(low))
+        check_entries(entries, state.store.payload, len(low), extra=state.store.extra)
         batch, counts = validate_batch(entries, low, high, out_of_bounds)
         before = _elites(state)
         squared, row = k_nearest(batch.descriptor, before.positions, before.num_elites, 2)
@@ -150,7 +151,12 @@ def unstructured(
         "out_of_bounds": out_of_bounds,
         "layout": layout(capacity, "points"),
     }
-    return with_checked_states(Archive(init, add, sample, elites, spec), lambda state: state.store.payload)
+
+    def with_extra(state: UnstructuredState, extra: Mapping[str, Array], /) -> UnstructuredState:
+        return state._replace(store=state.store._replace(extra=dict(extra)))
+
+    archive = Archive(init, add, sample, elites, spec, with_extra)
+    return with_checked_states(archive, lambda state: (state.store.payload, state.store.extra))
 
 
 def novelty(state: UnstructuredState, descriptors: Float[Array, "B D"], k: int = 15) -> Float[Array, "B"]:

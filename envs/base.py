@@ -220,6 +220,8 @@ class Generator(Protocol):
 class Problem(Protocol):
     """A function to optimise: fitness and descriptor of a solution f32[G]. Larger fitness is better.
 
+    A solution may also be a tree of float32 arrays with G numbers: what `sample` gives, `evaluate` and `draw` take.
+
     It is hashable, since compiled programs are cached by problem. `sample` and `evaluate` are pure.
 
     Optional members, used if present:
@@ -236,7 +238,7 @@ class Problem(Protocol):
 
     @property
     def num_params(self) -> int:
-        """G, the length of a solution."""
+        """G, the number of all numbers in a solution."""
         ...
 
     @property
@@ -259,12 +261,12 @@ class Problem(Protocol):
         """Whether `evaluate` ignores its key, so that one evaluation is enough."""
         ...
 
-    def sample(self, key: Key, /) -> Float[Array, "G"]:
+    def sample(self, key: Key, /) -> Float[Array, "G"] | PyTree:
         """Draw an initial solution."""
         ...
 
     def evaluate(
-        self, key: Key, params: Float[Array, "G"], /
+        self, key: Key, params: Float[Array, "G"] | PyTree, /
     ) -> tuple[Float[Array, ""] | Float[Array, "M"], Float[Array, "D"]]:
         """Fitness and descriptor of a solution."""
         ...

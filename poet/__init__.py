@@ -13,15 +13,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from poet.agents.config import EngineConfig as EngineConfig
     from poet.agents.config import GRUConfig as GRUConfig
+    from poet.agents.config import HostEngineConfig as HostEngineConfig
     from poet.agents.config import MLPConfig as MLPConfig
     from poet.agents.config import PolicyConfig as PolicyConfig
     from poet.agents.config import RandomActionsConfig as RandomActionsConfig
     from poet.agents.config import XLAEngineConfig as XLAEngineConfig
     from poet.archives.config import ArchiveConfig as ArchiveConfig
+    from poet.archives.config import BufferConfig as BufferConfig
     from poet.archives.config import CVTConfig as CVTConfig
     from poet.archives.config import GridConfig as GridConfig
     from poet.archives.config import ParetoConfig as ParetoConfig
     from poet.archives.config import UnstructuredConfig as UnstructuredConfig
+    from poet.archives.selections import LeastChosenConfig as LeastChosenConfig
+    from poet.archives.selections import SelectionConfig as SelectionConfig
+    from poet.archives.selections import UniformConfig as UniformConfig
+    from poet.archives.selections import WeightedConfig as WeightedConfig
     from poet.envs.config import GeneratorConfig as GeneratorConfig
     from poet.envs.config import ProblemConfig as ProblemConfig
     from poet.errors import ConfigError as ConfigError
@@ -77,12 +83,21 @@ _NAMES = {
     "poet.agents.config": (
         "EngineConfig",
         "GRUConfig",
+        "HostEngineConfig",
         "MLPConfig",
         "PolicyConfig",
         "RandomActionsConfig",
         "XLAEngineConfig",
     ),
-    "poet.archives.config": ("ArchiveConfig", "CVTConfig", "GridConfig", "ParetoConfig", "UnstructuredConfig"),
+    "poet.archives.config": (
+        "ArchiveConfig",
+        "BufferConfig",
+        "CVTConfig",
+        "GridConfig",
+        "ParetoConfig",
+        "UnstructuredConfig",
+    ),
+    "poet.archives.selections": ("LeastChosenConfig", "SelectionConfig", "UniformConfig", "WeightedConfig"),
     "poet.envs.config": ("GeneratorConfig", "ProblemConfig"),
     "poet.errors": ("ConfigError", "ContractError", "PoetError", "RunError", "ShapeError"),
     "poet.executors.config": ("ExecutorConfig", "LocalExecutorConfig"),

@@ -149,10 +149,13 @@ CASES = {
             "initial_solutions": set(),
             "seed": {"int", "negative"},
             "qd_offset": NUMBERS,
+            "extra": {"dict"},
         },
     ),
     "AskTell.tell": Case(
-        tell, lambda: {"fitness": np.zeros(2), "descriptor": np.zeros((2, 2))}, {"fitness": set(), "descriptor": set()}
+        tell,
+        lambda: {"fitness": np.zeros(2), "descriptor": np.zeros((2, 2))},
+        {"fitness": set(), "descriptor": set(), "extra": set()},
     ),
     "AskTell.load": Case(lambda path: ask_tell().load(path), dict, {"path": set()}),
     "AskTell.save": Case(lambda path: ask_tell().save(path), dict, {"path": {"text"}}),
@@ -163,7 +166,8 @@ CASES = {
         {
             "payload": {"none"},
             "fitness": set(),
-            "descriptor": set(),
+            "descriptor": {"none"},
+            "extra": set(),
             "generation": INTEGERS,
             "parents": {"none"},
             "emitter": INTEGERS,

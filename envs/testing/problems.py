@@ -1,5 +1,7 @@
 """Does a problem keep the contract of `poet.envs.base.Problem`?"""
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -55,7 +57,7 @@ def check_problem(problem: Problem, report: Report = print_to_stderr) -> None:
     sample_keys, keys = random_key_data(0, BATCH), random_key_data(1, BATCH)
     advice = "sample and evaluate must run under jax.vmap and jax.jit"
     params = jax.device_get(call("a batch of samples", advice, sample, sample_keys))
-    if (params == params[:1]).all():
+    if all((leaf == leaf[:1]).all() for leaf in jax.tree.leaves(params)):
         fail(f"sample must depend on its key, but it gave the same solution for {BATCH} keys: draw it from the key")
     results = fitness, descriptor = jax.device_get(call("a batch of evaluations", advice, evaluate, keys, params))
     bounds = (problem.fitness_bounds, *problem.descriptor_bounds)
@@ -67,7 +69,8 @@ def check_problem(problem: Problem, report: Report = print_to_stderr) -> None:
             "expected equal results for the same inputs, but two calls gave different results: "
             "make sample and evaluate pure functions"
         )
-    if not same_bits(results, jax.tree.map(lambda leaf: leaf[::-1], evaluate(keys[::-1], params[::-1]))):
+    backwards = jax.tree.map(lambda leaf: leaf[::-1], params)
+    if not same_bits(results, jax.tree.map(lambda leaf: leaf[::-1], evaluate(keys[::-1], backwards))):
         fail(
             "expected the result of a solution not to depend on its place in a batch, but it does: "
             "compute each result from its own inputs only"
@@ -78,7 +81,8 @@ def check_problem(problem: Problem, report: Report = print_to_stderr) -> None:
             "declare False, or do not use the key in evaluate"
         )
     if draw := optional_method(problem, "draw"):
-        check_picture("draw(params)", call("draw", "it must draw every solution", draw, params[0]))
+        first = jax.tree.map(lambda leaf: leaf[0], params)
+        check_picture("draw(params)", call("draw", "it must draw every solution", draw, first))
     progress("no error found")
 
 
@@ -105,7 +109,16 @@ def _check_declarations(problem: Problem) -> int:
 def _check_shapes(problem: Problem, num_objectives: int) -> None:
     key = example_key()
     params = trace("sample", "", problem.sample, key)
-    check_array("sample(key)", params, (problem.num_params,), jnp.float32, "return what num_params declares")
+    if jax.tree_util.treedef_is_leaf(jax.tree.structure(params)) and len(getattr(params, "shape", ())) < 2:
+        check_array("sample(key)", params, (problem.num_params,), jnp.float32, "return what num_params declares")
+    else:
+        leaves = jax.tree.leaves(params)
+        found = sum(math.prod(leaf.shape) for leaf in leaves)
+        require(
+            found == problem.num_params and all(leaf.dtype == jnp.float32 for leaf in leaves),
+            f"sample(key) must give float32 arrays with num_params = {problem.num_params} numbers, got {found} in "
+            f"{params!r:.200}: return what num_params declares",
+        )
     result = trace("evaluate", "", problem.evaluate, key, params)
     require(
         isinstance(result, tuple) and len(result) == 2,

@@ -11,7 +11,7 @@ from typing import Any
 from poet import registry
 from poet.command_line import command
 from poet.configs import adjustable_fields, differences, with_recorded
-from poet.errors import PoetError, RunError
+from poet.errors import ConfigError, PoetError, RunError
 from poet.files import is_draft, remove_drafts
 from poet.runs.layout import CONFIG, FORMAT, LOCK, RUN, disk_errors, is_run, read_run, write_json
 from poet.runs.lock import lock
@@ -181,7 +181,9 @@ def _require_same_identity(path: Path, run: dict[str, Any], config: RunConfig, o
     changes = [
         *differences(run["overrides"], overrides),
         *differences(
-            _with_new_names(_unedited_config(path)), _with_new_names(config.to_dict()), adjustable_fields(config)
+            _with_new_names(_with_new_options(_unedited_config(path))),
+            _with_new_names(config.to_dict()),
+            adjustable_fields(config),
         ),
     ]
     fixed = {place: each for place, each in plugins(config).items() if place.split(".")[0] not in config.adjustable}
@@ -191,6 +193,14 @@ def _require_same_identity(path: Path, run: dict[str, Any], config: RunConfig, o
         raise RunError(
             _refusal(path, [*changes, *plugin_changes], forkable=forkable, resumable=forkable and not plugin_changes)
         )
+
+
+def _with_new_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Recorded options with the defaults of those that did not exist when they were written."""
+    try:
+        return RunConfig.from_dict(options).to_dict()
+    except ConfigError:  # an option was removed, or a plug-in is not installed
+        return options
 
 
 def _refusal(path: Path, changes: list[str], *, forkable: bool, resumable: bool) -> str:

@@ -87,11 +87,12 @@ def render_gif(
     what = f"render of generator {generator.id!r}"
     with doing(f"drawing {len(chosen)} frames"):
         with named_errors(what):
-            if render is None:
-                pictures = simulator_pictures(environment, genome, key, trajectory.actions, chosen)
-            else:
+            if render is not None:
                 shown = jax.tree.map(lambda leaf: leaf[chosen], trajectory)
                 pictures = list(render(genome, shown, **_level_argument(render, environment, key, genome)))
+            else:
+                simulator: Any = environment  # one of simulators, since `can_render`
+                pictures = simulator_pictures(simulator, genome, key, np.asarray(trajectory.actions), chosen)
         frames = check_frames(what, pictures)
         lines = _caption_lines(run, which, snapshot, float(np.sum(trajectory.rewards)), steps)
         return encode_within(frames, lines, width, max_bytes)

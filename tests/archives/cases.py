@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.archives import ArchiveConfig, CVTConfig, GridConfig, ParetoConfig, UnstructuredConfig, make
+from poet.archives import ArchiveConfig, BufferConfig, CVTConfig, GridConfig, ParetoConfig, UnstructuredConfig, make
 from poet.archives.base import Archive, Entries
 from poet.archives.layout import num_objectives
 from poet.registry import register
@@ -37,6 +37,7 @@ CONFIGS: dict[str, ArchiveConfig] = {
     "cvt-thresholds": CVTConfig(num_cells=15, learning_rate=0.3, threshold_min=-2.0),
     "unstructured": UnstructuredConfig(capacity=12, min_distance=0.4),
     "unstructured-large": UnstructuredConfig(capacity=80, min_distance=0.2),
+    "buffer": BufferConfig(capacity=12),
     "pareto": ParetoConfig(shape=(5, 3), front_size=4),
     "pareto-single-objective": ParetoConfig(shape=(5, 3), front_size=3, num_objectives=1),
     "hexagons": HexagonConfig(),
@@ -52,7 +53,7 @@ def names(*default: str, ci: Sequence[str] = ()) -> list:
     return [pytest.param(name, marks=marks[name]) for name in CONFIGS]
 
 
-NAMES = names("grid", "cvt", "unstructured", ci=("grid-thresholds", "pareto"))
+NAMES = names("grid", "cvt", "unstructured", "buffer", ci=("grid-thresholds", "pareto"))
 EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
 
 

@@ -71,11 +71,11 @@ def test_merge_of_one_archive_or_of_empty_archives() -> None:
 
 
 def test_merge_of_different_payloads_or_descriptors_raises() -> None:
-    with pytest.raises(ShapeError, match="payloads have the same structure"):
+    with pytest.raises(ShapeError, match="payloads and extra fields have the same structure"):
         merge(archive("grid"), filled("grid", 0), rows({1: 1.0}))
     wide = filled("grid", 0)
     wide = wide._replace(payload={**wide.payload, "x": np.zeros((15, 4), np.float32)})
-    with pytest.raises(ShapeError, match="payloads have the same structure"):
+    with pytest.raises(ShapeError, match="payloads and extra fields have the same structure"):
         merge(archive("grid"), filled("grid", 0), wide)
     flat = filled("grid", 0)
     with pytest.raises(ShapeError, match=r"descriptor float32\[\d+, 2\]"):

@@ -11,14 +11,30 @@ import pytest
 
 import poet.archives
 from poet import configs
-from poet.archives import ArchiveConfig, CVTConfig, GridConfig, ParetoConfig, UnstructuredConfig, compare, stats, table
+from poet.archives import (
+    ArchiveConfig,
+    BufferConfig,
+    CVTConfig,
+    GridConfig,
+    ParetoConfig,
+    UnstructuredConfig,
+    compare,
+    stats,
+    table,
+)
 from poet.archives.config import archives, make
 from poet.archives.layout import layout
 from poet.errors import ContractError
 from tests.archives.cases import BOUNDS, CONFIGS, EXAMPLE, batch, compiled_from
 from tests.archives.hexagons import HexagonConfig
 
-OURS = {"grid": GridConfig, "cvt": CVTConfig, "unstructured": UnstructuredConfig, "pareto": ParetoConfig}
+OURS = {
+    "grid": GridConfig,
+    "cvt": CVTConfig,
+    "unstructured": UnstructuredConfig,
+    "pareto": ParetoConfig,
+    "buffer": BufferConfig,
+}
 
 
 def test_the_archives_of_this_project_are_registered() -> None:
@@ -35,10 +51,11 @@ def test_configs_are_json_and_back(name: str) -> None:
 def test_each_config_has_its_own_options_only() -> None:
     options = {id: {field.name for field in dataclasses.fields(config)} for id, config in OURS.items()}
     assert options == {
-        "grid": {"shape", "out_of_bounds", "learning_rate", "threshold_min"},
-        "cvt": {"num_cells", "seed", "samples", "out_of_bounds", "learning_rate", "threshold_min"},
+        "grid": {"shape", "out_of_bounds", "learning_rate", "threshold_min", "tie_break"},
+        "cvt": {"num_cells", "seed", "samples", "out_of_bounds", "learning_rate", "threshold_min", "tie_break"},
         "unstructured": {"capacity", "min_distance", "out_of_bounds"},
         "pareto": {"shape", "front_size", "num_objectives", "out_of_bounds"},
+        "buffer": {"capacity", "out_of_bounds", "tie_break"},
     }
 
 

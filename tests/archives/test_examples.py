@@ -12,13 +12,15 @@ MODULES = [
 ]
 # Functions that users call, by module; the factories among them return an archive, entries or centroids.
 WITH_EXAMPLES = {
-    "poet.archives.base": ("entries",),
+    "poet.archives.base": ("entries", "examples_of", "free_rows"),
+    "poet.archives.buffer": ("buffer",),
     "poet.archives.centroids": ("cvt_centroids",),
     "poet.archives.compare": ("diff", "merge"),
     "poet.archives.config": ("make",),
     "poet.archives.cvt": ("cvt",),
     "poet.archives.grid": ("grid",),
     "poet.archives.pareto": ("pareto",),
+    "poet.archives.select": ("draw_rows", "least_chosen", "sum_by_id", "weighted", "with_selection"),
     "poet.archives.stats": (
         "count_by_emitter",
         "entropy",

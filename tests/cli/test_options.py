@@ -73,6 +73,7 @@ def test_every_field_that_takes_plugins_is_an_option() -> None:
         "--policy",
         "--archive",
         "--search.emitters",
+        "--search.selection",
     ]
     nested = ["--engine", "--executor", "--sinks", "--teams.home-learner", "--teams.away", "--judge-learner"]
     assert [choice.option for choice in choices(MatchRun())] == nested
@@ -82,7 +83,7 @@ def test_a_field_takes_the_kinds_of_its_type() -> None:
     kinds = {choice.option: [each.kind for each in choice.registries] for choice in choices(ARM)}
     assert kinds["--problem"] == ["problem", "generator"]
     assert kinds["--search.emitters"] == ["emitter"]
-    assert [choice.many for choice in choices(ARM)] == [False, False, True, False, False, False, True]
+    assert [choice.many for choice in choices(ARM)] == [False, False, True, False, False, False, True, False]
 
 
 # --- choosing ---
@@ -223,6 +224,17 @@ def test_run_chooses_emitters_archive_and_problem(root: Path) -> None:
     assert (config["archive"]["id"], config["archive"]["num_cells"]) == ("cvt", 50)
 
 
+def test_run_chooses_a_selection_and_bounds_of_each_parameter(root: Path) -> None:
+    arguments = ["--search.selection", "least-chosen", "--search.selection.power", "2", "--iterations", "1"]
+    arguments += ["--problem.num-joints", "2", "--search.bounds", "0", "1", "0.25", "0.5", "--archive", "buffer"]
+    assert command("run", "map-elites-tiny", *arguments) == 0
+    search = chosen(root, "map-elites-tiny")["search"]
+    assert search["selection"] == {"id": "least-chosen", "counter": "chosen", "power": 2.0}
+    assert search["bounds"] == [[0.0, 1.0], [0.25, 0.5]]
+    assert chosen(root, "map-elites-tiny")["archive"]["id"] == "buffer"
+    assert command("run", "runs/map-elites-tiny", "--iterations", "2") == 0
+
+
 def test_policy_and_engine_are_chosen_in_the_same_way(root: Path) -> None:
     arguments = ("--policy", "mlp", "--policy.hidden", "8", "--engine=xla", "--engine.lanes", "8")
     assert command("run", "tiny", *arguments, "--iterations", "1") == 0
@@ -247,6 +259,7 @@ def test_a_choice_is_kept_when_the_run_is_resumed(root: Path, capsys: pytest.Cap
         (["tiny", "--archive", "grid"], "Unrecognized options"),
         (["map-elites-tiny", "--learner", "es"], "Unrecognized options"),
         (["map-elites-tiny", "--search.emitters", "polynomial"], "emitter polynomial needs search.bounds"),
+        (["map-elites-tiny", "--search.selection", "least"], "unknown selection 'least'. Did you mean 'least-chosen'?"),
         (["map-elites-tiny", "--problem", "sphere", "--problem.num-joints", "3"], "--problem.num-joints"),
         (["tiny", "--learner", "ess"], "unknown learner 'ess'. Did you mean 'es'?"),
         (["tiny", "--plugin"], "--plugin expects a value"),

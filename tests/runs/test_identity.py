@@ -405,3 +405,24 @@ def test_a_new_name_in_the_identity_of_a_search_is_the_same_identity(tmp_path: P
     with claim(tmp_path / "a", TOY) as run:
         record_identity(tmp_path / "a", run, {"generator": {"id": "corridor", "version": 1}})
     assert read_run(tmp_path / "a")["identity"]["generator"]["id"] == "corridor"
+
+
+def test_an_option_that_a_newer_version_adds_has_its_default(tmp_path: Path) -> None:
+    @register
+    @dataclasses.dataclass(frozen=True)
+    class OldConfig(ToyConfig):
+        id: ClassVar[str] = "toy-growing-walk"
+
+    begin(tmp_path, OldConfig())
+
+    @register
+    @dataclasses.dataclass(frozen=True)
+    class NewConfig(ToyConfig):
+        id: ClassVar[str] = "toy-growing-walk"
+
+        stride: float = 1.0
+
+    with pytest.raises(RunError, match="stride: 1.0 -> 2.0"), claim(tmp_path, NewConfig(stride=2.0)):
+        pass
+    with claim(tmp_path, NewConfig()):
+        assert json.loads((tmp_path / CONFIG).read_text()) == NewConfig().to_dict()

@@ -90,6 +90,7 @@ def test_descriptions_are_json_and_the_same_each_time() -> None:
     described = describe({"scoring": hill(), "archive": make(ARCHIVE), "generator": CorridorGenerator(), "start": None})
     assert json.loads(json.dumps(described)) == described
     assert described["scoring"] == {
+        "extra": {},
         "jittable": True,
         "meta": {},
         "num_objectives": 1,

@@ -6,7 +6,7 @@ iteration the archives of all islands are merged, and every island continues wit
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -16,10 +16,11 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from poet.archives.base import Archive, Entries
+from poet.archives.base import Archive, Entries, examples_of
 from poet.archives.layout import check_objectives, num_rows
+from poet.archives.select import merge_counters
 from poet.archives.stats import summary
-from poet.errors import ConfigError
+from poet.errors import ConfigError, unknown
 from poet.executors.base import Executor
 from poet.executors.config import LocalExecutorConfig
 from poet.jax_settings import pinned
@@ -27,9 +28,17 @@ from poet.memory import require_memory
 from poet.search.base import Info, Search
 from poet.search.elites import elites_record
 from poet.search.keys import MapElitesPhase
-from poet.search.map_elites.base import initial_offspring
+from poet.search.map_elites.base import bounds_of, initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
-from poet.search.map_elites.generation import AddAndUpdate, Generation, InitIsland, Island, OffspringCounts, generation
+from poet.search.map_elites.generation import (
+    AddAndUpdate,
+    Generation,
+    InitIsland,
+    Island,
+    OffspringCounts,
+    generation,
+    select_parents,
+)
 from poet.search.map_elites.scoring import Evaluate, Scores, ScoringFn, check_scoring
 from poet.search.stall import stall
 from poet.typed_config import check_value
@@ -66,13 +75,14 @@ def map_elites(
 
     Args:
       config: number of solutions, and the emitters that make them.
-      archive: where solutions are kept; its payload is one solution f32[G].
+      archive: where solutions are kept; its payload is one solution f32[G], a tree as one vector.
       scoring: what evaluates them.
       executor: where islands run; by default on all local devices.
 
     `Search.close` closes executor and scoring too. Raises `ConfigError` for several islands with an archive that has
-    thresholds, which cannot be merged, and for an archive of another number of objectives than the scoring;
-    `ContractError` for a scoring whose output is not what it declares.
+    thresholds, which cannot be merged, for an archive of another number of objectives than the scoring, and for bounds,
+    extra fields or a selection that do not suit the solutions; `ContractError` for a scoring whose output is not what
+    it declares.
 
     >>> from poet.archives.config import GridConfig
     >>> from poet.envs.functions.config import SphereConfig
@@ -104,10 +114,14 @@ def map_elites(
         raise ConfigError(
             "islands cannot merge the thresholds of an archive: take search.islands 1, or no archive.learning_rate"
         )
-    scoring = check_scoring(scoring, config.batch, len(archive.spec["bounds"]))
+    scoring, form = check_scoring(scoring, config.batch, len(archive.spec["bounds"]))
     if config.bounds is not None:
-        scoring = scoring._replace(sample=_clipped(scoring.sample, config.bounds))
-    functions = generation(config, archive, scoring.sample, scoring.num_params)
+        scoring = scoring._replace(sample=_clipped(scoring.sample, bounds_of(config.bounds, size)))
+    for name in config.extra:
+        if name not in scoring.extra:
+            raise unknown("search.extra", name, scoring.extra)
+    archive = select_parents(config, archive, size, scoring.extra)
+    functions = generation(config, archive, scoring.sample, size, scoring.extra)
     programs = _compile(config, archive, scoring, functions)
     executor = executor or LocalExecutorConfig().make(None)
 
@@ -127,6 +141,7 @@ def map_elites(
         if iteration == 0:
             islands, counts, steps = _add_initial(config, scoring, programs, state)
 
+        before = programs.counted_of(islands[0].archive)
         work = [(state.key, island, np.int32(iteration), np.int32(index)) for index, island in enumerate(islands)]
         results = executor.map(programs.run_iteration, work)
         steps += sum(int(island_steps) for _, _, island_steps in results)
@@ -136,7 +151,7 @@ def map_elites(
             np.array(iteration + 1, np.int64),
             np.array(state.env_steps + steps, np.int64),
             np.array(state.evaluations + config.batch * num_batches, np.int64),
-            _merge_islands(programs, [island for island, _, _ in results]),
+            _merge_islands(programs, before, [island for island, _, _ in results]),
         )
         elites = jax.tree.map(np.asarray, programs.elites_of(state.islands[0].archive))
         total = _sum_counts([*counts, *(island_counts for _, island_counts, _ in results)])
@@ -147,7 +162,7 @@ def map_elites(
         snapshot = partial(
             elites_record,
             archive,
-            elites,
+            elites._replace(payload=form.unravel(elites.payload)),
             iteration=int(state.iteration),
             evaluations=int(state.evaluations),
             qd_offset=scoring.qd_offset,
@@ -171,23 +186,36 @@ class _Programs(NamedTuple):
     add_and_update: AddAndUpdate
     add_elites: Callable[[PyTree, Entries], PyTree]  # reuses the memory of the archive state that it is given
     elites_of: Callable[[PyTree], Entries]
+    counted_of: Callable[[PyTree], Entries | None]  # what counters of islands are merged from; None if they have none
+    merge_counters: Callable[[Entries, Sequence[PyTree], PyTree], PyTree]
     evaluate: Evaluate
     run_iteration: RunIteration
 
 
 def _compile(config: MapElitesConfig, archive: Archive, scoring: ScoringFn, functions: Generation) -> _Programs:
     make_iteration = _compiled_iteration if scoring.jittable else _host_iteration
+    counts = bool(config.selection.make().counters)
+
+    def counted_of(state: PyTree) -> Entries:
+        return archive.elites(state)._replace(payload=())
+
+    def merge(before: Entries, islands: Sequence[PyTree], merged: PyTree) -> PyTree:
+        extra = merge_counters(before, [archive.elites(state) for state in islands], archive.elites(merged))
+        return archive.with_extra(merged, extra)  # pyright: ignore[reportOptionalCall]
+
     return _Programs(
         jax.jit(functions.init),
         jax.jit(functions.add_and_update),
         jax.jit(lambda state, elites: archive.add(state, elites)[0], donate_argnums=0),
         jax.jit(archive.elites),
+        jax.jit(counted_of) if counts and config.islands > 1 else lambda state: None,
+        jax.jit(merge),
         jax.jit(scoring.evaluate) if scoring.jittable else scoring.evaluate,
         make_iteration(config, functions, scoring.evaluate),
     )
 
 
-def _clipped(sample: Callable[[Key], Params], bounds: tuple[float, float]) -> Callable[[Key], Params]:
+def _clipped(sample: Callable[[Key], Params], bounds: Any) -> Callable[[Key], Params]:
     return lambda key: jnp.clip(sample(key), *bounds)
 
 
@@ -203,7 +231,7 @@ def _add_initial(
         scores = programs.evaluate(derive_key(state.key, MapElitesPhase.EVALUATE, 0, source), offspring.params)
         first_id = np.array([0, block * config.batch], np.uint32)
         added = [
-            programs.add_and_update(state.key, island, first_id, offspring, scores.fitness, scores.descriptor)
+            programs.add_and_update(state.key, island, first_id, offspring, *scores[:2], scores.extra)
             for island in islands
         ]
         # The emitters did not make these solutions, so their states stay as they are.
@@ -267,18 +295,22 @@ def _run_generation(
         offspring,
         scores.fitness,
         scores.descriptor,
+        scores.extra,
     )
     return island, counts, scores.steps
 
 
-def _merge_islands(programs: _Programs, islands: list[Island]) -> tuple[Island, ...]:
+def _merge_islands(programs: _Programs, before: Entries | None, islands: list[Island]) -> tuple[Island, ...]:
     """The islands, each with a copy of the archive of all of them."""
     if len(islands) == 1:
         return tuple(islands)
-    islands = [jax.device_put(island, jax.local_devices()[0]) for island in islands]
+    device = jax.local_devices()[0]
+    islands = [jax.device_put(island, device) for island in islands]
     merged = jax.tree.map(jnp.copy, islands[0].archive)
     for island in islands[1:]:
         merged = programs.add_elites(merged, programs.elites_of(island.archive))
+    if before is not None:
+        merged = programs.merge_counters(jax.device_put(before, device), [each.archive for each in islands], merged)
     return tuple(island._replace(archive=jax.tree.map(jnp.copy, merged)) for island in islands)
 
 
@@ -330,7 +362,7 @@ def _reevaluate(
     means = elites._replace(
         fitness=np.concatenate(fitness)[:num_rows], descriptor=np.concatenate(descriptor)[:num_rows]
     )
-    empty = archive.init(jax.ShapeDtypeStruct((scoring.num_params,), jnp.float32))
+    empty = archive.init(*examples_of((elites.payload, elites.extra)))
     corrected = jax.tree.map(np.asarray, archive.elites(programs.add_elites(empty, means)))
     quality = summary(archive.spec, corrected, scoring.qd_offset)
     return {"corrected_coverage": float(quality.coverage), "corrected_qd_score": float(quality.qd_score)}

@@ -6,7 +6,7 @@ All inputs and outputs are NumPy arrays, and copies: changing one later does not
 import io
 import json
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,26 +26,31 @@ from poet.errors import ConfigError, PoetError, ShapeError
 from poet.files import checked_path, read_bytes, replace_file
 from poet.jax_settings import pinned
 from poet.search.keys import AskTellPhase
-from poet.search.map_elites.base import Offspring, initial_offspring
+from poet.search.map_elites.base import Offspring, bounds_of, initial_offspring
 from poet.search.map_elites.config import MapElitesConfig
-from poet.search.map_elites.generation import generation
+from poet.search.map_elites.generation import generation, select_parents
+from poet.search.map_elites.solutions import SolutionForm, solution_form
 from poet.typed_config import check_value
-from poet.types import derive_key
+from poet.types import Key, Params, derive_key
 
-UNUSED = ("generations", "initial", "islands", "reevaluate")  # options that have no effect here
+UNUSED = ("generations", "initial", "islands", "reevaluate", "extra")  # options that have no effect here
 
 
 class AskTell:
     """MAP-Elites one batch at a time.
 
     Args:
-      config: emitters and batch; generations, initial, islands and reevaluate have no effect here.
+      config: emitters, batch, bounds and selection; generations, initial, islands, reevaluate and extra have no effect
+        here.
       archive: where solutions are kept.
-      initial_solutions: f32[S, G], all evaluated first, and repeated until their last batch is full.
+      initial_solutions: f32[S, G], all evaluated first, and repeated until their last batch is full. A dict, a
+        NamedTuple or another tree of arrays f32[S, ...] makes all solutions such trees.
       seed: of every random choice.
       qd_offset: the worst possible fitness, which QD scores subtract.
+      extra: examples, as np.int32(0), of more facts that `tell` gets about each solution and stores with elites.
 
-    Raises `ShapeError` for initial solutions of another shape, `ConfigError` for some that are out of bounds.
+    Raises `ShapeError` for initial solutions of another shape, `ConfigError` for some that are out of bounds, and for
+    bounds, a selection or an archive that do not suit the solutions.
 
     >>> from poet.archives.config import GridConfig
     >>> archive = GridConfig(shape=(8, 8)).make([(-1.0, 1.0), (-1.0, 1.0)])
@@ -68,33 +73,30 @@ class AskTell:
         *,
         seed: int = 0,
         qd_offset: float = 0.0,
+        extra: Mapping[str, Any] = {},
     ) -> None:
         check_value("config", MapElitesConfig, config)
         check_value("archive", Archive, archive)
         seed = check_value("seed", int, seed)
         qd_offset = check_value("qd_offset", float, qd_offset)
-        try:
-            initial = np.array(initial_solutions, np.float32)
-        except (TypeError, ValueError):
-            raise ShapeError(
-                f"expected initial_solutions f32[S, G], one solution per row; got {initial_solutions!r:.200}"
-            ) from None
-        if initial.ndim != 2 or not initial.size or not np.isfinite(initial).all():
-            raise ShapeError(
-                f"expected initial_solutions f32[S, G], finite, one solution per row; got shape {initial.shape}"
-            )
-        if config.bounds is not None and not ((initial >= config.bounds[0]) & (initial <= config.bounds[1])).all():
+        self._form, initial = _initial_vectors(initial_solutions)
+        bounds = bounds_of(config.bounds, self._form.num_params)
+        if bounds is not None and not ((initial >= bounds[0]) & (initial <= bounds[1])).all():
             raise ConfigError(
                 f"expected initial_solutions within search.bounds {config.bounds}, got numbers from {initial.min()} to "
                 f"{initial.max()}: clip them, or widen the bounds"
             )
+        self._extra = _examples(check_value("extra", Mapping, extra))
+        archive = select_parents(config, archive, self._form.num_params, self._extra)
         self.archive, self.qd_offset = archive, qd_offset
         self._num_descriptors = len(archive.spec["bounds"])
         prior = jnp.asarray(initial)
-        functions = generation(
-            config, archive, lambda key: prior[jax.random.randint(key, (), 0, len(prior))], initial.shape[1]
-        )
-        self._settings = _settings(config, archive, seed, initial)
+
+        def sample(key: Key) -> Params:
+            return prior[jax.random.randint(key, (), 0, len(prior))]
+
+        functions = generation(config, archive, sample, initial.shape[1], self._extra)
+        self._settings = _settings(config, archive, seed, initial, self._form, self._extra)
         # Whole batches of initial solutions, the last one filled up with the first of them.
         num_batches = -(-len(initial) // config.batch)
         self._initial = np.resize(initial, (num_batches, config.batch, initial.shape[1]))
@@ -105,8 +107,8 @@ class AskTell:
         self._pending: Offspring | None = None
 
     @pinned()
-    def ask(self) -> np.ndarray:
-        """Solutions f32[B, G] to be evaluated; the same ones until `tell` is called."""
+    def ask(self) -> Any:
+        """Solutions f32[B, G] to be evaluated, or a tree of f32[B, ...]; the same ones until `tell` is called."""
         offspring = self._pending
         if offspring is None and self._iteration < len(self._initial):
             offspring = initial_offspring(self._initial[self._iteration])
@@ -114,16 +116,19 @@ class AskTell:
             key = derive_key(self._key, AskTellPhase.EMIT, self._iteration)
             self._island, offspring = self._emit(key, self._island)
         self._pending = offspring
-        return np.array(offspring.params)
+        return self._form.unravel(np.array(offspring.params))
 
     @pinned()
-    def tell(self, fitness: Sequence[float] | np.ndarray, descriptor: Any) -> dict[str, np.ndarray]:
+    def tell(
+        self, fitness: Sequence[float] | np.ndarray, descriptor: Any = None, extra: Mapping[str, Any] = {}
+    ) -> dict[str, np.ndarray]:
         """Add the evaluated solutions to the archive.
 
         Args:
           fitness: [B] in the order of `ask`, or [B, M] for an archive of M objectives; NaN, None or masked for a
             solution that could not be evaluated: it is counted and not stored.
-          descriptor: [B, D]; a row may be missing in the same ways.
+          descriptor: [B, D]; a row may be missing in the same ways. None for an archive without descriptors.
+          extra: the extra fields that were declared, [B, ...] each.
 
         Returns "status" i32[B] (2 for a new cell, 1 for an improvement, else 0), "improvement" f32[B] and the archive's
         counts. Raises `ShapeError` for other shapes and `PoetError` if `ask` was not called; the archive is then
@@ -134,10 +139,15 @@ class AskTell:
         batch = self._initial.shape[1]
         objectives = num_objectives(self.archive.spec)
         fitness = _numbers("fitness", fitness, (batch,) if objectives == 1 else (batch, objectives))
+        if descriptor is None:
+            descriptor = np.zeros((batch, 0))
         descriptor = _numbers("descriptor", descriptor, (batch, self._num_descriptors))
+        facts = _facts(extra, self._extra, batch)
         first_id = np.array([self._iteration, 0], np.uint32)
         key = derive_key(self._key, AskTellPhase.TELL, self._iteration)
-        self._island, _, info = self._add_and_update(key, self._island, first_id, self._pending, fitness, descriptor)
+        self._island, _, info = self._add_and_update(
+            key, self._island, first_id, self._pending, fitness, descriptor, facts
+        )
         self._iteration, self._pending = self._iteration + 1, None
         counts = {name: np.asarray(count) for name, count in info.counts._asdict().items()}
         return {"status": np.array(info.status), "improvement": np.array(info.improvement), **counts}
@@ -145,7 +155,8 @@ class AskTell:
     @pinned()
     def table(self) -> dict[str, np.ndarray]:
         """The elites as columns: see `poet.archives.table.columns`."""
-        return columns(self.archive.spec, self._elites())
+        elites = self._elites()
+        return columns(self.archive.spec, elites._replace(payload=self._form.unravel(elites.payload)))
 
     @pinned()
     def summary(self) -> dict[str, float]:
@@ -202,7 +213,70 @@ def _forms(tree: Any) -> list[tuple[tuple[int, ...], str]]:
     return [(np.shape(leaf), str(leaf.dtype)) for leaf in jax.tree.leaves(tree)]
 
 
-def _settings(config: MapElitesConfig, archive: Archive, seed: int, initial: np.ndarray) -> dict[str, Any]:
+def _initial_vectors(given: Any) -> tuple[SolutionForm, np.ndarray]:
+    """What one solution is, and the initial ones as f32[S, G]."""
+    # Lists and tuples of numbers are trees for jax and arrays for NumPy.
+    is_tree = not isinstance(given, list | tuple | np.ndarray | jax.Array) or hasattr(given, "_fields")
+    words = "f32[S, G], one solution per row, or a tree of arrays f32[S, ...]"
+    try:
+        arrays = (
+            jax.tree.map(lambda leaf: np.array(leaf, np.float32), given) if is_tree else np.array(given, np.float32)
+        )
+    except (TypeError, ValueError):
+        raise ShapeError(f"expected initial_solutions {words}; got {given!r:.200}") from None
+    leaves = jax.tree.leaves(arrays)
+    shapes = {leaf.shape[:1] for leaf in leaves}
+    if len(shapes) != 1 or shapes & {(), (0,)} or (not is_tree and arrays.ndim != 2):
+        raise ShapeError(
+            f"expected initial_solutions {words}; got shapes {', '.join(str(leaf.shape) for leaf in leaves)}"
+        )
+    if not all(np.isfinite(leaf).all() for leaf in leaves):
+        raise ShapeError(f"expected initial_solutions {words}, of finite numbers; some are not")
+    form = solution_form(jax.tree.map(lambda leaf: leaf[0], arrays))
+    return form, form.ravel(arrays)
+
+
+def _examples(extra: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Examples of extra fields as arrays of the types that jax has."""
+    examples = {}
+    for name, example in extra.items():
+        array = np.asarray(example)
+        if array.dtype.kind not in "biuf":
+            raise ShapeError(
+                f"expected extra as examples of numbers or arrays, as np.int32(0); {name} is {example!r:.80}"
+            )
+        examples[name] = array.astype(jax.dtypes.canonicalize_dtype(array.dtype))
+    return examples
+
+
+def _facts(given: Mapping[str, Any], examples: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+    """The extra fields of a batch, as they were declared."""
+    given = check_value("extra", Mapping, given)
+    if given.keys() != examples.keys():
+        raise ShapeError(
+            f"expected the extra fields that were declared, {', '.join(examples) or 'none'}; "
+            f"got {', '.join(given) or 'none'}: tell(fitness, descriptor, extra)"
+        )
+    facts = {}
+    for name, example in examples.items():
+        values = np.asarray(given[name])
+        if values.shape != (size, *example.shape) or not np.can_cast(values.dtype, example.dtype, "same_kind"):
+            raise ShapeError(
+                f"expected {name} {example.dtype}{[size, *example.shape]}, one row per solution of ask(); "
+                f"got {values.dtype}{list(values.shape)}"
+            )
+        facts[name] = values.astype(example.dtype)
+    return facts
+
+
+def _settings(
+    config: MapElitesConfig,
+    archive: Archive,
+    seed: int,
+    initial: np.ndarray,
+    form: SolutionForm,
+    extra: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
     """What must be the same when a search is resumed, as JSON values."""
     settings = {name: value for name, value in to_dict(config).items() if name not in UNUSED}
     settings["emitters"] = {str(number): emitter for number, emitter in enumerate(settings["emitters"])}
@@ -210,6 +284,8 @@ def _settings(config: MapElitesConfig, archive: Archive, seed: int, initial: np.
     settings["archive"] = {name: value for name, value in archive.spec.items() if name != "layout"}
     settings["seed"] = seed
     settings["initial_solutions"] = f"{list(initial.shape)} {digest(initial)}"
+    settings["solution"] = form.shapes
+    settings["extra"] = {name: f"{example.dtype}{list(example.shape)}" for name, example in extra.items()}
     return json.loads(json.dumps(settings))
 
 

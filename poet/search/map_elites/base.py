@@ -12,6 +12,8 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from poet.archives.base import AddInfo, Archive
 from poet.archives.layout import NO_PARENT
+from poet.errors import ConfigError
+from poet.search.map_elites.config import Bounds
 from poet.types import Key, Params, PyTree
 
 StateT = TypeVar("StateT")
@@ -100,7 +102,8 @@ class EmitterContext(NamedTuple):
       num_params: G.
       population: number of solutions that one emitter makes in a generation.
       num_parallel: number of equal emitters that act side by side, so that B = num_parallel x population.
-      bounds: low and high of every parameter, which the solutions must lie within; None if they are not bounded.
+      bounds: low and high, which the solutions must lie within: two numbers for all parameters, or f32[G] each; None if
+        they are not bounded.
     """
 
     archive: Archive
@@ -108,11 +111,34 @@ class EmitterContext(NamedTuple):
     num_params: int
     population: int
     num_parallel: int = 1
-    bounds: tuple[float, float] | None = None
+    bounds: tuple[float, float] | tuple[np.ndarray, np.ndarray] | None = None
 
     def clip(self, params: Float[Array, "B G"]) -> Float[Array, "B G"]:
         """The solutions within the bounds, if there are any."""
         return params if self.bounds is None else jnp.clip(params, *self.bounds)
+
+
+def bounds_of(bounds: Bounds | None, num_params: int) -> tuple[float, float] | tuple[np.ndarray, np.ndarray] | None:
+    """The option `search.bounds` for solutions of so many parameters, as in `EmitterContext`.
+
+    Raises `ConfigError` for pairs of another number of parameters, and for pairs that are one number in float32.
+
+    >>> low, high = bounds_of(((0.0, 1.0), (-1.0, 2.0)), 2)
+    >>> low.tolist(), high.tolist()
+    ([0.0, -1.0], [1.0, 2.0])
+    """
+    if bounds is None or not isinstance(bounds[0], tuple):
+        return bounds  # pyright: ignore[reportReturnType]
+    if len(bounds) != num_params:
+        raise ConfigError(
+            f"search.bounds expects one pair (low, high), or a pair for each of the {num_params} parameters of a "
+            f"solution; got {len(bounds)} pairs"
+        )
+    low, high = np.array(bounds, np.float32).T
+    if not (low < high).all():
+        place = int(np.argmin(low < high))
+        raise ConfigError(f"search.bounds expects pairs that float32 can tell apart, got {bounds[place]}")
+    return low, high
 
 
 def select_rows(info: AddInfo, rows: Any) -> AddInfo:

@@ -52,5 +52,7 @@ def _score_agents(
     environment = generator.environment
     recipe = Recipe(generator, config.policy, config.engine)
     executor, policy = executor_config.make(recipe, context), recipe.build().policy
-    scoring = episode_scoring(environment, generator.simplest(), policy, executor, config.qd_offset or 0.0)
+    scoring = episode_scoring(
+        environment, generator.simplest(), policy, executor, config.qd_offset or 0.0, config.search.extra
+    )
     return scoring, environment.descriptor_bounds, generator_identity(generator), executor

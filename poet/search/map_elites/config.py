@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from poet.agents.config import MLPConfig, PolicyConfig
 from poet.archives.config import ArchiveConfig, GridConfig
+from poet.archives.selections import SelectionConfig, UniformConfig
 from poet.envs.arm.config import ArmConfig
 from poet.envs.config import GeneratorConfig, ProblemConfig
 from poet.errors import ConfigError, ContractError
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from poet.search.map_elites.algorithm import MapElitesState
     from poet.search.map_elites.base import Emitter, EmitterContext
     from poet.search.map_elites.scoring import ScoringFn
+
+
+# Of parameters: one pair (low, high) for all of them, or a pair for each.
+Bounds = tuple[float, float] | tuple[tuple[float, float], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +55,11 @@ class EmitterConfig(PluginConfig):
         """The emitter; import jax here, not at the top of the module that holds the config."""
         raise ContractError(f"{type(self).__name__} must define make(self, context) -> Emitter")
 
-    def check(self, population: int, bounds: tuple[float, float] | None) -> None:
+    def check(self, population: int, bounds: Sequence[Any] | None) -> None:
         """Raise `ConfigError` unless the emitter can work with these options of the search.
 
-        `population` is the number of solutions that one emitter makes in a generation. Called before jax starts.
+        `population` is the number of solutions that one emitter makes in a generation, `bounds` are those of the
+        parameters. Called before jax starts.
         """
 
 
@@ -125,7 +132,7 @@ class PolynomialConfig(EmitterConfig):
 
         return polynomial(self, context)
 
-    def check(self, population: int, bounds: tuple[float, float] | None) -> None:
+    def check(self, population: int, bounds: Sequence[Any] | None) -> None:
         """Raise `ConfigError` if there are no bounds."""
         if bounds is None:
             raise ConfigError("emitter polynomial needs search.bounds, the range of every parameter")
@@ -179,7 +186,7 @@ class ESEmitterConfig(EmitterConfig):
 
         return es_emitter(self, context)
 
-    def check(self, population: int, bounds: tuple[float, float] | None) -> None:
+    def check(self, population: int, bounds: Sequence[Any] | None) -> None:
         """Raise `ConfigError` for an odd population."""
         if population % 2:
             raise ConfigError(
@@ -203,7 +210,11 @@ class MapElitesConfig(TypedConfig):
     emitters: tuple[EmitterConfig, ...] = (IsoLineConfig(),)
     # Number of emitters that act in a generation, chosen by a bandit (Cully 2021, arXiv 2007.05352); None for all.
     active: int | None = None
-    bounds: tuple[float, float] | None = None  # low and high of every parameter: solutions are clipped to them
+    # What is drawn from the archive as a parent: uniform, weighted by a score, or least-chosen by counters.
+    selection: SelectionConfig = dataclasses.field(default_factory=UniformConfig)
+    # Low and high of every parameter, or of each in turn (low high low high ...): solutions are clipped to them.
+    bounds: Bounds | None = None
+    extra: tuple[str, ...] = ()  # facts that are stored with elites; of agents: length and success of their episode
     reevaluate: int = 0  # evaluations of every elite for corrected scores of noisy problems; 0 for none
 
     def __post_init__(self) -> None:
@@ -212,11 +223,22 @@ class MapElitesConfig(TypedConfig):
                 raise ConfigError(f"search.{name} expects at least 1, got {getattr(self, name)}")
         if not self.reevaluate >= 0:
             raise ConfigError(f"search.reevaluate expects a number of at least 0, got {self.reevaluate}")
-        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
-            raise ConfigError(f"search.bounds expects a low and a higher high, got {self.bounds}")
+        self._check_bounds()
         if self.batch * self.generations * self.islands >= 2**31:
             raise ConfigError("search.batch x generations x islands must be below 2**31: take fewer generations")
         self._check_emitters()
+
+    def _check_bounds(self) -> None:
+        if self.bounds is None:
+            return
+        if not self.bounds:
+            raise ConfigError("search.bounds expects a pair (low, high), or a pair for each parameter, got no pair")
+        pairs = self.bounds if isinstance(self.bounds[0], tuple) else (self.bounds,)
+        for number, pair in enumerate(pairs):
+            low, high = cast(tuple[float, float], pair)
+            if not low < high:
+                of = f" for parameter {number}" if len(pairs) > 1 else ""
+                raise ConfigError(f"search.bounds expects a low and a higher high, got {(low, high)}{of}")
 
     def _check_emitters(self) -> None:
         if not isinstance(self.emitters, tuple) or not all(isinstance(each, EmitterConfig) for each in self.emitters):

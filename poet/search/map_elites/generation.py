@@ -1,8 +1,8 @@
 """One generation in two pure halves, so that any evaluation fits between: emit, and add to the archive and tell."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,11 @@ from jaxtyping import Array, Float, UInt32
 
 from poet.archives.base import AddInfo, Archive, Counts, entries
 from poet.archives.layout import total
+from poet.archives.select import with_selection
 from poet.archives.stats import EmitterCounts, batch_counts_by_emitter
-from poet.errors import ContractError
+from poet.errors import ConfigError, ContractError
 from poet.search.map_elites.bandit import bandit
-from poet.search.map_elites.base import Emitter, EmitterContext, Offspring, select_rows
+from poet.search.map_elites.base import Emitter, EmitterContext, Offspring, bounds_of, select_rows
 from poet.search.map_elites.config import EmitterConfig, MapElitesConfig
 from poet.types import Key, Params, PyTree
 
@@ -62,6 +63,7 @@ class AddAndUpdate(Protocol):
         offspring: Offspring,
         fitness: Float[Array, "B"] | Float[Array, "B M"],
         descriptor: Float[Array, "B D"],
+        extra: Mapping[str, Array] = {},
         /,
     ) -> tuple[Island, OffspringCounts, AddInfo]:
         """Add evaluated offspring to the archive and update the emitters.
@@ -78,7 +80,7 @@ class Generation(NamedTuple):
       names: names of the K emitters.
       init: key -> Island.
       emit: (key, island) -> (island, Offspring).
-      add_and_update: (key, island, first id u32[2], offspring, fitness, descriptor) ->
+      add_and_update: (key, island, first id u32[2], offspring, fitness, descriptor, extra fields) ->
         (island, OffspringCounts, AddInfo).
     """
 
@@ -89,17 +91,23 @@ class Generation(NamedTuple):
 
 
 def generation(
-    config: MapElitesConfig, archive: Archive, sample: Callable[[Key], Params], num_params: int
+    config: MapElitesConfig,
+    archive: Archive,
+    sample: Callable[[Key], Params],
+    num_params: int,
+    extra: Mapping[str, Any] = {},
 ) -> Generation:
     """The generation of a config: its emitters, where equal ones are made as one.
 
     Args:
       config: emitters and batch.
-      archive: where solutions are kept.
+      archive: where solutions are kept; elites are drawn from it as it does.
       sample: key -> f32[G], a solution from the prior.
       num_params: G.
+      extra: examples of the extra fields of a solution.
 
-    Raises `ContractError` for an emitter whose batch has another size than it was made for.
+    Raises `ContractError` for an emitter whose batch has another size than it was made for, `ConfigError` for bounds of
+    another number of parameters.
 
     >>> from poet.archives.config import GridConfig
     >>> archive = GridConfig(shape=(4,)).make([(0.0, 1.0)])
@@ -116,7 +124,8 @@ def generation(
     """
     groups = Counter(config.emitters)
     names = emitter_names(list(groups))
-    context = EmitterContext(archive, sample, num_params, config.emitter_population, 1, config.bounds)
+    bounds = bounds_of(config.bounds, num_params)
+    context = EmitterContext(archive, sample, num_params, config.emitter_population, 1, bounds)
     if config.active is None:
         emitters = [_make(each, context._replace(num_parallel=count)) for each, count in groups.items()]
     else:
@@ -126,7 +135,7 @@ def generation(
 
     def init(key: Key) -> Island:
         states = tuple(emitter.init(jax.random.fold_in(key, k)) for k, emitter in enumerate(emitters))
-        return Island(archive.init(jax.ShapeDtypeStruct((num_params,), jnp.float32)), states)
+        return Island(archive.init(jax.ShapeDtypeStruct((num_params,), jnp.float32), extra), states)
 
     def emit(key: Key, island: Island) -> tuple[Island, Offspring]:
         states, offspring = [], []
@@ -137,9 +146,17 @@ def generation(
         return island._replace(emitters=tuple(states)), jax.tree.map(lambda *parts: jnp.concatenate(parts), *offspring)
 
     def add_and_update(
-        key: Key, island: Island, first_id: Id, offspring: Offspring, fitness: Array, descriptor: Array
+        key: Key,
+        island: Island,
+        first_id: Id,
+        offspring: Offspring,
+        fitness: Array,
+        descriptor: Array,
+        extra: Mapping[str, Array] = {},
+        /,
     ) -> tuple[Island, OffspringCounts, AddInfo]:
-        batch = entries(offspring.params, fitness, descriptor, parents=offspring.parents, emitter=offspring.emitter)
+        parents, emitter = offspring.parents, offspring.emitter
+        batch = entries(offspring.params, fitness, descriptor, parents=parents, emitter=emitter, extra=extra)
         batch = batch._replace(id=batch.id + first_id)
         archive_state, info = archive.add(island.archive, batch)
         states = tuple(
@@ -157,6 +174,32 @@ def generation(
         return Island(archive_state, states), counts, info
 
     return Generation(names, init, emit, add_and_update)
+
+
+def select_parents(
+    config: MapElitesConfig, archive: Archive, num_params: int, extra: Mapping[str, Any] = {}
+) -> Archive:
+    """The archive, from which elites are drawn by the selection of the config.
+
+    Raises `ConfigError` where archive or selection need extra fields that solutions do not have.
+    """
+    for name in archive.spec.get("tie_break", ()):
+        if name not in extra:
+            raise ConfigError(
+                f"archive.tie_break {name!r} is no fact that solutions have ({', '.join(extra) or 'there are none'}): "
+                f"add search.extra {name}, if it is one of agents, or declare it where solutions are scored"
+            )
+    selected = with_selection(archive, config.selection.make())
+
+    def draw(key: Key) -> Any:
+        example = jax.ShapeDtypeStruct((num_params,), jnp.float32)
+        return selected.sample(key, selected.init(example, extra), 1)
+
+    if selected is not archive:
+        jax.eval_shape(
+            draw, jax.random.key(0)
+        )  # a selection that cannot work raises here, before a program is compiled
+    return selected
 
 
 def emitter_names(configs: Sequence[EmitterConfig]) -> tuple[str, ...]:

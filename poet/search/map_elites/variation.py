@@ -1,9 +1,10 @@
-"""Emitters that vary elites drawn uniformly from the archive, and keep no state."""
+"""Emitters that vary elites drawn from the archive, and keep no state."""
 
 from typing import Protocol, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -98,7 +99,7 @@ def polynomial(config: PolynomialConfig, context: EmitterContext) -> Emitter[tup
     8
     """
     config.check(context.population, context.bounds)
-    low, high = cast(tuple[float, float], context.bounds)
+    low, high = cast(tuple[float, float] | tuple[np.ndarray, np.ndarray], context.bounds)
     span = high - low
 
     def vary(key: Key, first: Float[Array, "B G"], second: Float[Array, "B G"]) -> Float[Array, "B G"]:

@@ -84,6 +84,19 @@ class Elites:
         """Filled cells, coverage, QD score, best and mean fitness."""
         return stats.summary(self.spec, self.columns, self.qd_offset)
 
+    def points(self) -> np.ndarray:
+        """The descriptors f[M, D]; D is 0 where the elites have none."""
+        return np.asarray(self.columns["descriptor"]) if self.names else np.zeros((len(self), 0))
+
+    def facts(self) -> dict[str, np.ndarray]:
+        """The extra fields that are one number per elite, as counters of a selection, by their names."""
+        extra = {name: self.columns[name] for name in self.columns if name.startswith(files.EXTRA)}
+        return {
+            name.removeprefix(files.EXTRA): np.asarray(column)
+            for name, column in extra.items()
+            if column.shape == (len(self),) and column.dtype.kind in "iuf"
+        }
+
     def frame(self, payload: bool = False) -> pandas.DataFrame:
         """One row per elite, coordinates under their names; with weights and genomes too if `payload`.
 
@@ -130,7 +143,7 @@ class Elites:
         if not ((point >= low - tolerance) & (point <= high + tolerance)).all():
             bounds = ", ".join(f"{name} {a:g} to {b:g}" for name, a, b in zip(self.names, low, high))
             raise ConfigError(f"expected a point within {bounds}; got {', '.join(map('{:g}'.format, point))}")
-        offsets = (self.columns["descriptor"] - np.asarray(point, float)) / (high - low)
+        offsets = (self.points() - np.asarray(point, float)) / (high - low)
         return int(np.argmin((offsets**2).sum(axis=1)))
 
     def select_distant(self, count: int) -> list[int]:
@@ -138,7 +151,7 @@ class Elites:
         if not len(self) or count < 1:
             return []
         low, high = np.transpose(self.spec["bounds"])
-        points = (np.asarray(self.columns["descriptor"]) - low) / (high - low)
+        points = (self.points() - low) / (high - low)
         chosen = [self.best()]
         distances = np.full(len(self), np.inf)
         while len(chosen) < min(count, len(self)):
@@ -155,8 +168,8 @@ class Elites:
         return row
 
     def coordinates(self, row: int) -> str:
-        """The descriptor of an elite as text, each coordinate with its name."""
-        descriptor = self.columns["descriptor"][self.check_row(row)]
+        """The descriptor of an elite as text, each coordinate with its name; empty where elites have none."""
+        descriptor = self.points()[self.check_row(row)]
         return ", ".join(f"{name} {value:.3g}" for name, value in zip(self.names, descriptor, strict=True))
 
 

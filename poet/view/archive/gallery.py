@@ -52,7 +52,7 @@ def find_renderer(run: ArchiveRun) -> Callable[[int], np.ndarray] | None:
     problem: Any = run.problem()
     if hasattr(problem, "draw"):
         what = f"draw of problem {problem.id!r}"
-        return lambda row: call_for_picture(what, problem.draw, run.weights(row))
+        return lambda row: call_for_picture(what, problem.draw, run.solution(row))
     try:
         generator: Any = run.generator() if run.has_environments() else None
     except PoetError:

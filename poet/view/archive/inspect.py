@@ -55,16 +55,19 @@ def elite_table(elites: Elites, top: int, emitters: Sequence[str] = ()) -> Table
     table = Table(title=f"the fittest of {len(elites)} elites", title_justify="left", title_style="bold")
     objectives = elites.columns["objectives"] if "objectives" in elites.columns else np.zeros((len(elites), 0))
     names = [f"objective {m}" for m in range(objectives.shape[1])]
-    for name in ("elite", "cell", "sum" if names else "fitness", *names, *elites.names, "id", "emitter"):
+    facts = elites.facts()
+    titles = [name.replace("_", " ") for name in facts]
+    for name in ("elite", "cell", "sum" if names else "fitness", *names, *elites.names, *titles, "id", "emitter"):
         table.add_column(name, justify="right")
     for row in np.argsort(-np.asarray(elites.columns["fitness"], float), kind="stable")[:top]:
-        elite = {name: elites.columns[name][row] for name in ("cell", "fitness", "descriptor", "emitter")}
+        elite = {name: elites.columns[name][row] for name in ("cell", "fitness", "emitter")}
         table.add_row(
             str(row),
             str(elite["cell"]),
             f"{elite['fitness']:.4g}",
             *(f"{value:.4g}" for value in objectives[row]),
-            *(f"{value:.3g}" for value in elite["descriptor"]),
+            *(f"{value:.3g}" for value in elites.points()[row]),
+            *(f"{column[row]:.4g}" for column in facts.values()),
             _format_id(elites.id(row)),
             colours.emitter_name(emitters, elite["emitter"]),
         )
@@ -89,10 +92,13 @@ def elite_lines(run: ArchiveRun, row: int) -> list[str]:
         for id, (time, place) in known[:MAX_LISTED]
     ]
     return [
-        f"elite {row}: fitness {elites.columns['fitness'][row]:.6g}, {elites.coordinates(row)}",
+        ", ".join(
+            filter(None, [f"elite {row}: fitness {elites.columns['fitness'][row]:.6g}", elites.coordinates(row)])
+        ),
         *([f"  environment {environment}"] if environment else []),
         *([f"  objectives  {', '.join(f'{value:.6g}' for value in objectives)}"] if objectives is not None else []),
         f"  cell        {elites.columns['cell'][row]}",
+        *(f"  {name.replace('_', ' '):<11} {column[row]:.6g}" for name, column in elites.facts().items()),
         f"  id          {_format_id(elites.id(row))} (generation:number in it), emitter: {emitter}",
         f"  parents     {', '.join(_format_id(parent) for parent in elites.parents(row)) or 'none'}",
         f"  children    {', '.join(map(str, children[:MAX_LISTED])) or 'none'}{more}",
@@ -118,9 +124,9 @@ def print_archive(run: ArchiveRun, last: int, top: int) -> None:
         console.print(maps.NO_SNAPSHOT.replace("\n", " "), soft_wrap=True)
     elif top:
         if len(elites):
-            print_table(
-                console, elite_table(elites, top, run.emitters()), ["id", "cell", "emitter", *elites.names[::-1]]
-            )
+            table = elite_table(elites, top, run.emitters())
+            facts = [str(column.header) for column in table.columns[-2 - len(elites.facts()) : -2]]
+            print_table(console, table, [*facts[::-1], "id", "cell", "emitter", *elites.names[::-1]])
         else:
             console.print(maps.NO_ELITE)
 

@@ -145,10 +145,15 @@ class ArchiveRun(AgentRun):
     # --- figures ---
 
     def plots(self) -> Mapping[str, Callable[..., Figure]]:
-        """Overview, heat map, curves, emitters, origins, snapshots; a gallery if elites can be drawn."""
+        """Overview, heat map, curves, emitters, origins, snapshots; a gallery if elites can be drawn.
+
+        Without descriptors there are the curves, which are the overview too, and emitters.
+        """
         from poet.view.archive.gallery import find_renderer
         from poet.view.archive.plots import PLOTS
 
+        if not self.has_coordinates():
+            return {"overview": PLOTS["curves"], "curves": PLOTS["curves"], "emitters": PLOTS["emitters"]}
         return PLOTS if find_renderer(self) else {name: plot for name, plot in PLOTS.items() if name != "gallery"}
 
     def heatmap(self, iteration: int | None = None) -> Figure:
@@ -164,16 +169,26 @@ class ArchiveRun(AgentRun):
         return curves(self)
 
     def explore(self, num_pictures: int = 16) -> Page:
-        """The archive as an interactive page for a notebook; see `explore.page_text`."""
+        """The archive as an interactive page for a notebook; see `explore.page_text`.
+
+        Raises `RunError` for elites without descriptors.
+        """
         from poet.view.archive.explore import Page, page_text
 
+        if not self.has_coordinates():
+            raise RunError("the page shows elites by their descriptors, and those of this run have none")
         return Page(page_text(self, num_pictures))
 
     def suggested_commands(self) -> tuple[str, ...]:
         """Commands that show the run, with {} for its folder."""
-        return ("inspect {}", "plot {}") if self.is_empty() else ("inspect {}", "plot {}", "plot {} --what explore")
+        no_page = self.is_empty() or not self.has_coordinates()
+        return ("inspect {}", "plot {}") if no_page else ("inspect {}", "plot {}", "plot {} --what explore")
 
     # --- what the elites are ---
+
+    def has_coordinates(self) -> bool:
+        """Whether elites have descriptors, as far as there are elites."""
+        return self.is_empty() or bool(self.archive().names)
 
     def has_environments(self) -> bool:
         """Whether each elite is an environment with its agent. Raises `RunError` while there is no snapshot."""
@@ -215,6 +230,19 @@ class ArchiveRun(AgentRun):
             raise unknown(f"agent of elite {which}:", snapshot, ["best"])
         elites = self.archive()
         return np.asarray(elites.column("params")[elites.check_row(which)])
+
+    def solution(self, which: int) -> Any:
+        """The solution of an elite as its problem takes it: f32[G], or a tree of arrays."""
+        import jax
+
+        from poet.archives.table import payload_names
+
+        problem, elites = self.problem(), self.archive()
+        example = None if problem is None else jax.eval_shape(problem.sample, jax.random.key(0))
+        if isinstance(example, jax.ShapeDtypeStruct | None):
+            return self.weights(which)
+        row, structure = elites.check_row(which), jax.tree.structure(example)
+        return jax.tree.unflatten(structure, [np.asarray(elites.column(name)[row]) for name in payload_names(example)])
 
     def caption(self, which: int) -> Caption:
         """The coordinates of an elite, and a description of its environment."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from poet.agents.engine import Engine
     from poet.agents.policy import Policy
     from poet.archives.base import Archive
+    from poet.archives.select import Selection
     from poet.envs.base import Interface
     from poet.learners.base import Learner
 
@@ -68,6 +69,21 @@ class LogGridConfig(poet.ArchiveConfig):
         from poet_curriculum.archive import log_grid
 
         return log_grid(spec["cells_per_axis"], spec["bounds"], spec["out_of_bounds"])
+
+
+@dataclasses.dataclass(frozen=True)
+class PromisingConfig(poet.SelectionConfig):
+    """Elites whose children were stored lately, and elites that were seldom visited."""
+
+    id: ClassVar[str] = "promising"
+
+    patience: float = 10.0  # children without success after which an elite is half as likely
+
+    def make(self) -> Selection:
+        """The selection."""
+        from poet_curriculum.selection import promising
+
+        return promising(self.patience)
 
 
 @dataclasses.dataclass(frozen=True)

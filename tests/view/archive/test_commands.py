@@ -70,6 +70,21 @@ def test_objectives_have_their_own_columns(archive):
     assert "sum" not in [column.header for column in elite_table(given, 3).columns]
 
 
+def test_extra_fields_of_one_number_have_their_own_columns(archive):
+    given = open_run(archive).archive()
+    count = len(given)
+    extra = {
+        "extra.chosen_since_new": np.arange(count),
+        "extra.path": np.zeros((count, 2)),
+        "extra.word": ["a"] * count,
+    }
+    columns = {**given.columns, **{name: np.asarray(column) for name, column in extra.items()}}
+    table = elite_table(Elites(Record(given.meta, columns)), 3)
+    shown = {column.header: list(column.cells) for column in table.columns}
+    assert shown["chosen since new"] == shown["elite"]
+    assert not {"path", "word"} & shown.keys()
+
+
 def test_an_elite_in_lines(archive):
     run = open_run(archive)
     elites = run.archive()
