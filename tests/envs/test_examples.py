@@ -11,7 +11,7 @@ WITH_EXAMPLES = {
     "poet.envs.base",
     "poet.envs.functions.config",
     "poet.envs.gymnasium_env",
-    "poet.envs.named",
+    "poet.envs.vector",
     "poet.envs.functions.linear_projection",
     "poet.envs.interface",
     "poet.envs.functions.rastrigin_multi",
