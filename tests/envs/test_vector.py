@@ -52,6 +52,22 @@ def test_samples_fill_the_bounds() -> None:
         assert high - 0.02 * (high - low) < leaf.max() <= high
 
 
+def test_a_crossover_takes_each_number_from_one_parent() -> None:
+    a = Windy(jnp.float32(3), jnp.float32(0.1), jnp.int32(7))
+    b = Windy(jnp.float32(8), jnp.float32(0.8), jnp.int32(900))
+    children = jax.device_get(jax.jit(jax.vmap(GENERATOR.crossover, (0, None, None)))(KEYS, a, b))
+    assert [leaf.dtype for leaf in children] == [np.float32, np.float32, np.int32]
+    for leaf, one, other in zip(children, a, b):
+        assert set(leaf.tolist()) == {float(one), float(other)}
+        assert 0.4 < (leaf == one).mean() < 0.6
+    assert len({tuple(child) for child in zip(*(leaf.tolist() for leaf in children))}) == 8, "independently"
+
+
+def test_an_impossible_scale_of_returns_is_refused() -> None:
+    with pytest.raises(ContractError, match="expects a finite return_range"):
+        VectorGenerator("windy", WindyEnvironment(), NUMBERS, (0.0, 1.0), solved_return=2.0)
+
+
 def test_both_ends_of_an_integer_are_drawn() -> None:
     few = VectorGenerator("few", WindyEnvironment(), NUMBERS._replace(gusts=integer(-1, 1, step=1)), (0.0, 1.0), 1.0)
     assert set(jax.vmap(few.sample)(KEYS).gusts.tolist()) == {-1, 0, 1}
