@@ -16,7 +16,6 @@ import poet
 from poet.cli.main import main
 
 OPTIONS = {
-    "walker": "",
     "maze": "--generator.first-maze open",
     "swing-up": "--learner.population 1024 --learner.sigma 0.2 --learner.learning-rate 0.1",
     "gymnax-acrobot": "",
