@@ -54,7 +54,7 @@ if __name__ == "__main__":
     names = sys.argv[1:] or [name for name in OPTIONS if not name.startswith("gymnax")]
     with tempfile.TemporaryDirectory() as folder:
         rows = [row(name, Path(folder)) for name in names]
-    print("| generator | returns | may reproduce | solved | admitted | solved | seconds | command |")
+    print("| generator | range of returns | may reproduce from | solved from | admitted | solved | seconds | command |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for cells in rows:
         print(f"| {' | '.join(map(str, cells))} |")

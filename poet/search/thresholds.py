@@ -8,8 +8,10 @@ from jaxtyping import Float
 
 from poet.envs.base import Generator
 from poet.envs.returns import return_scale
+from poet.errors import ConfigError
 from poet.search.config import ThresholdConfig
 
+WIDE = 100.0  # a range in which no return between 0 and 1 is meant
 ConfigT = TypeVar("ConfigT", bound=ThresholdConfig)
 
 
@@ -21,7 +23,8 @@ class Thresholds(Generic[ConfigT]):
       returns: the thresholds as returns, by their names.
       solved_score: the return at which an environment is solved.
 
-    Raises `ContractError` for a generator that does not declare its `return_range` and `solved_return`.
+    Raises `ContractError` for a generator that does not declare its `return_range` and `solved_return`, and
+    `ConfigError` for a fraction among returns: a default that was left where the unit is "return".
     """
 
     def __init__(self, config: ConfigT, generator: Generator) -> None:
@@ -35,7 +38,15 @@ class Thresholds(Generic[ConfigT]):
         value = getattr(self._given, name)
         if value is None:
             return self.scale.solved
-        return self.scale.at(value) if self._given.threshold_unit == "fraction" else value
+        if self._given.threshold_unit == "fraction":
+            return self.scale.at(value)
+        if 0 < abs(value) <= 1 and self.scale.high - self.scale.low > WIDE:
+            raise ConfigError(
+                f"search.{name} expects a return of the range {self.scale.low:g} to {self.scale.high:g}, since "
+                f"search.threshold_unit is return, got {value:g}, which looks like a fraction: give all of "
+                f"{', '.join(self._given.thresholds)} as returns"
+            )
+        return value
 
     def describe(self, name: str) -> str:
         """An option with its value, as a fraction and as a return."""

@@ -15,6 +15,7 @@ from poet.search.thresholds import Thresholds
 from tests.search.poet.fakes import Ladder
 
 WALKER = generators.make("walker")
+RETURNS = {"threshold_unit": "return", "reproduce_threshold": 200.0, "mc_lower": 50.0, "mc_upper": 300.0}
 PAPER = {"solved_score": 230.0, "reproduce_threshold": 200.0, "mc_lower": 50.0, "mc_upper": 300.0}
 
 
@@ -55,11 +56,7 @@ def test_fractions_follow_the_generator_and_returns_do_not() -> None:
     ("rules", "name", "text"),
     [
         ({}, "mc_lower", "search.mc_lower 0.375 (return 50)"),
-        (
-            {"threshold_unit": "return", "mc_lower": 50, "mc_upper": 300},
-            "mc_lower",
-            "search.mc_lower 50 (fraction 0.375)",
-        ),
+        (RETURNS | {"mc_lower": 0}, "mc_lower", "search.mc_lower 0 (fraction 0.25)"),
         ({}, "solved_score", "search.solved_score 230 (fraction 0.825)"),
         ({"solved_score": 0.75}, "solved_score", "search.solved_score 0.75 (return 200)"),
     ],
@@ -83,6 +80,20 @@ def test_a_return_that_is_given_as_a_fraction_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="search.training_score expects a fraction"):
         PairedMapElitesConfig(training_score=-50.0)
     assert PairedMapElitesConfig(threshold_unit="return", training_score=-50.0).training_score == -50.0
+
+
+def test_a_fraction_that_is_left_among_returns_is_refused() -> None:
+    narrow = Ladder(return_range=(0.0, 2.0), solved_return=2.0)
+    for name in ("reproduce_threshold", "mc_upper", "mc_lower"):
+        rules = {each: value for each, value in RETURNS.items() if each != name} | {"mc_lower": -50.0}
+        rules[name] = getattr(PoetConfig(), name)
+        with pytest.raises(
+            ConfigError, match=rf"search\.{name} expects a return of the range -100 to 300, .* fraction: "
+        ):
+            Thresholds(PoetConfig(**rules), WALKER)
+    assert Thresholds(PoetConfig(**RETURNS | {"mc_lower": 0.0}), WALKER).returns["mc_lower"] == 0.0
+    few = RETURNS | {"reproduce_threshold": 1.0, "mc_lower": 0.25, "mc_upper": 1.75}
+    assert Thresholds(PoetConfig(**few), narrow).returns["mc_upper"] == 1.75
 
 
 def test_the_config_of_a_run_keeps_the_unit() -> None:

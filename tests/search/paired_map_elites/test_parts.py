@@ -55,7 +55,7 @@ def make_context(
 ) -> StepContext:
     """An empty archive with a cell for each level, and an agent of weights 0 in training on level 0."""
     config = PairedMapElitesConfig(**{**RULES, **options})  # type: ignore[arg-type]
-    generator = Ladder(deterministic=deterministic)
+    generator = Ladder(deterministic=deterministic, return_range=(0.0, 80.0), solved_return=80.0)
     archive = GridConfig(shape=(91,)).make(generator.feature_bounds)
     executor = wrap(fake_executor(score, calls=calls))
     components = Components(config, generator, POLICY, counting_learner(), executor, archive, episodes)
@@ -313,7 +313,7 @@ def test_invalid_children_are_not_evaluated() -> None:
     [
         (
             lambda weight, level: 3.0,
-            r"reaches search.solved_score 10 \(fraction 0.275\) .*; the best score is 3 ",
+            r"reaches search.solved_score 10 \(fraction 0.125\) .*; the best score is 3 ",
         ),
         (lambda weight, level: float("nan"), "no agent reaches search.solved_score 10 .*; no score is finite. Lower"),
         (lambda weight, level: float("inf"), "; no score is finite"),
@@ -346,7 +346,7 @@ def test_children_that_no_agent_can_learn_are_explained() -> None:
     context.state.trainees.age[:] = -1
     reproduce(context)
     (event,) = events_of([context], "stall")
-    text = r"none of 4 children is solved, .* search.training_score 5 \(fraction 0.263\).*: the best score is 4 .*Lower"
+    text = r"none of 4 children is solved, .* search.training_score 5 \(fraction 0.0625\).*: the best score is 4 .*Lower"
     assert re.match(text, event["text"])
     context = make_context(lambda weight, level: 12.0 if level == 0 else 6.0)
     insert(context, [make_offer(0, 12.0)])

@@ -208,6 +208,16 @@ REASONS = {
     "all NaN": (lambda weight, level: float("nan"), {}, "no agent has a finite score in its environment"),
     "all infinite": (lambda weight, level: float("inf"), {}, "no agent has a finite score in its environment"),
     "too hard": (_between, {"reproduce_threshold": 0.0}, r"none of 12 children is admitted, .*: .* too hard.*Lower"),
+    "not finite": (
+        lambda weight, level: 300.0 if level == 0 else float("nan"),
+        {"reproduce_threshold": 0.0},
+        "none of 12 children is admitted, .* not finite.*Check the rewards",
+    ),
+    "duplicates": (
+        easy,
+        {"reproduce_threshold": 0.0, "num_children": 1, "start": start((0, 0.0), (1, 0.0), (2, 0.0), (3, 0.0))},
+        "none of 1 children is admitted, .*: 1 duplicate. Raise search.mutation_strength",
+    ),
     "too easy": (
         easy,
         {"reproduce_threshold": 0.0, "mc_lower": -9.0, "mc_upper": -8.0},
