@@ -346,7 +346,9 @@ def test_children_that_no_agent_can_learn_are_explained() -> None:
     context.state.trainees.age[:] = -1
     reproduce(context)
     (event,) = events_of([context], "stall")
-    text = r"none of 4 children is solved, .* search.training_score 5 \(fraction 0.0625\).*: the best score is 4 .*Lower"
+    text = (
+        r"none of 4 children is solved, .* search.training_score 5 \(fraction 0.0625\).*: the best score is 4 .*Lower"
+    )
     assert re.match(text, event["text"])
     context = make_context(lambda weight, level: 12.0 if level == 0 else 6.0)
     insert(context, [make_offer(0, 12.0)])
