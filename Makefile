@@ -12,7 +12,7 @@ PLUGINS := plugins.txt $(wildcard $(shell sed -nE 's!^(-e|--editable)[ =]+(.*[^/
 CHECKER := poet,shape_checker.checker
 TYPED := tests/contracts tests/archives/test_contract.py tests/search/poet/test_poet.py -k 'not impossible'
 
-.PHONY: run install test test-ci test-slow typed lint types notebooks notebooks-save lock cuda bench-qd clean help
+.PHONY: run install test test-ci test-slow typed lint types notebooks notebooks-save lock cuda gymnax test-gymnax bench-qd clean help
 
 run: $(STAMP)  ## the main job: a small POET run on the walker, with pictures; called again, it resumes
 	@.venv/bin/poet run laptop --name laptop
@@ -73,11 +73,24 @@ $(STAMP): $(LOCKED) pyproject.toml $(PLUGINS)
 
 lock: $(UV)  ## resolve again; the lock is universal, hashed, and names no index
 	@$(UV) pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+	@echo 'pytest>=9' | $(UV) pip compile pyproject.toml - --quiet --extra gymnax --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements-gymnax.lock
 
 cuda: $(UV) plugins.txt  ## the same with jax's CUDA plugin, in .venv-cuda
 	@[ -d .venv-cuda ] || $(UV) venv --quiet --python $(PYTHON) .venv-cuda
 	@$(UV) pip install --quiet --compile-bytecode --python .venv-cuda/bin/python --constraint requirements.lock --editable '.[cuda]' --requirements plugins.txt
 	@echo ".venv-cuda/bin/poet run paper --name paper"
+
+.venv-gymnax/.synced: $(UV) requirements-gymnax.lock pyproject.toml
+	@[ -d .venv-gymnax ] || $(UV) venv --quiet --python $(PYTHON) .venv-gymnax
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv-gymnax/bin/python --require-hashes requirements-gymnax.lock
+	@$(UV) pip install --quiet --python .venv-gymnax/bin/python --no-deps --editable .
+	@touch $@
+
+gymnax: .venv-gymnax/.synced  ## environments of gymnax, in .venv-gymnax: it needs another gymnasium than the tests
+	@echo ".venv-gymnax/bin/poet run laptop --generator gymnax-acrobot"
+
+test-gymnax: .venv-gymnax/.synced  ## tests of the adapter of gymnax, in that environment
+	@.venv-gymnax/bin/python -m pytest tests/envs/adapters
 
 # The peers of quality-diversity, each in an environment of its own, with the lock's versions of what both need.
 .venv-qdax: PEER := qdax==0.5.0
@@ -91,7 +104,7 @@ bench-qd: $(STAMP) | .venv-qdax .venv-pyribs  ## archives and MAP-Elites beside 
 	@$(PY) -m benchmarks.quality_diversity all
 
 clean:
-	rm -rf .venv .venv-cuda .venv-qdax .venv-pyribs .uv .pytest_cache .ruff_cache
+	rm -rf .venv .venv-cuda .venv-gymnax .venv-qdax .venv-pyribs .uv .pytest_cache .ruff_cache
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'

@@ -128,6 +128,9 @@ class Generator(Protocol):
     A genome is a pytree of non-empty arrays with fixed shapes and dtypes. `sample`, `mutate`, `check` and `features`
     are pure; the other methods run on the host.
 
+    Searches compare the returns of agents with the scale that the generator declares (`poet.envs.returns`), so that one
+    threshold has the same meaning in every environment.
+
     Optional members. The first three are for user-defined searches; the searches of this package do not use them.
 
     - `crossover(key, genome_a, genome_b) -> genome`: a child of two parents; pure.
@@ -154,7 +157,10 @@ class Generator(Protocol):
 
     @property
     def environment(self) -> Environment:
-        """The environment whose levels the genomes describe; equal and with an equal hash at each access."""
+        """The environment whose levels the genomes describe; equal and with an equal hash at each access.
+
+        A `poet.envs.host.HostEnvironment` where episodes run in simulators that are not JAX.
+        """
         ...
 
     @property
@@ -177,6 +183,22 @@ class Generator(Protocol):
         """Whether level and episode depend on the genome and the actions only, never on keys.
 
         One evaluation of an agent is then enough.
+        """
+        ...
+
+    @property
+    def return_range(self) -> tuple[float, float]:
+        """Returns (low, high) of an agent that has learnt nothing and of a perfect agent: fractions 0 and 1.
+
+        Single episodes may be worse, as those of an agent that wastes effort, and hardly better.
+        """
+        ...
+
+    @property
+    def solved_return(self) -> float:
+        """The return from which on a level counts as solved: above low, at most high.
+
+        With `success` an agent must also reach the goal.
         """
         ...
 

@@ -21,7 +21,12 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 
 @pytest.mark.parametrize(
     ("extra", "module", "package"),
-    [("tensorboard", "tensorboard", "tensorboard>="), ("wandb", "wandb", "wandb>="), ("tables", "pandas", "pandas>=")],
+    [
+        ("tensorboard", "tensorboard", "tensorboard>="),
+        ("wandb", "wandb", "wandb>="),
+        ("tables", "pandas", "pandas>="),
+        ("gymnax", "gymnax", "gymnax==1.0.1"),
+    ],
 )
 def test_a_missing_package_is_named_with_the_command(
     monkeypatch: pytest.MonkeyPatch, extra: str, module: str, package: str

@@ -47,7 +47,7 @@ CONFIGS: dict[str, RunConfig] = {
         generator=CorridorConfig(horizon=12),
         policy=MLPConfig(hidden=()),
         learner=ESConfig(population=4),
-        search=PoetConfig(max_niches=2, reproduce_every=1, reproduce_threshold=-1e6, mc_lower=-1e6, mc_upper=1e6),
+        search=PoetConfig(max_niches=2, reproduce_every=1, reproduce_threshold=-9.0, mc_lower=-9.0, mc_upper=9.0),
         engine=XLAEngineConfig(lanes=8, chunk=6),
         executor=LocalExecutorConfig(devices=2, queue=32),
     ),

@@ -101,7 +101,7 @@ def test_unknown_option_is_answered_with_the_nearest() -> None:
 
 
 def test_generators_and_problems_are_separate() -> None:
-    assert {"walker", "walker-gaits", "maze"} <= set(generators.ids())
+    assert {"walker", "walker-gaits", "maze", "swing-up"} <= set(generators.ids())
     assert {"arm", "sphere", "rastrigin", "rastrigin-multi"} <= set(problems.ids())
     assert not set(problems.ids()) & set(generators.ids())
     assert problems.make("sphere", num_params=8).num_params == 8

@@ -39,7 +39,7 @@ BAD: list[tuple[type, dict[str, Any], str]] = [
     (ESConfig, {"population": [4]}, "population expects an integer"),
     (MLPConfig, {"hidden": (8.5,)}, "policy mlp: hidden expects an integer"),
     (MLPConfig, {"hidden": 8}, "hidden expects a tuple, got 8"),
-    (PoetConfig, {"solved_score": float("nan")}, "solved_score expects a finite number, got nan"),
+    (PoetConfig, {"solved_score": float("nan")}, "solved_score expects a finite number or None, got nan"),
     (PairedMapElitesConfig, {"features": ("pit", 3)}, "features expects text"),
     (GridConfig, {"shape": 20}, "archive grid: shape expects a tuple, got 20"),
     (UnstructuredConfig, {"min_distance": "near"}, "min_distance expects a finite number"),

@@ -16,8 +16,8 @@ from poet.archives.cvt import cvt
 from poet.archives.grid import grid
 from poet.archives.pareto import pareto
 from poet.archives.unstructured import unstructured
-from poet.envs.named import integer, real
 from poet.envs.testing import check_environment, check_generator, check_problem
+from poet.envs.vector import integer, real
 from poet.executors.recipe import Recipe
 from poet.search.map_elites.scoring import ScoringFn
 

@@ -1,1 +1,1 @@
-"""Environments of other libraries. Each module imports its library only where it is used."""
+"""Environments of other libraries, each behind an extra of its own."""

@@ -47,6 +47,11 @@ class MazeGenerator:
     reasons: tuple[str, ...] = REASONS
     feature_names: tuple[str, ...] = ("walls", "path_length", "clearance")
     deterministic: bool = True
+    return_range: tuple[float, float] = (
+        0.0,
+        100.0,
+    )  # of a robot that stands still, and of one in the goal at no effort
+    solved_return: float = 90.0  # in the goal, at the largest effort
 
     @property
     def environment(self) -> Maze:

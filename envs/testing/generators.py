@@ -9,6 +9,7 @@ import numpy as np
 from jax import lax
 
 from poet.envs.base import Generator
+from poet.envs.returns import return_scale
 from poet.envs.testing.common import (
     Progress,
     Report,
@@ -33,6 +34,7 @@ from poet.envs.testing.common import (
 )
 from poet.envs.testing.environments import play_environment
 from poet.envs.testing.pictures import check_pictures
+from poet.envs.testing.returns import check_returns
 from poet.envs.testing.texts import check_foreign_json, check_texts
 from poet.jax_settings import pinned
 from poet.types import Genome, PyTree
@@ -42,6 +44,7 @@ GENERATIONS = 9  # of mutation behind the last group
 NUM_LEVELS = 13  # valid genomes whose texts and levels are checked
 MEMBERS = (
     *("id", "version", "environment", "reasons", "feature_names", "feature_bounds", "deterministic"),
+    *("return_range", "solved_return"),
     *("sample", "mutate", "check", "features", "simplest", "describe", "to_json", "from_json"),
 )
 
@@ -70,6 +73,9 @@ def check_generator(generator: Generator, report: Report = print_to_stderr) -> N
 
     player, results = play_environment(generator.environment, genomes, generator.deterministic, progress)
 
+    progress("generator: returns")
+    check_returns(return_scale(generator), player.kinds, results, len(genomes))
+
     progress("generator: pictures")
     check_pictures(generator, genomes, lambda: player.record(int(results.lane.length[0])))
     progress("no error found")
@@ -88,6 +94,7 @@ def _check_declarations(generator: Generator) -> None:
         isinstance(generator.deterministic, bool),
         f"deterministic must be a bool, got {generator.deterministic!r}: declare True or False",
     )
+    return_scale(generator)
     check_hashable("environment", generator.environment)
     if generator.environment != generator.environment or hash(generator.environment) != hash(generator.environment):
         fail(

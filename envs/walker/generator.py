@@ -23,6 +23,7 @@ MAX_ROUGHNESS_CHANGE = 6.0  # units, at strength 1: the change is uniform within
 FIRST_HIGH = 2  # units: a new obstacle has the range (0, 2), and the upper end never falls below 2
 # The eight ways to change the ends of a range (lo, hi) by one step each.
 RANGE_CHANGES = np.array([(lo, hi) for lo in (1, 0, -1) for hi in (1, 0, -1) if (lo, hi) != (0, 0)], np.int32)
+RETURN_RANGE, SOLVED_RETURN = (-100.0, 300.0), 230.0
 REASONS = (
     "valid",
     "roughness out of bounds",
@@ -91,6 +92,16 @@ class ObstacleGenerator:
         highs = (c.max_roughness, c.max_pit, c.max_pit, c.max_stump, c.max_stump)
         stairs = (c.max_stair, c.max_stair, float(c.max_stair_steps)) if c.stairs else ()
         return tuple((0.0, high) for high in (*highs, *stairs))
+
+    @property
+    def return_range(self) -> tuple[float, float]:
+        """An agent that falls gets -100 and the costs of its motors, one that walks to the end of a course 300."""
+        return RETURN_RANGE
+
+    @property
+    def solved_return(self) -> float:
+        """As in the paper."""
+        return SOLVED_RETURN
 
     def _limits(self) -> dict[str, int]:
         """The largest value of each field in its units; 0 for stairs if they are disabled."""

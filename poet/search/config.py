@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from poet import configs
 from poet.agents.config import EngineConfig, XLAEngineConfig
@@ -21,6 +21,8 @@ from poet.typed_config import TypedConfig
 
 if TYPE_CHECKING:
     from poet.search.base import RunContext, Search
+
+MAX_FRACTION = 10.0  # of a threshold in size; what is larger was meant as a return
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +49,33 @@ class StopConfig(TypedConfig):
             raise ConfigError(f"stop.stagnant expects at least 1 iteration, got {self.stagnant}")
         if self.min_change < 0:
             raise ConfigError(f"stop.min_change expects a number of at least 0, got {self.min_change}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ThresholdConfig(TypedConfig):
+    """Base of the rules of searches that compare the scores of agents with thresholds.
+
+    Raises `ConfigError` for a fraction of more than 10 in size.
+    """
+
+    thresholds: ClassVar[tuple[str, ...]] = ("solved_score",)  # the fields that are thresholds
+
+    # Of all thresholds below. "fraction": of the generator's `return_range`, so that 0 is what an agent gets that has
+    # learnt nothing, and 1 what a perfect agent gets. "return": returns of episodes.
+    threshold_unit: Literal["fraction", "return"] = "fraction"
+    # An environment is solved at this score, if the agent also reaches the goal each time; by default at the
+    # generator's `solved_return`.
+    solved_score: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.thresholds if self.threshold_unit == "fraction" else ():
+            value = getattr(self, name)
+            if value is not None and abs(value) > MAX_FRACTION:
+                raise ConfigError(
+                    f"search.{name} expects a fraction of the generator's return_range, 0 to 1 within it and at most "
+                    f"{MAX_FRACTION:g} in size, got {value:g}: to give all thresholds as returns, set "
+                    "search.threshold_unit to return"
+                )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-
 
 def stall(iteration: int, occasion: int, text: str) -> list[dict[str, Any]]:
     """An event that says why nothing new came of an occasion; the 1st, 2nd, 4th, 8th, ... occasion, else none.
@@ -17,13 +14,3 @@ def stall(iteration: int, occasion: int, text: str) -> list[dict[str, Any]]:
     """
     told = occasion & (occasion - 1) == 0
     return [{"event": "stall", "iteration": iteration, "text": text}] if told else []
-
-
-def best_in_words(scores: Float[np.ndarray, "K"]) -> str:
-    """The best of some scores for a sentence.
-
-    >>> best_in_words(np.array([1.5, np.nan])), best_in_words(np.array([np.nan]))
-    ('the best score is 1.5', 'no score is finite')
-    """
-    finite = scores[np.isfinite(scores)]
-    return f"the best score is {finite.max():.4g}" if len(finite) else "no score is finite"

@@ -16,6 +16,7 @@ import numpy as np
 
 from poet import configs
 from poet.agents.config import EngineConfig, PolicyConfig, XLAEngineConfig, engines, policies
+from poet.checked import check
 from poet.command_line import command
 from poet.envs.config import generators, problems
 from poet.errors import ConfigError, PoetError, named_errors
@@ -143,6 +144,20 @@ class AgentRun(Run, abc.ABC):
             return interface_from_dict(recorded)
         with named_errors(f"interface of generator {self.generator().id!r}"):
             return environment.interface
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The thresholds of the search as returns, by the names of its options; empty where it recorded none."""
+        recorded = (self.meta.get("identity") or {}).get("thresholds")
+        if recorded is None:  # of a search whose option is a return
+            rules = self.options.get("search") or {}
+            score = rules.get("solved_score") if rules.get("threshold_unit", "return") == "return" else None
+            return {} if score is None else {"solved_score": score}
+        try:
+            check(recorded, {str: float})
+        except ValueError:
+            return {}
+        return recorded
 
     @property
     def policy_config(self) -> PolicyConfig:

@@ -35,7 +35,7 @@ class Evaluation(NamedTuple):
       environment: description of the environment.
       fitness: f32[E].
       length: i32[E], steps.
-      solved: bool[E], whether the goal was reached, with a fitness of at least `search.solved_score` if the run has it.
+      solved: bool[E], whether the goal was reached, with at least the run's threshold `solved_score`, if it has one.
     """
 
     agent: str
@@ -112,7 +112,7 @@ def evaluate(
         description,
         fitness,
         result.length[:episodes],
-        reached & (fitness >= (run.options.get("search") or {}).get("solved_score", -np.inf)),
+        reached & (fitness >= run.thresholds.get("solved_score", -np.inf)),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from poet.view.agents import AgentRun
     from poet.view.run import Run
     from poet.view.tables import Row
 
@@ -67,6 +68,12 @@ def describe_event(row: Row) -> str:
 def page_console() -> Console:
     """A console of the width of the terminal, or of 160 columns if the output goes elsewhere."""
     return new_console(width=None if sys.stdout.isatty() else 160)
+
+
+def threshold_line(run: AgentRun) -> str:
+    """The thresholds of a search as returns in one line; empty where it has none."""
+    numbers = ", ".join(f"{name} {value:.4g}" for name, value in run.thresholds.items())
+    return f"thresholds as returns: {numbers}" if numbers else ""
 
 
 def print_table(console: Console, table: Table, optional: Sequence[str]) -> None:

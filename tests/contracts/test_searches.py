@@ -46,14 +46,14 @@ def cases() -> list[RunConfig]:
     anything_passes = PoetConfig(
         max_niches=2,
         reproduce_every=1,
-        reproduce_threshold=-1e6,
+        reproduce_threshold=-9.0,
         num_children=2,
-        mc_lower=-1e6,
-        mc_upper=1e6,
+        mc_lower=-9.0,
+        mc_upper=9.0,
         transfer_every=1,
     )
     few_pairs = PairedMapElitesConfig(
-        solved_score=0.0, training_score=-1e6, children=3, variants=1, neighbours=1, trainees=1, max_training_steps=2
+        solved_score=0.0, training_score=-9.0, children=3, variants=1, neighbours=1, trainees=1, max_training_steps=2
     )
     return [
         PoetRunConfig(search=anything_passes, **SMALL),

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from poet.envs.base import Box, Interface, Step
 from poet.envs.config import GeneratorConfig
-from poet.envs.named import NamedGenerator, real
+from poet.envs.vector import VectorGenerator, real
 from poet.registry import register
 
 
@@ -59,10 +59,12 @@ NUMBERS = Corridor(length=real(2, 9, step=(-0.5, 1.0)), wind=real(0, 0.9, step=(
 
 
 @dataclasses.dataclass(frozen=True)
-class CorridorGenerator(NamedGenerator):
+class CorridorGenerator(VectorGenerator):
     id: str = "corridor"
     environment: CorridorEnvironment = CorridorEnvironment()
     numbers: Corridor = NUMBERS
+    return_range: tuple[float, float] = (0.0, 100.0)
+    solved_return: float = 90.0
 
     def describe(self, genome):
         return f"a corridor {genome.length:.1f} long with a side wind of {genome.wind:.2f}"

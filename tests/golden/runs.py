@@ -34,7 +34,14 @@ PAIRS = PairedMapElitesRunConfig(
     learner=ESConfig(population=16, learning_rate=0.1, sigma=0.2),
     archive=GridConfig(shape=(7, 6)),
     search=PairedMapElitesConfig(
-        solved_score=90.0, training_score=20.0, children=6, variants=4, neighbours=2, trainees=2, max_training_steps=8
+        threshold_unit="return",
+        solved_score=90.0,
+        training_score=20.0,
+        children=6,
+        variants=4,
+        neighbours=2,
+        trainees=2,
+        max_training_steps=8,
     ),
     engine=XLAEngineConfig(lanes=16),
 )

@@ -72,7 +72,7 @@ RUNS = {
         iterations=8,
         generator={"horizon": 40},
         learner={"population": 8},
-        search={"training_score": -200.0, "max_training_steps": 3},
+        search={"training_score": -0.25, "max_training_steps": 3},
         **SMALL,
     ),
 }

@@ -80,6 +80,20 @@ def test_solved_needs_the_goal_and_the_score(folder):
     assert not evaluate(run, 0, episodes=2).solved.any()
 
 
+def test_solved_is_a_threshold_as_a_return(folder):
+    run = open_run(folder)
+    run.options["search"] |= {"threshold_unit": "fraction", "solved_score": 0.5}
+    assert run.thresholds == {}, "a fraction of a range that is not on file"
+    run.meta["identity"]["thresholds"] = {"solved_score": 1e9, "mc_lower": 2.0}
+    assert run.thresholds == {"solved_score": 1e9, "mc_lower": 2.0}
+    assert not evaluate(run, 0, episodes=2).solved.any()
+    run.meta["identity"]["thresholds"] = {"solved_score": -1e9}
+    result = evaluate(run, 0, episodes=2)
+    np.testing.assert_array_equal(result.solved, result.length < 50)
+    run.meta["identity"]["thresholds"] = {"solved_score": "high"}
+    assert run.thresholds == {}
+
+
 def test_impossible_requests_raise_errors(folder):
     run = open_run(folder)
     with pytest.raises(ConfigError, match="episodes"):

@@ -78,6 +78,8 @@ class HillsGenerator:
     reasons: ClassVar[tuple[str, ...]] = ("valid", "too high")
     feature_names: ClassVar[tuple[str, ...]] = ("height", "width")
     feature_bounds: ClassVar[tuple[tuple[float, float], ...]] = ((0.0, 2.0), (0.2, 3.0))
+    return_range: ClassVar[tuple[float, float]] = (0.0, 110.0)
+    solved_return: ClassVar[float] = 100.0
 
     @property
     def deterministic(self):

@@ -339,10 +339,19 @@ def _metrics(
     }
 
 
+# What to change where solutions do not enter an empty archive.
+EMPTY_ARCHIVE_ADVICE = {
+    "not_finite": "Check the evaluation for scores that are NaN or infinite",
+    "out_of_bounds": "Widen the bounds of the descriptor, or set archive.out_of_bounds to clip",
+    "rejected": "Lower archive.threshold_min",
+}
+
+
 def _describe_empty_archive(iteration: int, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     causes = [name for name in ("not_finite", "out_of_bounds", "rejected") if metrics[name]]
     counted = ", ".join(f"{metrics[name]} {name.replace('_', ' ')}" for name in causes)
-    return stall(iteration, iteration + 1, f"the archive is empty; solutions of this iteration: {counted}")
+    advice = ". ".join(EMPTY_ARCHIVE_ADVICE[name] for name in causes)
+    return stall(iteration, iteration + 1, f"the archive is empty; solutions of this iteration: {counted}. {advice}")
 
 
 def _reevaluate(

@@ -227,9 +227,10 @@ def episode_scoring(
     (False, 120)
     >>> scoring.close()
     """
-    if not (
-        hasattr(environment, "descriptor") or (is_host(environment) and getattr(environment, "descriptor_names", ()))
-    ):
+    described = hasattr(environment, "descriptor")
+    if is_host(environment):
+        described = bool(getattr(environment, "descriptor_names", ()))
+    if not described:
         raise ContractError(
             f"{environment.interface.id} has no descriptor of an agent: give its environment "
             "descriptor(level, world), descriptor_names and descriptor_bounds"

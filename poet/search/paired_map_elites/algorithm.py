@@ -21,6 +21,7 @@ from poet.archives.base import Archive, Entries
 from poet.archives.stats import summary
 from poet.envs.base import Generator
 from poet.envs.interface import check_genome, generator_identity
+from poet.envs.returns import return_scale
 from poet.errors import ConfigError
 from poet.executors.base import Executor
 from poet.jax_settings import pinned
@@ -35,7 +36,6 @@ from poet.search.paired_map_elites.reproduce import reproduce
 from poet.search.paired_map_elites.state import PairedMapElitesState, editable_copy, init_trainees
 from poet.search.paired_map_elites.train import start_training, train
 from poet.search.paired_map_elites.transfer import transfer
-from poet.search.stall import best_in_words
 from poet.typed_config import check_value
 from poet.types import Key, derive_key
 
@@ -65,7 +65,10 @@ def paired_map_elites(
     Raises:
       ConfigError: for features that the generator does not have, an archive of several objectives, or a generator
         whose simplest environment is not valid.
+      ContractError: for a generator that does not declare its `return_range` and `solved_return`.
     """
+    if callable(getattr(generator, "simplest", None)):
+        return_scale(generator)  # names what is missing, which the check of the whole protocol does not
     for name, kind, value in (
         ("config", PairedMapElitesConfig, config),
         ("generator", Generator, generator),
@@ -100,10 +103,11 @@ def paired_map_elites(
         transfer(context, [*trained, *offspring.solved])
         start_training(context, offspring.promising)
         if not len(context.elites().fitness):
-            best = best_in_words(np.array(context.trainee_scores))
+            thresholds = components.thresholds
             context.log_stall(
-                f"the archive is empty: no agent reaches search.solved_score {config.solved_score:g} and the goal in "
-                f"an environment; {best}"
+                f"the archive is empty: no agent reaches {thresholds.describe('solved_score')} and the goal in an "
+                f"environment; {thresholds.describe_best(np.array(context.trainee_scores))}. Lower that threshold, let "
+                "the learner take larger steps, or start from a simpler environment"
             )
         context.state.iteration[...] += 1
 
@@ -113,7 +117,8 @@ def paired_map_elites(
         timings = {**executor.timings(), "step_s": time.perf_counter() - began}
         return context.state, Info(tuple(context.events), metrics, {}, snapshots, timings)
 
-    return Search(init, step, executor.close, HEADLINE, generator_identity(generator))
+    identity = {**generator_identity(generator), "thresholds": components.thresholds.returns}
+    return Search(init, step, executor.close, HEADLINE, identity)
 
 
 def _metrics(context: StepContext, rows: Entries) -> dict[str, Any]:
@@ -125,7 +130,7 @@ def _metrics(context: StepContext, rows: Entries) -> dict[str, Any]:
         **{name: float(getattr(numbers, name)) for name in ("coverage", "qd_score", "best", "mean")},
         "trainees": int((state.trainees.age >= 0).sum()),
         "trainee_best": max(filter(np.isfinite, context.trainee_scores), default=None),
-        "solved_score": components.config.solved_score,
+        "solved_score": components.thresholds.solved_score,
         **context.counts,
         "emitters": context.counts_by_source,
     }

@@ -11,8 +11,7 @@ from poet.envs.config import GeneratorConfig
 from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError
 from poet.learners.config import ESConfig, LearnerConfig
-from poet.search.config import RunConfig
-from poet.typed_config import TypedConfig
+from poet.search.config import RunConfig, ThresholdConfig
 
 if TYPE_CHECKING:
     from poet.envs.base import Generator
@@ -20,11 +19,12 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedMapElitesConfig(TypedConfig):
+class PairedMapElitesConfig(ThresholdConfig):
     """Which environments are tried with which agents, and when a pair is kept or an agent is trained."""
 
+    thresholds: ClassVar[tuple[str, ...]] = ("solved_score", "training_score")
+
     features: tuple[str, ...] = ()  # of the generator, the coordinates of the archive; empty for all of them
-    solved_score: float = 230.0  # score at which an agent solves an environment, if it also reaches the goal each time
     eval_episodes: int = 5  # episodes per score; always 1 if the genome alone determines the episode
 
     children: int = 16  # environments per iteration that are mutated from those of elites
@@ -35,10 +35,11 @@ class PairedMapElitesConfig(TypedConfig):
     neighbours: int = 4  # nearest elites whose agents are tried in a child, or whose environments get a new agent
 
     trainees: int = 4  # environments at most in which an agent is trained, one learner step per iteration
-    training_score: float = 50.0  # an agent with this score in an unsolved child is trained there if the cell is free
+    training_score: float = 0.375  # an agent with this score in an unsolved child is trained there if the cell is free
     max_training_steps: int = 20  # learner steps after which an unsolved environment is given up
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("eval_episodes", "children", "trainees", "max_training_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"search.{name} expects at least 1, got {getattr(self, name)}")

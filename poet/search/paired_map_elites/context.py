@@ -25,6 +25,7 @@ from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.config import PairedMapElitesConfig
 from poet.search.paired_map_elites.state import PairedMapElitesState, Source
 from poet.search.stall import stall
+from poet.search.thresholds import Thresholds
 from poet.types import Genome, Key, derive_key
 
 COUNTS = ("added", "improved", "rejected", "not_finite", "out_of_bounds", "clipped")
@@ -46,7 +47,8 @@ def feature_indices(generator: Generator, names: Sequence[str]) -> list[int]:
 class Components:
     """The objects that the search is made of, with their functions compiled once.
 
-    Raises `ConfigError` for features that the generator does not have, and for an archive of several objectives.
+    The thresholds in `config` are returns. Raises `ConfigError` for features that the generator does not have, and for
+    an archive of several objectives, and `ContractError` for a generator without a scale of returns.
     """
 
     def __init__(
@@ -69,7 +71,8 @@ class Components:
             f"search.children {config.children} with search.variants {config.variants}, search.neighbours "
             f"{config.neighbours} and search.eval_episodes {config.eval_episodes}",
         )
-        self.config, self.generator, self.policy = config, generator, policy
+        self.thresholds = Thresholds(config, generator)
+        self.config, self.generator, self.policy = self.thresholds.config, generator, policy
         self.learner, self.executor, self.archive = learner, executor, archive
         self.num_train_episodes = episodes  # per candidate
         self.num_score_episodes = 1 if generator.deterministic else config.eval_episodes

@@ -58,4 +58,4 @@ def evaluate(context: StepContext, trials: Sequence[Trial]) -> list[TrialResult]
 
 def solves(context: StepContext, result: TrialResult, index: int) -> bool:
     """Whether the candidate of that index solves the environment of its trial."""
-    return bool(result.fitness[index] >= context.components.config.solved_score and result.reached[index])
+    return bool(result.fitness[index] >= context.components.thresholds.solved_score and result.reached[index])

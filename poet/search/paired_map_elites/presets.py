@@ -13,5 +13,5 @@ WALKER = PairedMapElitesRunConfig(
     generator=WalkerConfig(horizon=1600, max_roughness=6.0, max_stump=3.0),
     learner=ESConfig(population=256, learning_rate=0.05, learning_rate_decay=0.98, learning_rate_floor=0.01),
     archive=GridConfig(shape=(12, 15)),
-    search=PairedMapElitesConfig(features=("roughness", "stump_hi"), solved_score=200.0),
+    search=PairedMapElitesConfig(features=("roughness", "stump_hi"), solved_score=0.75),
 )

@@ -33,14 +33,21 @@ def reproduce(context: StepContext) -> Offspring:
     """
     config = context.components.config
     trials = _trials(context, context.elites())
-    offspring = Offspring([], [])
-    for trial, result in zip(trials, evaluate(context, trials)):
+    offspring, results = Offspring([], []), evaluate(context, trials)
+    for trial, result in zip(trials, results):
         best = int(np.argmax(result.fitness))
         offer = Offer(trial.genome, float(result.fitness[best]), trial.candidates[best])
         if solves(context, result, best):
             offspring.solved.append(offer)
         elif result.fitness[best] >= config.training_score:
             offspring.promising.append(PromisingChild(offer, trial.number))
+    if results and not (offspring.solved or offspring.promising or (context.state.trainees.age >= 0).any()):
+        thresholds = context.components.thresholds
+        best = thresholds.describe_best(np.array([result.fitness.max() for result in results]))
+        context.log_stall(
+            f"none of {len(results)} children is solved, and no agent reaches {thresholds.describe('training_score')} "
+            f"in one of them, so none is trained: {best}. Lower that threshold or search.mutation_strength"
+        )
     return offspring
 
 
@@ -56,7 +63,10 @@ def _trials(context: StepContext, elites: Entries) -> list[Trial]:
     descriptors, (valid, reasons) = components.descriptors(children), components.check(children)
     if not valid.any():
         words = sorted({components.generator.reasons[int(reason)] for reason in reasons})
-        context.log_stall(f"all {num_children} children are invalid: {', '.join(words)}")
+        context.log_stall(
+            f"all {num_children} children are invalid: {', '.join(words)}. Lower search.mutation_strength, or widen "
+            "the limits of the generator"
+        )
     return [
         Trial(
             get_item(children, child),

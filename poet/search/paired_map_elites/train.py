@@ -44,7 +44,8 @@ def _apply(context: StepContext, slot: int, job: TrainJob, result: TrainResult) 
     context.count(result.num_steps, result.num_episodes)
     fitness = float(result.score.fitness.mean())
     context.trainee_scores.append(fitness)
-    if np.isfinite(fitness) and fitness >= config.solved_score and (result.score.success >= 1).all():
+    solved_score = context.components.thresholds.solved_score
+    if np.isfinite(fitness) and fitness >= solved_score and (result.score.success >= 1).all():
         params = np.asarray(context.components.learner.params(job.learner))
         parents = np.stack([trainees.parent[slot], np.full(2, NO_PARENT)])
         trainees.age[slot] = -1

@@ -55,6 +55,7 @@ def poet(
 
     Raises:
       ConfigError: for more starts than niches, or a start that is not valid by the generator's `check`.
+      ContractError: for a generator that does not declare its `return_range` and `solved_return`.
       ShapeError: for a start of another genome or weight shape.
     """
     components = Components(config, generator, policy, learner, executor, episodes)
@@ -90,7 +91,11 @@ def poet(
             reproduce(context)
         metrics = train(context)
         if not np.isfinite(metrics["fitness"]).any():
-            context.log_stall(iteration + 1, "no agent has a finite score in its environment")
+            text = (
+                "no agent has a finite score in its environment: check its rewards with "
+                "poet.envs.testing.check_generator, or make the steps of the learner smaller"
+            )
+            context.log_stall(iteration + 1, text)
         if iteration % config.transfer_every == 0:
             transfer(context)
         record_active(context)
@@ -100,4 +105,5 @@ def poet(
         timings = {**executor.timings(), "step_s": time.perf_counter() - began}
         return context.state, Info(tuple(context.events), metrics, context.artifacts, {}, timings)
 
-    return Search(init, step, executor.close, HEADLINE, generator_identity(generator))
+    identity = {**generator_identity(generator), "thresholds": components.thresholds.returns}
+    return Search(init, step, executor.close, HEADLINE, identity)

@@ -11,8 +11,7 @@ from poet.envs.config import GeneratorConfig
 from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError
 from poet.learners.config import ESConfig, LearnerConfig
-from poet.search.config import RunConfig
-from poet.typed_config import TypedConfig
+from poet.search.config import RunConfig, ThresholdConfig
 
 if TYPE_CHECKING:
     from poet.envs.base import Generator
@@ -21,26 +20,31 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class PoetConfig(TypedConfig):
-    """The rules of the algorithm; defaults are the paper's (Wang et al. 2019, arXiv 1901.01753)."""
+class PoetConfig(ThresholdConfig):
+    """The rules of the algorithm; defaults are the paper's (Wang et al. 2019, arXiv 1901.01753).
+
+    Thresholds are the paper's as fractions of the walker's range of returns, -100 to 300.
+    """
+
+    thresholds: ClassVar[tuple[str, ...]] = ("solved_score", "reproduce_threshold", "mc_lower", "mc_upper")
 
     max_niches: int = 20  # active pairs; when a new one is admitted to a full set, the oldest retires
     eval_episodes: int = 5  # episodes for each score; one if a genome determines its episode entirely
-    solved_score: float = 230.0  # a niche is solved at this score, if its agent also reaches the goal
 
     reproduce_every: int = 200  # iterations
-    reproduce_threshold: float = 200.0  # score that makes a pair eligible as a parent
+    reproduce_threshold: float = 0.75  # score that makes a pair eligible as a parent
     num_children: int = 8  # environments made at each reproduction, by mutation
     max_admitted: int = 1  # children admitted at each reproduction, at most
     mutation_strength: float = 1.0  # in units of the generator's usual step
-    mc_lower: float = 50.0  # minimal criterion: a child with a lower score is too hard
-    mc_upper: float = 300.0  # minimal criterion: a child with a higher score is too easy
+    mc_lower: float = 0.375  # minimal criterion: a child with a lower score is too hard
+    mc_upper: float = 1.0  # minimal criterion: a child with a higher score is too easy
     novelty_neighbours: int = 5  # nearest environments that novelty is measured against
 
     transfer_every: int = 25  # iterations
     transfer_rule: Literal["original", "enhanced"] = "original"  # Enhanced: arXiv 2003.08536
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         counts = ("max_niches", "eval_episodes", "reproduce_every", "num_children", "max_admitted")
         for name in (*counts, "novelty_neighbours", "transfer_every"):
             if getattr(self, name) < 1:

@@ -18,13 +18,17 @@ from poet.search.keys import PoetPhase
 from poet.search.poet.config import PoetConfig
 from poet.search.poet.state import PoetState, active_slots
 from poet.search.stall import stall
+from poet.search.thresholds import Thresholds
 from poet.types import Genome, Key, PyTree, derive_key
 
 Agent = Float[np.ndarray, "G"]
 
 
 class Components:
-    """The objects that a POET search is made of; functions of generator and learner are compiled once."""
+    """The objects that a POET search is made of; functions of generator and learner are compiled once.
+
+    The thresholds in `config` are returns. Raises `ContractError` for a generator without a scale of returns.
+    """
 
     def __init__(
         self,
@@ -35,7 +39,8 @@ class Components:
         executor: Executor,
         episodes: int,
     ) -> None:
-        self.config = config
+        self.thresholds = Thresholds(config, generator)
+        self.config = config = self.thresholds.config
         self.generator = generator
         self.policy = policy
         self.learner = learner

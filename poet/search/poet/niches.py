@@ -83,7 +83,7 @@ def update_best(context: StepContext, slot: int, score: float, reached: bool, pa
         niches.best[slot] = score
         niches.best_params[slot] = params
     niche = int(niches.id[slot])
-    if score >= context.components.config.solved_score and reached and history.solved[niche] < 0:
+    if score >= context.components.thresholds.solved_score and reached and history.solved[niche] < 0:
         history.solved[niche] = context.iteration
         context.log_event("milestone", niche=niche, kind="solved", fitness=float(score))
 

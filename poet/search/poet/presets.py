@@ -11,12 +11,12 @@ TINY = PoetRunConfig(
     learner=ESConfig(population=32),
     search=PoetConfig(
         max_niches=4,
-        solved_score=1000.0,
+        solved_score=2.75,
         reproduce_every=4,
-        reproduce_threshold=-200.0,
+        reproduce_threshold=-0.25,
         num_children=4,
-        mc_lower=-200.0,
-        mc_upper=1000.0,
+        mc_lower=-0.25,
+        mc_upper=2.75,
         transfer_every=3,
     ),
     checkpoint_every=2,
@@ -32,8 +32,8 @@ LAPTOP = PoetRunConfig(
     search=PoetConfig(
         max_niches=8,
         reproduce_every=10,
-        reproduce_threshold=150.0,
-        mc_lower=25.0,
+        reproduce_threshold=0.625,
+        mc_lower=0.3125,
         transfer_every=10,
         transfer_rule="enhanced",
     ),
@@ -42,5 +42,5 @@ LAPTOP = PoetRunConfig(
 PAPER = PoetRunConfig(
     iterations=25_200,
     generator=WalkerConfig(max_pit=10.0),
-    search=PoetConfig(max_niches=20, mc_lower=50.0, mc_upper=300.0),
+    search=PoetConfig(max_niches=20),
 )

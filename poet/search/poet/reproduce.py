@@ -17,8 +17,16 @@ from poet.search.poet.config import PoetConfig
 from poet.search.poet.context import ActivePairs, StepContext
 from poet.search.poet.niches import admit, log_admission, update_best
 from poet.search.poet.novelty import novelty
-from poet.search.stall import best_in_words
 from poet.types import Genome
+
+# What to change where most children have a verdict.
+ADVICE = {
+    "too_hard": "Lower search.mc_lower or search.mutation_strength",
+    "too_easy": "Raise search.mc_upper or search.mutation_strength",
+    "invalid": "Lower search.mutation_strength, or widen the limits of the generator",
+    "duplicate": "Raise search.mutation_strength, or widen the limits of the generator",
+    "not_finite": "Check the rewards of the environment with poet.envs.testing.check_generator",
+}
 
 
 class _Child(NamedTuple):
@@ -40,7 +48,8 @@ def reproduce(context: StepContext) -> None:
     is admitted if the best agent found for it, any active one as it is or after one learner step, is within the
     criterion too. Wang et al. 2019, arXiv 1901.01753.
     """
-    config, active = context.components.config, context.active_pairs()
+    config, thresholds = context.components.config, context.components.thresholds
+    active = context.active_pairs()
     own, reached = context.evaluate(active.agents, active.episodes, [(n, n) for n in range(len(active.slots))])
     for slot, score, goal, params in zip(active.slots, own, reached, active.agents):
         update_best(context, slot, float(score), bool(goal), params)
@@ -49,8 +58,8 @@ def reproduce(context: StepContext) -> None:
     if not eligible:
         context.log_stall(
             _occasion(context),
-            f"no niche reaches search.reproduce_threshold {config.reproduce_threshold:g}, so none has children: "
-            f"{best_in_words(own)}",
+            f"no niche reaches {thresholds.describe('reproduce_threshold')}, so none has children: "
+            f"{thresholds.describe_best(own)}. Lower that threshold, or train for longer or in larger steps",
         )
     passed = _passed_children(context, active, eligible) if eligible else []
     num_admitted = 0
@@ -59,7 +68,10 @@ def reproduce(context: StepContext) -> None:
             break
         num_admitted += _seed_and_admit(context, active, child, child_novelty)
     if passed and not num_admitted:
-        text = f"{len(passed)} children passed, but no agent that was found for them meets the criterion"
+        text = (
+            f"{len(passed)} children passed, but no agent that was found for them meets the criterion, "
+            f"{_describe_criterion(context)}. {ADVICE['too_easy']}"
+        )
         context.log_stall(_occasion(context), text)
     ids = [active.ids[n] for n in eligible]
     context.log_event("reproduction", eligible=ids, passed=len(passed), admitted=num_admitted)
@@ -74,12 +86,13 @@ def _passed_children(context: StepContext, active: ActivePairs, eligible: list[i
     pairs = [(child.parent, n) for n, child in enumerate(tried)]
     scores, _ = context.evaluate(active.agents, [child.episodes for child in tried], pairs)
     score_of = {child.number: float(score) for child, score in zip(tried, scores)}
-    passed, verdicts = [], []
+    passed, verdicts, words = [], [], []
     for child in children:
         score = score_of.get(child.number)
         verdict = child.verdict or minimal_criterion(config, score)
         child_novelty = novelty(child.features, known, config.novelty_neighbours) if verdict == "passed" else None
-        verdicts.append(f"{verdict} ({child.reason})" if child.reason else verdict)
+        verdicts.append(verdict)
+        words.append(f"{verdict} ({child.reason})" if child.reason else verdict)
         if child_novelty is not None:
             passed.append((child, child_novelty))
         context.log_event(
@@ -95,8 +108,8 @@ def _passed_children(context: StepContext, active: ActivePairs, eligible: list[i
     if not passed:
         context.log_stall(
             _occasion(context),
-            f"none of {len(children)} children is admitted, with scores from search.mc_lower {config.mc_lower:g} to "
-            f"search.mc_upper {config.mc_upper:g}: {_count(verdicts)}",
+            f"none of {len(children)} children is admitted, with scores from {_describe_criterion(context)}: "
+            f"{_count(words)}. {_advise(verdicts)}",
         )
     return sorted(passed, key=lambda pair: -pair[1])
 
@@ -104,6 +117,17 @@ def _passed_children(context: StepContext, active: ActivePairs, eligible: list[i
 def _occasion(context: StepContext) -> int:
     """The number of this reproduction, from 1."""
     return context.iteration // context.components.config.reproduce_every
+
+
+def _describe_criterion(context: StepContext) -> str:
+    thresholds = context.components.thresholds
+    return f"{thresholds.describe('mc_lower')} to {thresholds.describe('mc_upper')}"
+
+
+def _advise(verdicts: Sequence[str]) -> str:
+    """By the most common verdict; duplicates count only if there is nothing else, since they may be of such a child."""
+    others = [verdict for verdict in verdicts if verdict != "duplicate"]
+    return ADVICE[Counter(others or verdicts).most_common(1)[0][0]]
 
 
 def _count(verdicts: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from poet.runs.status import quantity
 from poet.terminal import print_lines, printable
 from poet.view.archive import colours, maps
-from poet.view.inspect import page_console, print_table
+from poet.view.inspect import page_console, print_table, threshold_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -119,6 +119,7 @@ def print_archive(run: ArchiveRun, last: int, top: int) -> None:
     if last:
         table = progress_table(run, last)
         print_table(console, table, [str(column.header) for column in table.columns[:2:-1]])
+    print_lines(*filter(None, [threshold_line(run)]))
     elites = run.latest()
     if elites is None:
         console.print(maps.NO_SNAPSHOT.replace("\n", " "), soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poet.terminal import printable
+from poet.terminal import print_lines, printable
 from poet.view import inspect
 from poet.view.niches.lineage import tree_lines
 
@@ -130,6 +130,7 @@ def print_niches(run: NicheRun, last: int, kind: str | None, tree: bool) -> None
     """Print the table of niches, the family tree if wanted, and the last events."""
     console = inspect.page_console()
     console.print(niche_table(run, console.width))
+    print_lines(*filter(None, [inspect.threshold_line(run)]))
     if tree:
         console.print("\nfamily tree", style="bold")
         console.print("\n".join(map(printable, tree_lines(run))) or "no environment is admitted yet")

@@ -85,7 +85,7 @@ def draw_curves(axes: Axes, run: NicheRun) -> None:
             marker="." if few else "",
             label=f"niche {niche}",
         )
-    solved = (run.options.get("search") or {}).get("solved_score", np.inf)
+    solved = run.thresholds.get("solved_score", np.inf)
     if solved <= np.nanmax(values) * 1.3:
         axes.axhline(solved, color=ORANGE, lw=1, ls="--")
         axes.annotate("solved", (times[0], solved), color=ORANGE, fontsize=SMALL, va="bottom")

@@ -71,6 +71,27 @@ class NicheRun(AgentRun):
 
         return PLOTS
 
+    def warnings(self) -> list[str]:
+        """What a reader should know of any run, and that no environment was reproduced."""
+        return [*super().warnings(), *filter(None, [self._describe_no_reproduction()])]
+
+    def _describe_no_reproduction(self) -> str:
+        """Why there are no environments besides those of the start; empty if there are, or if it is too early to say.
+
+        A search that reports no reproductions is not judged.
+        """
+        if any(row.get("parent") is not None for row in self.events("admission")):
+            return ""
+        if attempts := len(self.events("reproduction")):
+            return f"no environment was reproduced: {attempts} reproductions admitted no child"
+        every = (self.options.get("search") or {}).get("reproduce_every")
+        if every is None or self.iteration < self.options.get("iterations", self.iteration + 1):
+            return ""
+        return (
+            f"no environment was reproduced: the first reproduction, after search.reproduce_every {every} iterations, "
+            f"would be later than the last of {self.iteration} iterations"
+        )
+
     def niche(self, id: int) -> Niche:
         """A niche with its genome and agents. Raises `RunError` if the run never admitted it."""
         meta, agents = read.read_niche(self.path, id)

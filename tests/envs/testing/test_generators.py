@@ -56,6 +56,7 @@ def test_it_says_what_it_checks(capsys: pytest.CaptureFixture[str]) -> None:
         *3 * ["generator"],
         *3 * ["environment"],
         "generator",
+        "generator",
         "no error found",
     ]
     assert lines[0].startswith("Quick    0.0 s  generator: declarations")
@@ -79,6 +80,19 @@ def complete(**parts) -> Complete:
 def test_toy_with_every_option_passes() -> None:
     check_generator(complete())
     check_generator(complete(environment=Changed(reset=random_start), deterministic=False))
+
+
+class Unscaled:
+    """A generator as written before generators declared their returns."""
+
+    def __getattr__(self, name):
+        if name in ("return_range", "solved_return"):
+            raise AttributeError(name)
+        return getattr(GENERATOR, name)
+
+
+def always(level, world):
+    return jnp.float32(1)
 
 
 class NoDescribe:
@@ -356,6 +370,25 @@ GENERATORS = {
     "repair of another dtype": (
         generator(repair=lambda genome: genome._replace(wind=jnp.int32(0))),
         "repair.* must have the structure",
+    ),
+    "no range of returns": (Unscaled(), "has no `return_range`"),
+    "range of returns reversed": (generator(return_range=(100.0, 0.0)), "expects a finite return_range"),
+    "solved below the range": (generator(solved_return=-1.0), "expects a finite return_range"),
+    "high end below what random actions get": (
+        generator(return_range=(-10.0, 20.0), solved_return=4.0),
+        r"no agent gets more than a perfect one, .* \(-10, 20\), but",
+    ),
+    "low end far above what random actions get": (
+        generator(return_range=(80.0, 100.0)),
+        r"about the low end of the range, .* \(80, 100\), but the median return of 128 .* a fraction of -",
+    ),
+    "low end far below what random actions get": (
+        generator(return_range=(-1000.0, 100.0)),
+        "about the low end of the range, .* a fraction of 0.8",
+    ),
+    "random actions solve the simplest level": (
+        generator(return_range=(-60.0, 100.0), solved_return=-59.0, environment=Changed(success=always)),
+        r"must not solve the simplest level, and solved_return is declared as -59, but \d+ episodes",
     ),
     "environment is broken": (generator(environment=ResetsItself(12)), "never reset inside `step`"),
     "not deterministic": (

@@ -86,7 +86,7 @@ class TreeProblemConfig(ProblemConfig):
 
 def search_of(problem: Any, **options: Any):
     config = dataclasses.replace(CONFIG, **options)
-    return map_elites(config, GRID.make(problem.descriptor_bounds), problem_scoring(problem), devices=1)
+    return map_elites(config, GRID.make(problem.descriptor_bounds), problem_scoring(problem))
 
 
 def test_a_problem_of_trees_is_searched_as_the_problem_of_vectors() -> None:

@@ -29,7 +29,15 @@ from poet.search.paired_map_elites.train import start_training, train
 from poet.search.paired_map_elites.transfer import transfer
 from tests.search.poet.fakes import POLICY, Ladder, counting_learner, events_of, fake_executor, run
 
-RULES = {"solved_score": 10.0, "training_score": 5.0, "children": 4, "variants": 2, "neighbours": 2, "trainees": 2}
+RULES = {
+    "threshold_unit": "return",
+    "solved_score": 10.0,
+    "training_score": 5.0,
+    "children": 4,
+    "variants": 2,
+    "neighbours": 2,
+    "trainees": 2,
+}
 
 
 def weight_minus_level(weight: float, level: int) -> float:
@@ -47,7 +55,7 @@ def make_context(
 ) -> StepContext:
     """An empty archive with a cell for each level, and an agent of weights 0 in training on level 0."""
     config = PairedMapElitesConfig(**{**RULES, **options})  # type: ignore[arg-type]
-    generator = Ladder(deterministic=deterministic)
+    generator = Ladder(deterministic=deterministic, return_range=(0.0, 80.0), solved_return=80.0)
     archive = GridConfig(shape=(91,)).make(generator.feature_bounds)
     executor = wrap(fake_executor(score, calls=calls))
     components = Components(config, generator, POLICY, counting_learner(), executor, archive, episodes)
@@ -302,8 +310,11 @@ def test_invalid_children_are_not_evaluated() -> None:
 @pytest.mark.parametrize(
     ("score", "text"),
     [
-        (lambda weight, level: 3.0, "no agent reaches search.solved_score 10 .*; the best score is 3"),
-        (lambda weight, level: float("nan"), "no agent reaches search.solved_score 10 .*; no score is finite"),
+        (
+            lambda weight, level: 3.0,
+            r"reaches search.solved_score 10 \(fraction 0.125\) .*; the best score is 3 ",
+        ),
+        (lambda weight, level: float("nan"), "no agent reaches search.solved_score 10 .*; no score is finite. Lower"),
         (lambda weight, level: float("inf"), "; no score is finite"),
     ],
 )
@@ -322,7 +333,27 @@ def test_children_that_are_all_invalid_are_explained() -> None:
     context = make_context()
     insert(context, [make_offer(90, 10.0)])
     reproduce(context)
-    assert context.events[-1] == {"event": "stall", "iteration": 0, "text": "all 4 children are invalid: too high"}
+    assert [(event["event"], event["iteration"]) for event in context.events[-1:]] == [("stall", 0)]
+    assert context.events[-1]["text"].startswith("all 4 children are invalid: too high. Lower search.mutation_strength")
+
+
+def test_children_that_no_agent_can_learn_are_explained() -> None:
+    context = make_context(lambda weight, level: 12.0 if level == 0 else 4.0)
+    insert(context, [make_offer(0, 12.0)])
+    reproduce(context)
+    assert not events_of([context], "stall"), "the first trainee still learns"
+    context.state.trainees.age[:] = -1
+    reproduce(context)
+    (event,) = events_of([context], "stall")
+    text = (
+        r"none of 4 children is solved, .* search.training_score 5 \(fraction 0.0625\).*: the best score is 4 .*Lower"
+    )
+    assert re.match(text, event["text"])
+    context = make_context(lambda weight, level: 12.0 if level == 0 else 6.0)
+    insert(context, [make_offer(0, 12.0)])
+    context.state.trainees.age[:] = -1
+    assert reproduce(context).promising
+    assert not events_of([context], "stall")
 
 
 def test_a_generator_whose_simplest_environment_is_invalid_is_refused() -> None:

@@ -36,6 +36,8 @@ class Ladder(NamedTuple):
     feature_names: tuple[str, ...] = ("level",)
     feature_bounds: tuple[tuple[float, float], ...] = ((0.0, 90.0),)
     deterministic: bool = True
+    return_range: tuple[float, float] = (-100.0, 300.0)
+    solved_return: float = 230.0
 
     def sample(self, key):  # type: ignore[no-untyped-def]
         return {"level": jax.random.randint(key, (), 0, 91)}
@@ -63,6 +65,7 @@ class Ladder(NamedTuple):
         return {"level": np.int32(data["level"])}
 
 
+PAPER = {"reproduce_threshold": 200.0, "mc_lower": 50.0, "mc_upper": 300.0}  # thresholds as returns
 POLICY = Policy(
     2, lambda key: jnp.zeros(2), lambda params: params, lambda weights, memory, obs, key: (weights[:1], memory)
 )
@@ -125,6 +128,7 @@ def ladder(
     score: Score, *, progress: float = 1.0, calls: list | None = None, start: tuple = (), **rules: Any
 ) -> Search[PoetState]:
     executor = fake_executor(score, progress, calls)
+    rules = {"threshold_unit": "return", **PAPER, **rules}
     return poet(PoetConfig(**rules), Ladder(), POLICY, counting_learner(), executor, start=start)
 
 

@@ -195,12 +195,39 @@ def _between(weight: float, level: int) -> float:
 
 
 REASONS = {
-    "threshold": (easy, {"reproduce_threshold": 500.0}, "no niche reaches search.reproduce_threshold 500, so none has"),
+    "threshold": (
+        easy,
+        {"reproduce_threshold": 500.0},
+        r"no niche reaches search.reproduce_threshold 500 \(fraction 1.5\), so none has .* score is 10.*Lower",
+    ),
+    "threshold as a fraction": (
+        easy,
+        {"reproduce_threshold": 1.5, "mc_lower": 0.0, "mc_upper": 1.0, "threshold_unit": "fraction"},
+        r"no niche reaches search.reproduce_threshold 1.5 \(return 500\), so none has",
+    ),
     "all NaN": (lambda weight, level: float("nan"), {}, "no agent has a finite score in its environment"),
     "all infinite": (lambda weight, level: float("inf"), {}, "no agent has a finite score in its environment"),
-    "too hard": (_between, {"reproduce_threshold": 0.0}, "none of 12 children is admitted, .*: .* too hard"),
-    "too easy": (easy, {"reproduce_threshold": 0.0, "mc_lower": -9.0, "mc_upper": -8.0}, "none of 12.* too easy"),
-    "invalid": (easy, {"reproduce_threshold": -999.0, "start": start((90, 0.0))}, r"none of 12.* invalid \(too high\)"),
+    "too hard": (_between, {"reproduce_threshold": 0.0}, r"none of 12 children is admitted, .*: .* too hard.*Lower"),
+    "not finite": (
+        lambda weight, level: 300.0 if level == 0 else float("nan"),
+        {"reproduce_threshold": 0.0},
+        "none of 12 children is admitted, .* not finite.*Check the rewards",
+    ),
+    "duplicates": (
+        easy,
+        {"reproduce_threshold": 0.0, "num_children": 1, "start": start((0, 0.0), (1, 0.0), (2, 0.0), (3, 0.0))},
+        "none of 1 children is admitted, .*: 1 duplicate. Raise search.mutation_strength",
+    ),
+    "too easy": (
+        easy,
+        {"reproduce_threshold": 0.0, "mc_lower": -9.0, "mc_upper": -8.0},
+        "none of 12.* too easy.*Raise",
+    ),
+    "invalid": (
+        easy,
+        {"reproduce_threshold": -999.0, "start": start((90, 0.0))},
+        r"none of 12.* invalid \(too high\)\. Lower",
+    ),
     "no agent": (
         easy,
         {"reproduce_threshold": 0.0, "mc_upper": 155.0, "progress": 60.0},
@@ -342,7 +369,7 @@ def test_impossible_starts() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mc_lower": 300.0, "mc_upper": 50.0}, "every environment is too hard or too easy"),
+        ({"mc_lower": 1.0, "mc_upper": 0.375}, "every environment is too hard or too easy"),
         ({"max_niches": 0}, "at least 1"),
         ({"transfer_rule": "none"}, "'original' or 'enhanced'"),
         ({"mutation_strength": 0.0}, "positive"),

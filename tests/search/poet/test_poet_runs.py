@@ -15,6 +15,7 @@ from tests.search.poet.fakes import events_of, run
 
 RULES = PoetConfig(
     max_niches=3,
+    threshold_unit="return",
     solved_score=90.0,
     reproduce_every=4,
     reproduce_threshold=60.0,

@@ -1,4 +1,6 @@
 import io
+import json
+import shutil
 
 import pytest
 from rich.console import Console
@@ -7,6 +9,7 @@ from poet.errors import ConfigError, RunError
 from poet.view.niches import commands
 from poet.view.niches.inspect import event_lines, niche_lines, niche_table
 from poet.view.open import open_run
+from tests.view.run_folder import edit_json
 
 
 def printed(table, width=160):
@@ -25,6 +28,14 @@ def test_table_names_every_niche(folder):
     narrow = printed(niche_table(run, 80), 80)
     assert "parent" not in narrow
     assert narrow.count("hills") == len(niches["niche"])
+
+
+def test_the_thresholds_are_shown_as_returns(folder, tmp_path, capsys):
+    folder = shutil.copytree(folder, tmp_path / "run")
+    run = json.loads((folder / "run.json").read_text())
+    edit_json(folder / "run.json", identity={**run["identity"], "thresholds": {"solved_score": 230.0, "mc_lower": 50}})
+    commands.inspect(folder, last=0, tree=False)
+    assert "thresholds as returns: solved_score 230, mc_lower 50\n" in capsys.readouterr().out
 
 
 def test_one_niche_with_its_ancestors(folder):

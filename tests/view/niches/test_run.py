@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from poet.errors import ConfigError, RunError
+from poet.view.media import print_summary
 from poet.view.niches.run import NicheRun
 from poet.view.open import open_run
 from poet.view.run import format_age
+from tests.view.run_folder import write_run
 from tests.view.toy import Hills, HillsConfig, HillsGenerator
 
 
@@ -208,3 +210,28 @@ def test_the_default_agent_is_one_that_is_on_file(folder, tmp_path):
     shutil.rmtree(copy / "niches")
     with pytest.raises(RunError, match="no niche yet"):
         NicheRun(copy).default_agent()
+
+
+START = {"event": "admission", "iteration": 0, "niche": 0, "parent": None}
+CHILD = {"event": "admission", "iteration": 2, "niche": 1, "parent": 0}
+REPRODUCTION = {"event": "reproduction", "iteration": 2, "eligible": [], "passed": 0, "admitted": 0}
+
+
+@pytest.mark.parametrize(
+    ("events", "num_iterations", "warning"),
+    [
+        ([START, REPRODUCTION], 3, "no environment was reproduced: 1 reproductions admitted no child"),
+        ([START, REPRODUCTION, CHILD], 4, ""),
+        ([START], 3, ""),
+        ([START], 4, "the first reproduction, after search.reproduce_every 9 iterations, would be later than the last"),
+    ],
+)
+def test_a_run_that_reproduced_nothing_says_so(tmp_path, capsys, events, num_iterations, warning):
+    options = {"id": "poet", "iterations": 4, "search": {"reproduce_every": 9}}
+    rows = [{"event": "iteration", "iteration": t, "niches": [0], "fitness": [1.0]} for t in range(num_iterations)]
+    folder = write_run(tmp_path / "run", options, [*events, *rows], view="niches")
+    warnings = open_run(folder).warnings()
+    assert len(warnings) == bool(warning)
+    assert warning in "".join(warnings)
+    print_summary(folder)
+    assert warning in capsys.readouterr().err, "the end of `poet run` and `poet inspect` show it"

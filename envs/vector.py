@@ -1,12 +1,14 @@
-"""A generator for levels that a few named numbers describe: declare the numbers, the rest follows.
+"""A generator of levels that a vector of named, bounded numbers describes: declare the numbers, the rest follows.
 
 >>> class Slope(NamedTuple):
 ...     angle: jax.Array  # f32[], degrees
 ...     bumps: jax.Array  # i32[]
->>> slopes = NamedGenerator(
+>>> slopes = VectorGenerator(
 ...     id="slope",
 ...     environment=...,  # its `build` gets a Slope
 ...     numbers=Slope(angle=real(0, 45, step=3), bumps=integer(0, 20, step=(-1, 2), start=4)),
+...     return_range=(-10.0, 100.0),
+...     solved_return=90.0,
 ... )
 >>> slopes.describe(slopes.simplest())
 'angle 0, bumps 4'
@@ -23,8 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from poet.envs.base import Environment
 from poet.envs.genome_json import check_fields
+from poet.envs.returns import return_scale
 from poet.errors import ConfigError, ContractError
 from poet.typed_config import check_value
 from poet.types import Genome, Key
@@ -83,25 +85,29 @@ def integer(low: int, high: int, *, step: float | tuple[float, float], start: in
 
 
 @dataclasses.dataclass(frozen=True)
-class NamedGenerator:
+class VectorGenerator:
     """A `poet.envs.base.Generator` of genomes that are a NamedTuple of numbers.
 
-    Samples are uniform, a mutation changes every number, and the features are the numbers themselves. Derive from it to
-    add `draw_level` and `render`, or to change a method.
+    Samples are uniform, a mutation changes every number, a crossover takes each number from one of two parents, and the
+    features are the numbers themselves. Derive from it to add `draw_level` and `render`, or to change a method.
 
     Attributes:
       id: as in the registry.
       environment: its `build` gets the genomes: one array without axes for each number.
       numbers: an instance of the genome's NamedTuple with a `real` or an `integer` in every field.
+      return_range: returns (low, high) of an agent that has learnt nothing, and of a perfect agent.
+      solved_return: the return that counts as solved.
       version: to be raised when an old genome would mean another level.
       deterministic: whether level and episode depend on the genome and the actions only.
 
-    Raises `ContractError` for other `numbers`.
+    Raises `ContractError` for other `numbers`, and for an impossible scale of returns.
     """
 
     id: str
-    environment: Environment
+    environment: Any  # an `Environment` or a `HostEnvironment`
     numbers: Any
+    return_range: tuple[float, float]
+    solved_return: float
     version: int = 1
     deterministic: bool = True
 
@@ -111,6 +117,7 @@ class NamedGenerator:
                 f"generator {self.id!r}: numbers expects a NamedTuple with a real(...) or an integer(...) in every "
                 f"field, got {self.numbers!r:.300}"
             )
+        return_scale(self)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -142,6 +149,11 @@ class NamedGenerator:
             raised = values + jax.random.uniform(jax.random.fold_in(key, 0), values.shape)
             values = jnp.where(self._integers(), raised, values)
         return self._genome(values)
+
+    def crossover(self, key: Key, genome_a: Genome, genome_b: Genome) -> Genome:
+        """Take each number from one parent or the other, with equal probability."""
+        from_a = jax.random.bernoulli(key, shape=(len(self.numbers),))
+        return type(self.numbers)(*map(jnp.where, from_a, genome_a, genome_b))
 
     def check(self, genome: Genome) -> tuple[Bool[Array, ""], Int[Array, ""]]:
         """Whether all numbers are within their bounds, and the first one that is not."""

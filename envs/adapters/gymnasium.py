@@ -9,7 +9,7 @@ import collections
 import dataclasses
 import functools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,15 @@ import numpy as np
 
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete, Observation, Space
 from poet.envs.host import HostStep
+from poet.envs.vector import MAX_INTEGER, VectorGenerator, integer
 from poet.errors import ConfigError
 from poet.extras import import_extra
 from poet.types import Genome, PyTree
 
 if TYPE_CHECKING:
     import gymnasium
+
+    from poet.envs.adapters.config import GymnasiumConfig
 
 SEED = "seed"  # a field of a genome of this name is what `reset` gets, in place of the seed of the episode
 
@@ -128,6 +131,41 @@ class GymnasiumSimulator:
     def close(self) -> None:
         """Close the environment."""
         self._env.close()
+
+
+class Seed(NamedTuple):
+    """A genome without parameters: it fixes what the environment draws at its reset."""
+
+    seed: Any  # i32[]
+
+
+def seeded(config: GymnasiumConfig) -> VectorGenerator:
+    """The generator of an environment id, whose genomes are seeds.
+
+    >>> from poet.envs.adapters.config import GymnasiumConfig
+    >>> generator = seeded(GymnasiumConfig(env="Acrobot-v1", return_range=(-500.0, -60.0)))
+    >>> generator.solved_return, generator.describe(generator.simplest())
+    (-100.0, 'seed 0')
+    """
+    environment = GymnasiumEnvironment(
+        config.env,
+        (),
+        config.horizon,
+        config.descriptor,
+        tuple(f"obs {element}" for element in config.descriptor),
+        (config.descriptor_bounds,) * len(config.descriptor),
+    )
+    solved = config.solved_return
+    if solved is None:
+        spec = environment.make_env(None).spec
+        solved = config.return_range[1] if spec is None or spec.reward_threshold is None else spec.reward_threshold
+    return VectorGenerator(
+        "gymnasium",
+        environment,
+        Seed(seed=integer(0, MAX_INTEGER, step=MAX_INTEGER)),
+        return_range=config.return_range,
+        solved_return=float(solved),
+    )
 
 
 @functools.lru_cache(maxsize=32)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from poet.envs.base import Generator
-from poet.envs.named import NamedGenerator, integer, real
 from poet.envs.testing import check_generator
+from poet.envs.vector import VectorGenerator, integer, real
 from poet.errors import ConfigError, ContractError
 from tests.envs.toy import CorridorEnvironment
 
@@ -25,7 +25,7 @@ class WindyEnvironment(CorridorEnvironment):
 
 
 NUMBERS = Windy(real(2, 9, step=1), real(0, 0.9, step=(-0.1, 0.2)), integer(0, 1000, step=(-1, 2), start=4))
-GENERATOR = NamedGenerator("windy", WindyEnvironment(12), NUMBERS)
+GENERATOR = VectorGenerator("windy", WindyEnvironment(12), NUMBERS, (0.0, 100.0), 90.0)
 KEYS = jax.random.split(jax.random.key(0), 500)
 
 
@@ -40,7 +40,7 @@ def test_it_keeps_the_contract() -> None:
 
 
 def test_equal_declarations_are_equal_and_have_one_hash() -> None:
-    again = NamedGenerator("windy", WindyEnvironment(12), Windy(*NUMBERS))
+    again = VectorGenerator("windy", WindyEnvironment(12), Windy(*NUMBERS), (0.0, 100.0), 90.0)
     assert (again, hash(again)) == (GENERATOR, hash(GENERATOR))
 
 
@@ -52,8 +52,24 @@ def test_samples_fill_the_bounds() -> None:
         assert high - 0.02 * (high - low) < leaf.max() <= high
 
 
+def test_a_crossover_takes_each_number_from_one_parent() -> None:
+    a = Windy(jnp.float32(3), jnp.float32(0.1), jnp.int32(7))
+    b = Windy(jnp.float32(8), jnp.float32(0.8), jnp.int32(900))
+    children = jax.device_get(jax.jit(jax.vmap(GENERATOR.crossover, (0, None, None)))(KEYS, a, b))
+    assert [leaf.dtype for leaf in children] == [np.float32, np.float32, np.int32]
+    for leaf, one, other in zip(children, a, b):
+        assert set(leaf.tolist()) == {float(one), float(other)}
+        assert 0.4 < (leaf == one).mean() < 0.6
+    assert len({tuple(child) for child in zip(*(leaf.tolist() for leaf in children))}) == 8, "independently"
+
+
+def test_an_impossible_scale_of_returns_is_refused() -> None:
+    with pytest.raises(ContractError, match="expects a finite return_range"):
+        VectorGenerator("windy", WindyEnvironment(), NUMBERS, (0.0, 1.0), solved_return=2.0)
+
+
 def test_both_ends_of_an_integer_are_drawn() -> None:
-    few = NamedGenerator("few", WindyEnvironment(), NUMBERS._replace(gusts=integer(-1, 1, step=1)))
+    few = VectorGenerator("few", WindyEnvironment(), NUMBERS._replace(gusts=integer(-1, 1, step=1)), (0.0, 1.0), 1.0)
     assert set(jax.vmap(few.sample)(KEYS).gusts.tolist()) == {-1, 0, 1}
 
 
@@ -144,4 +160,4 @@ def test_impossible_numbers(declare, message: str) -> None:
 @pytest.mark.parametrize("numbers", [Windy(2.0, 0.0, 4), (real(0, 1, step=1),), {"wind": real(0, 1, step=1)}])
 def test_numbers_that_are_none(numbers) -> None:
     with pytest.raises(ContractError, match="numbers expects a NamedTuple"):
-        NamedGenerator("windy", WindyEnvironment(), numbers)
+        VectorGenerator("windy", WindyEnvironment(), numbers, (0.0, 100.0), 90.0)
