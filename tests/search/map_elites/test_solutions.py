@@ -287,7 +287,7 @@ def test_extra_fields_of_an_evaluation_are_stored_and_decide(jittable: bool) -> 
     for tie_break in ((), ("cost",)):
         archive = dataclasses.replace(GRID, tie_break=tie_break).make(BOUNDS)
         config = dataclasses.replace(CONFIG, islands=2, reevaluate=1)
-        _, infos = run_search(map_elites(config, archive, scoring_with_cost(jittable), devices=1), 4)
+        _, infos = run_search(map_elites(config, archive, scoring_with_cost(jittable)), 4)
         columns = infos[-1].snapshots["elites"]().arrays
         np.testing.assert_allclose(columns["extra.cost"], np.abs(columns["params"][:, 2:]).sum(1), rtol=1e-5)
         np.testing.assert_array_equal(columns["extra.last"], columns["params"][:, 1:])
