@@ -9,6 +9,7 @@ import collections
 import dataclasses
 import functools
 import math
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -74,14 +75,17 @@ class GymnasiumEnvironment:
         fields.pop(SEED, None)
         library = import_extra("gymnasium", "gymnasium")
         try:
-            return library.make(
-                self.env,
-                max_episode_steps=self.horizon,
-                render_mode="rgb_array",
-                disable_env_checker=True,
-                **dict(self.options),
-                **fields,
-            )
+            with warnings.catch_warnings():
+                # Box2D crashes at its import where a warning of deprecation is an error.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                return library.make(
+                    self.env,
+                    max_episode_steps=self.horizon,
+                    render_mode="rgb_array",
+                    disable_env_checker=True,
+                    **dict(self.options),
+                    **fields,
+                )
         except library.error.Error as error:
             raise ConfigError(f"gymnasium cannot make {self.env!r}: {error}") from error
 
@@ -184,18 +188,35 @@ def _interface(environment: GymnasiumEnvironment) -> Interface:
 def _observation(space: Any, name: str) -> Observation:
     spaces = import_extra("gymnasium", "gymnasium").spaces
     if isinstance(space, spaces.Dict | spaces.Tuple):
-        parts = dict(space.spaces) if isinstance(space, spaces.Dict) else _numbered(space.spaces)
-        kind: Any = collections.namedtuple("Observations", parts)
-        return kind(*(_observation(part, name) for part in parts.values()))
+        parts = _parts(space)
+        return _observations(tuple(parts))(*(_array(part, name) for part in parts.values()))
+    return _array(space, name)
+
+
+def _array(space: Any, name: str) -> jax.ShapeDtypeStruct:
+    spaces = import_extra("gymnasium", "gymnasium").spaces
     if isinstance(space, spaces.Discrete):
         return jax.ShapeDtypeStruct((), jnp.int32)
     if isinstance(space, spaces.Box | spaces.MultiBinary | spaces.MultiDiscrete):
         return jax.ShapeDtypeStruct(space.shape, _dtype(space))
-    raise ConfigError(f"observations of {name} are of an unknown space, {space}: wrap the environment")
+    raise ConfigError(
+        f"observations of {name} are expected as an array, or a Dict or a Tuple of arrays, got {space}: wrap the "
+        "environment, as with gymnasium.wrappers.FlattenObservation"
+    )
 
 
-def _numbered(parts: Any) -> dict[str, Any]:
-    return {f"part{number}": part for number, part in enumerate(parts)}
+def _parts(space: Any) -> dict[str, Any]:
+    """The spaces of a Dict or a Tuple by name."""
+    spaces = import_extra("gymnasium", "gymnasium").spaces
+    if isinstance(space, spaces.Dict):
+        return dict(space.spaces)
+    return {f"part{number}": part for number, part in enumerate(space.spaces)}
+
+
+@functools.cache
+def _observations(names: tuple[str, ...]) -> Any:
+    """The NamedTuple of observations with these parts: one class, since trees of different classes differ."""
+    return collections.namedtuple("Observations", names)
 
 
 def _dtype(space: Any) -> Any:
@@ -225,10 +246,9 @@ def _to_arrays(space: Any, obs: Any) -> PyTree:
     """An observation as the interface declares it."""
     spaces = import_extra("gymnasium", "gymnasium").spaces
     if isinstance(space, spaces.Dict | spaces.Tuple):
-        parts = dict(space.spaces) if isinstance(space, spaces.Dict) else _numbered(space.spaces)
+        parts = _parts(space)
         values = obs.values() if isinstance(obs, dict) else obs
-        kind: Any = collections.namedtuple("Observations", parts)
-        return kind(*(_to_arrays(part, value) for part, value in zip(parts.values(), values)))
+        return _observations(tuple(parts))(*(_to_arrays(part, value) for part, value in zip(parts.values(), values)))
     if isinstance(space, spaces.Discrete):
-        return np.int32(obs - space.start)
+        return np.asarray(obs - space.start, np.int32)
     return np.asarray(obs).astype(_dtype(space))

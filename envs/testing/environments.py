@@ -71,7 +71,7 @@ def play_environment(
     progress("environment: interface, shapes and dtypes of build, reset and step")
     check_members("environment", environment, ("interface", "build", "reset", "step"))
     check_hashable("environment", environment)
-    interface = _check_interface(environment)
+    interface = check_interface(environment)
     require(len(genomes) > 0, "check_environment expects at least one genome, got none: pass one to build a level from")
     first_spec = spec_of("genome", genomes[0])
     for genome in genomes[1:]:
@@ -92,7 +92,8 @@ def play_environment(
     return player, results
 
 
-def _check_interface(environment: Environment) -> Interface:
+def check_interface(environment: Any) -> Interface:
+    """The interface of an environment of any kind, checked."""
     interface = environment.interface
     if not isinstance(interface, Interface):
         fail(f"interface must be a poet.envs.base.Interface, got {type(interface).__name__}: return an Interface")

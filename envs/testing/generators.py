@@ -1,5 +1,6 @@
 """Does a generator keep the contract of `poet.envs.base.Generator`?"""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 from jax import lax
 
 from poet.envs.base import Generator
+from poet.envs.host import is_host
 from poet.envs.returns import return_scale
 from poet.envs.testing.common import (
     Progress,
@@ -35,6 +37,7 @@ from poet.envs.testing.common import (
 from poet.envs.testing.environments import play_environment
 from poet.envs.testing.pictures import check_pictures
 from poet.envs.testing.returns import check_returns
+from poet.envs.testing.simulators import Played, play_host_environment
 from poet.envs.testing.texts import check_foreign_json, check_texts
 from poet.jax_settings import pinned
 from poet.types import Genome, PyTree
@@ -71,14 +74,30 @@ def check_generator(generator: Generator, report: Report = print_to_stderr) -> N
         check_texts(generator, genome, spec)
     check_foreign_json(generator, genomes[0])
 
-    player, results = play_environment(generator.environment, genomes, generator.deterministic, progress)
+    environment = generator.environment
+    if is_host(environment):
+        kinds, episodes = play_host_environment(environment, genomes, generator.deterministic, progress)
+        returns, success = (np.array([value(each) for each in episodes]) for value in (_return_of, _success_of))
+        record = None
+    else:
+        player, results = play_environment(environment, genomes, generator.deterministic, progress)
+        kinds, returns, success = player.kinds, np.asarray(results.lane.total), np.asarray(results.success)
+        record = functools.partial(player.record, int(results.lane.length[0]))
 
     progress("generator: returns")
-    check_returns(return_scale(generator), player.kinds, results, len(genomes))
+    check_returns(return_scale(generator), kinds, returns, success, len(genomes))
 
     progress("generator: pictures")
-    check_pictures(generator, genomes, lambda: player.record(int(results.lane.length[0])))
+    check_pictures(generator, genomes, record)
     progress("no error found")
+
+
+def _return_of(episode: Played) -> float:
+    return float(episode.rewards.sum())
+
+
+def _success_of(episode: Played) -> float:
+    return episode.success
 
 
 def _check_declarations(generator: Generator) -> None:

@@ -12,11 +12,11 @@ from poet.types import Genome, PyTree
 
 
 def check_pictures(
-    generator: Generator, genomes: Sequence[Genome], record: Callable[[], tuple[PyTree, Trajectory]]
+    generator: Generator, genomes: Sequence[Genome], record: Callable[[], tuple[PyTree, Trajectory]] | None
 ) -> None:
     """Check the first and the last level as pictures, and an episode in the first level.
 
-    `record` gives that level and some steps of an episode in it.
+    `record` gives that level and some steps of an episode in it; None for a simulator, which draws its episodes itself.
     """
     if draw_level := optional_method(generator, "draw_level"):
         for genome in (genomes[0], genomes[-1]):
@@ -24,7 +24,7 @@ def check_pictures(
             check_picture("draw_level(genome)", picture)
             if not np.array_equal(picture, again):
                 fail("draw_level must give the same picture at each call, but two differ: draw from the genome only")
-    if render := optional_method(generator, "render"):
+    if (render := optional_method(generator, "render")) and record:
         advice = "worlds, actions and rewards must be arrays that NumPy can hold"
         level, trajectory = call("a recorded episode", advice, record)
         keywords = {"level": level} if "level" in inspect.signature(render).parameters else {}

@@ -248,5 +248,6 @@ def _seed(key: UInt32[np.ndarray, "2"]) -> int:
     return int(jax.random.bits(jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(key)), RESET), (), np.uint32))
 
 
-def _write(obs: PyTree, lane: int, value: PyTree) -> None:
-    jax.tree.map(lambda whole, part: whole.__setitem__(lane, part), obs, value)
+def _write(obs: PyTree, lane: int, value: Any) -> None:
+    for whole, part in zip(jax.tree.leaves(obs), value if isinstance(value, tuple) else (value,), strict=True):
+        whole[lane] = part

@@ -45,20 +45,26 @@ class _Lane:
 
     def __init__(self, environment: Any, begin: Begin) -> None:
         self.simulator = environment.make_simulator(begin.genome)
-        self.obs = self.simulator.reset(begin.seed)
+        self.obs = _plain(self.simulator.reset(begin.seed))
         self.left, self.fitness = begin.limit, np.float32(0)
 
     def act(self, action: np.ndarray) -> Acted:
         step = self.simulator.step(action)
+        obs = _plain(step.obs)
         self.left -= 1
         with np.errstate(all="ignore"):
             self.fitness = np.float32(self.fitness + np.float32(step.reward))
         if not (step.terminated or self.left == 0 or not np.isfinite(self.fitness)):
-            return Acted(step.obs, float(step.reward), False)
+            return Acted(obs, float(step.reward), False)
         success = float(getattr(self.simulator, "success", lambda: 1.0)())
         descriptor = np.asarray(getattr(self.simulator, "descriptor", lambda: np.zeros(0))(), np.float32)
         self.simulator.close()
-        return Acted(step.obs, float(step.reward), True, float(self.fitness), success, descriptor)
+        return Acted(obs, float(step.reward), True, float(self.fitness), success, descriptor)
+
+
+def _plain(obs: Any) -> Any:
+    """An array, or the arrays of a NamedTuple, whose class the engine may not have."""
+    return tuple(obs) if isinstance(obs, tuple) else obs
 
 
 def serve(file: int) -> None:
