@@ -14,6 +14,7 @@ from poet.agents.config import GRUConfig, HostEngineConfig, MLPConfig, XLAEngine
 from poet.agents.engine import Engine, EpisodeResult
 from poet.agents.host import simulator_pictures
 from poet.agents.lost import FILE
+from poet.envs.adapters.config import GymnasiumConfig
 from poet.errors import ConfigError, ContractError
 from poet.executors.base import Batch, Episode, Executor, TrainJob
 from poet.executors.config import LocalExecutorConfig
@@ -184,3 +185,17 @@ def test_learners_of_the_step_kind_are_refused() -> None:
     policy, _, learner = recipe.build()
     with pytest.raises(ConfigError, match="take a learner of the ask/tell kind"):
         learner.init(KEY, policy.init(KEY))
+
+
+@pytest.mark.ci
+def test_observations_of_several_arrays_reach_the_policy() -> None:
+    """Blackjack of gymnasium: three numbers."""
+    generator = GymnasiumConfig(env="Blackjack-v1", horizon=8, return_range=(-1.0, 1.0), solved_return=1.0).make()
+    recipe = Recipe(generator, MLPConfig(hidden=()), CONFIG)
+    executor = LocalExecutorConfig(queue=16).make(recipe)
+    assert isinstance(generator.environment.interface.obs, tuple)
+    agents = np.stack([np.asarray(5 * recipe.build().policy.init(derive_key(KEY, number))) for number in range(4)])
+    genome = jax.tree.map(np.asarray, generator.simplest())
+    result = evaluate(executor, Batch(agents, [Episode(genome, KEY)], np.array([(a, 0) for a in range(4)])))
+    assert set(result.fitness.tolist()) <= {-1.0, 0.0, 1.0, 1.5}
+    assert (result.length >= 1).all()
