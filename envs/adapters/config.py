@@ -20,7 +20,7 @@ class GymnasiumConfig(GeneratorConfig):
     env: str = "BipedalWalker-v3"  # an id of gymnasium
     horizon: int | None = None  # steps of an episode; by default the limit of the environment
     return_range: tuple[float, float] = (-100.0, 300.0)  # of a hopeless and of a perfect agent
-    solved_return: float | None = None  # by default what gymnasium says of the environment, else the upper end
+    solved_return: float | None = None  # by default what gymnasium says, if it is in the range, else the upper end
     descriptor: tuple[int, ...] = ()  # elements of the observation whose means over an episode describe an agent
     descriptor_bounds: tuple[float, float] = (0.0, 1.0)  # least and greatest value of these elements
 

@@ -159,10 +159,11 @@ def seeded(config: GymnasiumConfig) -> VectorGenerator:
         tuple(f"obs {element}" for element in config.descriptor),
         (config.descriptor_bounds,) * len(config.descriptor),
     )
-    solved = config.solved_return
+    solved, (low, high) = config.solved_return, config.return_range
     if solved is None:
-        spec = environment.make_env(None).spec
-        solved = config.return_range[1] if spec is None or spec.reward_threshold is None else spec.reward_threshold
+        spec: Any = environment.make_env(None).spec
+        known = spec.reward_threshold is not None and low < spec.reward_threshold <= high
+        solved = spec.reward_threshold if known else high
     return VectorGenerator(
         "gymnasium",
         environment,

@@ -257,7 +257,7 @@ class Engine(NamedTuple):
       enter: (levels laid out, starts, key) -> lanes in these episodes.
       advance: (params, table, lanes, num_steps, trace) -> (lanes, trace, Finished).
       replay: (params, key, genome) -> Trajectory, an episode of `run` step by step.
-      close: releases processes; afterwards the engine cannot be used.
+      close: releases processes; they start again if the engine is used again.
     """
 
     lanes: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -105,7 +106,8 @@ def evaluate(
         levels = Levels(broadcast(genome, size), jax.random.split(jax.random.key(seed), size))
         queue = Episodes(jnp.zeros(size, jnp.int32), jnp.arange(size))
         num = jnp.int32(episodes)
-        result, _ = jax.device_get(engine.run(jnp.asarray(weights)[None], levels, queue, num, num))
+        with contextlib.closing(engine):
+            result, _ = jax.device_get(engine.run(jnp.asarray(weights)[None], levels, queue, num, num))
     fitness, reached = result.fitness[:episodes], result.success[:episodes] >= 1
     return Evaluation(
         f"{snapshot} agent of {run.agent_kind} {agent} of {run.name}",
