@@ -162,14 +162,14 @@ def seeded(config: GymnasiumConfig) -> VectorGenerator:
     solved, (low, high) = config.solved_return, config.return_range
     if solved is None:
         spec: Any = environment.make_env(None).spec
-        known = spec.reward_threshold is not None and low < spec.reward_threshold <= high
-        solved = spec.reward_threshold if known else high
+        threshold = spec.reward_threshold
+        solved = float(threshold) if threshold is not None and low < threshold <= high else high
     return VectorGenerator(
         "gymnasium",
         environment,
         Seed(seed=integer(0, MAX_INTEGER, step=MAX_INTEGER)),
         return_range=config.return_range,
-        solved_return=float(solved),
+        solved_return=solved,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -106,8 +105,10 @@ def evaluate(
         levels = Levels(broadcast(genome, size), jax.random.split(jax.random.key(seed), size))
         queue = Episodes(jnp.zeros(size, jnp.int32), jnp.arange(size))
         num = jnp.int32(episodes)
-        with contextlib.closing(engine):
+        try:
             result, _ = jax.device_get(engine.run(jnp.asarray(weights)[None], levels, queue, num, num))
+        finally:
+            engine.close()
     fitness, reached = result.fitness[:episodes], result.success[:episodes] >= 1
     return Evaluation(
         f"{snapshot} agent of {run.agent_kind} {agent} of {run.name}",

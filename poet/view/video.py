@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import io
 import os
@@ -81,8 +80,10 @@ def render_gif(
     key, environment = jax.random.key(seed), run.environment()
     with named_errors(f"an episode of generator {generator.id!r}"), doing("replaying an episode"):
         engine = engine_for(environment, run.policy_config, run.engine_config, genome)
-        with contextlib.closing(engine):
+        try:
             trajectory = engine.replay(weights, key, genome)
+        finally:
+            engine.close()
     steps = len(trajectory.rewards)
     # Drawing is slow: frames are chosen before they are drawn. The last step is always one of them.
     chosen = np.unique(np.append(np.arange(0, steps, max(1, -(-steps // MAX_FRAMES))), steps - 1))
