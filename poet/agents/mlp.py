@@ -46,6 +46,8 @@ class ActorCriticMLP(nn.Module):
 def mlp(interface: Interface, config: MLPConfig) -> Policy:
     """The perceptron for an interface. Weights are f32[G]; observations are flattened.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
     >>> from poet.agents.config import MLPConfig
     >>> from poet.envs.base import Box, Interface
     >>> interface = Interface("point-v1", jax.ShapeDtypeStruct((3,), jnp.float32), Box((2,)), horizon=10)
