@@ -36,8 +36,8 @@ class Simulator(Protocol):
         """Start the episode; all its randomness comes from `seed`, below 2**32. Returns the first observation."""
         ...
 
-    def step(self, action: np.ndarray, /) -> HostStep:
-        """Advance by one action."""
+    def step(self, action: np.ndarray | np.integer, /) -> HostStep:
+        """Advance by one action, an integer of NumPy for a `Discrete` space."""
         ...
 
     def close(self) -> None:

@@ -7,12 +7,14 @@ G parameters. A module that uses others, or these for something else, says so at
 from typing import Any, TypeAlias
 
 import jax
+import jaxtyping
 import numpy as np
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from poet.errors import ConfigError
 
 Key: TypeAlias = PRNGKeyArray
+Keys: TypeAlias = jaxtyping.Key[Array, "B"]
 PyTree: TypeAlias = Any
 Genome: TypeAlias = Any  # a pytree of arrays: the parameters of one environment
 Params: TypeAlias = Float[Array, "G"] | Float[np.ndarray, "G"]  # the weights of one agent, flat

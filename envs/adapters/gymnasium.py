@@ -108,7 +108,7 @@ class GymnasiumSimulator:
         obs, self._info = self._env.reset(seed=seed if self._seed is None else int(self._seed))
         return _to_arrays(self._env.observation_space, obs)
 
-    def step(self, action: np.ndarray) -> HostStep:
+    def step(self, action: np.ndarray | np.integer) -> HostStep:
         """One transition. What the environment truncates before the time limit has ended by its rules."""
         space: Any = self._env.action_space
         obs, reward, terminated, truncated, self._info = self._env.step(

@@ -68,7 +68,7 @@ def advance(environment: Environment, policy: Policy, reset: Reset) -> Advance:
 
     def restart(table: LevelTable, lanes: Lanes) -> Lanes:
         """New episodes in the lanes that run none."""
-        index, key = jax.vmap(lambda stream, number: _next_episode(table.weight, stream, number))(
+        index, key = jax.vmap(lambda stream, number: next_episode(table.weight, stream, number))(
             lanes.stream, lanes.started
         )
         level = jax.tree.map(lambda leaf: leaf[index], table.level)
@@ -106,7 +106,7 @@ def advance(environment: Environment, policy: Policy, reset: Reset) -> Advance:
         one_agent = params.ndim == 1
         weights = policy.unravel(params) if one_agent else jax.vmap(policy.unravel)(params)
         step_block = jax.vmap(lambda *lane: step(trace, *lane), in_axes=(None if one_agent else 0, 0))
-        _require_memory_for_trace(jax.eval_shape(step_block, weights, lanes)[1], num_steps)
+        require_memory_for_trace(jax.eval_shape(step_block, weights, lanes)[1], num_steps)
 
         def body(lanes: Lanes, _: None) -> tuple[Lanes, tuple[PyTree, Finished]]:
             lanes = lax.cond(lanes.running.all(), lambda lanes: lanes, lambda lanes: restart(table, lanes), lanes)
@@ -124,7 +124,7 @@ def advance(environment: Environment, policy: Policy, reset: Reset) -> Advance:
     return advance_lanes
 
 
-def _next_episode(
+def next_episode(
     weight: Float[Array, "M"], stream: UInt32[Array, "2"], number: Int[Array, ""]
 ) -> tuple[Int[Array, ""], Key]:
     """The level of a lane's next episode, drawn by weight, and the key of the episode."""
@@ -136,6 +136,7 @@ def _next_episode(
     return index.astype(jnp.int32), jax.random.fold_in(key, EPISODE)
 
 
-def _require_memory_for_trace(step: PyTree, num_steps: int) -> None:
+def require_memory_for_trace(step: PyTree, num_steps: int) -> None:
+    """Raise `ConfigError` if this machine cannot hold so many steps like this one."""
     size = sum(math.prod(leaf.shape) * jnp.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(step))
     require_memory(size * num_steps, f"a trace of {num_steps} steps of {size} bytes")

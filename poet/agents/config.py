@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from poet.errors import ConfigError, ContractError
 from poet.memory import require_memory
@@ -113,7 +113,7 @@ class EngineConfig(PluginConfig):
     # Options that are None until a device is known: `resolve` fills them in, and a run records and keeps them.
     resolved: ClassVar[frozenset[str]] = frozenset()
 
-    def resolve(self) -> Self:
+    def resolve(self) -> EngineConfig:
         """The same config with a number for each option that depends on the device; starts jax."""
         return self
 
@@ -145,7 +145,7 @@ class XLAEngineConfig(EngineConfig):
             if value is not None and value < 1:
                 raise ConfigError(f"engine.{name} expects at least 1, got {value}")
 
-    def resolve(self) -> Self:
+    def resolve(self) -> XLAEngineConfig:
         """The same with the lanes of the first local device; starts jax."""
         import jax
 
@@ -187,7 +187,7 @@ class HostEngineConfig(EngineConfig):
         from poet.agents.host import host
 
         require_memory(4 * self.lanes * policy.num_params, f"engine.lanes {self.lanes} x {policy.num_params} weights")
-        return host(environment, policy, self, context)
+        return host(environment, policy, genome, self, context)
 
 
 engines: Registry[type[EngineConfig]] = Registry("engine", EngineConfig)

@@ -15,14 +15,14 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from poet.envs.base import Trajectory
-from poet.types import Genome, Key, Params, PyTree
+from poet.types import Genome, Key, Keys, Params, PyTree
 
 
 class Levels(NamedTuple):
     """M levels to be built: a genome (leaves [M, ...]) and a key for each, also the key of episodes in that level."""
 
     genome: Genome
-    key: Key
+    key: Keys
 
 
 class Start(NamedTuple):
@@ -45,7 +45,7 @@ class Start(NamedTuple):
     memory: PyTree
     length: Int[Array, "Q"]
     limit: Int[Array, "Q"]
-    key: Key
+    key: Keys
 
 
 class Episodes(NamedTuple):
@@ -180,7 +180,7 @@ class Build(Protocol):
 class Reset(Protocol):
     """New episodes."""
 
-    def __call__(self, level: PyTree, key: Key, /) -> Start:
+    def __call__(self, level: PyTree, key: Keys, /) -> Start:
         """The starts of B episodes, one in each of B levels, with the keys of the episodes."""
         ...
 

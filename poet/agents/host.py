@@ -7,10 +7,9 @@ alone in a worker; after three losses its result is NaN, and this is kept for a 
 Axes: A agents, M levels, Q queued episodes.
 """
 
-import hashlib
 import os
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,18 +18,17 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from poet.agents.config import HostEngineConfig
 from poet.agents.engine import Engine, EngineContext, EpisodeResult, Episodes, Levels
-from poet.agents.lane import ACTIONS, RESET, broadcast, where_lanes
-from poet.agents.lost import LostEpisodes
+from poet.agents.host_lanes import HostLanes
+from poet.agents.lane import action_key, broadcast, where_lanes
+from poet.agents.lost import MAX_LOSSES, LostEpisodes, name_of
 from poet.agents.policy import Policy
 from poet.agents.worker import Act, Acted, Begin
-from poet.agents.workers import Workers
+from poet.agents.workers import Workers, seed_of, write
 from poet.envs.base import Trajectory
 from poet.envs.host import HostEnvironment, is_host
 from poet.envs.spaces import zero_observation
 from poet.errors import ConfigError
 from poet.types import Genome, Key, Params, PyTree
-
-MAX_LOSSES = 3  # of an episode, the last ones alone in its worker
 
 
 class _Episode(NamedTuple):
@@ -43,43 +41,49 @@ class _Episode(NamedTuple):
 
 
 def host(
-    environment: HostEnvironment, policy: Policy, config: HostEngineConfig, context: EngineContext | None
+    environment: Any,
+    policy: Policy,
+    genome: Genome,
+    config: HostEngineConfig,
+    context: EngineContext | None,
 ) -> Engine:
-    """The engine for an environment of simulators and a policy. Raises `ConfigError` for an environment in JAX."""
+    """The engine for an environment of simulators and a policy; `genome` is an example, of which only shapes count.
+
+    Raises `ConfigError` for an environment in JAX.
+    """
     if not is_host(environment):
         raise ConfigError(
             f"engine host runs environments of simulators, and {environment.interface.id} is written in JAX: leave out "
             "--engine"
         )
-    player = _Player(environment, policy, config, context)
+    workers = Workers(environment, min(config.workers or os.cpu_count() or 1, config.lanes), config.deadline_s)
+    lost = LostEpisodes(context)
+    player = _Player(environment, policy, config.lanes, workers, lost)
+    lanes = HostLanes(environment, policy, genome, workers, lost)
     return Engine(
         config.lanes,
         False,
         player.run,
-        *[_refuse] * 5,
-        replay=player.replay,
-        close=player.close,
+        lanes.build,
+        lanes.reset,
+        lanes.idle,
+        lanes.enter,
+        lanes.advance,
+        player.replay,
+        workers.close,
     )
-
-
-def _refuse(*args: Any) -> NoReturn:
-    raise ConfigError("engine host runs whole episodes only: take a learner of the ask/tell kind, as --learner es")
 
 
 class _Player:
     """Runs episodes, as many side by side as there are lanes."""
 
     def __init__(
-        self, environment: HostEnvironment, policy: Policy, config: HostEngineConfig, context: EngineContext | None
+        self, environment: HostEnvironment, policy: Policy, num_lanes: int, workers: Workers, lost: LostEpisodes
     ) -> None:
-        self._environment, self._lanes = environment, config.lanes
+        self._environment, self._lanes, self._workers, self._lost = environment, num_lanes, workers, lost
         self._horizon = environment.interface.horizon
         self._num_descriptors = len(getattr(environment, "descriptor_names", ()))
-        workers = min(config.workers or os.cpu_count() or 1, config.lanes)
-        self._workers = Workers(environment, workers, config.deadline_s)
-        self._lost = LostEpisodes(context)
-        self.close = self._workers.close
-        first_memory = broadcast(policy.init_memory(), config.lanes)
+        first_memory = broadcast(policy.init_memory(), num_lanes)
 
         @jax.jit
         def weights_of(agents: Float[Array, "A G"], agent: Int[Array, "B"]) -> PyTree:
@@ -90,8 +94,7 @@ class _Player:
             memory = where_lanes(length == 0, first_memory, memory)
 
             def lane(weights: PyTree, memory: PyTree, obs: PyTree, key: Array, length: Int[Array, ""]) -> Any:
-                stream = jax.random.fold_in(jax.random.wrap_key_data(key), ACTIONS)
-                return policy.act(weights, memory, obs, jax.random.fold_in(stream, length))
+                return policy.act(weights, memory, obs, action_key(jax.random.wrap_key_data(key), length))
 
             return jax.vmap(lane)(weights, memory, obs, key, length)
 
@@ -137,10 +140,7 @@ class _Player:
     def _name(self, agents: Float[Array, "A G"], episode: _Episode) -> str:
         """A digest of what determines an episode."""
         parts = (*jax.tree.leaves(episode.genome), episode.key, np.asarray(agents[episode.agent]))
-        digest = hashlib.sha256(repr(self._environment.interface).encode())
-        for part in parts:
-            digest.update(np.ascontiguousarray(part).tobytes())
-        return digest.hexdigest()
+        return name_of(self._environment.interface, parts)
 
     def _play(self, agents: Float[Array, "A G"], episodes: Sequence[_Episode], result: EpisodeResult) -> list[_Episode]:
         """Run episodes and write their results; returns those that were lost with their worker."""
@@ -170,14 +170,14 @@ class _Player:
             for lane in range(self._lanes):
                 if lane not in running and (episode := next(waiting, None)) is not None:
                     running[lane], agent[lane], length[lane], keys[lane] = episode, episode.agent, 0, episode.key
-                    begins.append(Begin(lane, episode.genome, _seed(episode.key), self._horizon))
+                    begins.append(Begin(lane, episode.genome, seed_of(episode.key), self._horizon))
             if not running:
                 return
             if begins:
                 weights = self._weights_of(agents, agent)
                 firsts, lost = self._send(begins, [])
                 for lane, first in firsts.items():
-                    _write(obs, lane, first)
+                    write(obs, lane, first)
                 yield from (
                     (running.pop(lane), None, 0) for lane in list(running) if lane % self._workers.count in lost
                 )
@@ -192,7 +192,7 @@ class _Player:
                 if acted.ended:
                     yield running.pop(lane), acted, int(length[lane])
                 else:
-                    _write(obs, lane, acted.obs)
+                    write(obs, lane, acted.obs)
 
     def _lost_with(self, workers: set[int], running: dict[int, _Episode]) -> Iterator[tuple[_Episode, None, int]]:
         """The running episodes of lost workers, which are removed."""
@@ -201,18 +201,18 @@ class _Player:
 
     def _send(self, begins: Sequence[Begin], acts: Sequence[Act]) -> tuple[dict[int, Any], set[int]]:
         """What the workers answer for each lane, a first observation or an `Acted`, and the workers that are lost."""
-        messages: dict[int, tuple[list[Begin], list[Act]]] = {}
+        messages: dict[int, tuple[list[Begin], list[Act], list[int]]] = {}
         for begin in begins:
-            messages.setdefault(begin.lane % self._workers.count, ([], []))[0].append(begin)
+            messages.setdefault(begin.lane % self._workers.count, ([], [], []))[0].append(begin)
         for act in acts:
-            messages.setdefault(act.lane % self._workers.count, ([], []))[1].append(act)
+            messages.setdefault(act.lane % self._workers.count, ([], [], []))[1].append(act)
         answers: dict[int, Any] = {}
         lost = set()
         for number, answer in self._workers.exchange(messages).items():
             if answer is None:
                 lost.add(number)
                 continue
-            for items, values in zip(messages[number], answer):
+            for items, values in zip(messages[number][:2], answer):
                 answers |= {item.lane: value for item, value in zip(items, values)}
         return answers, lost
 
@@ -233,7 +233,7 @@ def simulator_pictures(
 ) -> list[np.ndarray]:
     """Pictures of an episode after some of its steps, by the `render` of its simulator, in this process."""
     simulator: Any = environment.make_simulator(jax.tree.map(np.asarray, genome))
-    simulator.reset(_seed(np.asarray(jax.random.key_data(key))))
+    simulator.reset(seed_of(np.asarray(jax.random.key_data(key))))
     frames = []
     for number, action in enumerate(actions):
         simulator.step(action)
@@ -241,13 +241,3 @@ def simulator_pictures(
             frames.append(simulator.render())
     simulator.close()
     return frames
-
-
-def _seed(key: UInt32[np.ndarray, "2"]) -> int:
-    """What a simulator is reset with, from the key of its episode."""
-    return int(jax.random.bits(jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(key)), RESET), (), np.uint32))
-
-
-def _write(obs: PyTree, lane: int, value: Any) -> None:
-    for whole, part in zip(jax.tree.leaves(obs), value if isinstance(value, tuple) else (value,), strict=True):
-        whole[lane] = part

@@ -39,6 +39,11 @@ def reset_episode(environment: Environment, level: PyTree, key: Key) -> tuple[Py
     return environment.reset(jax.random.fold_in(key, RESET), level)
 
 
+def action_key(key: Key, length: Int[Array, ""]) -> Key:
+    """The key of the action after so many steps of an episode."""
+    return jax.random.fold_in(jax.random.fold_in(key, ACTIONS), length)
+
+
 def start_lane(environment: Environment, policy: Policy, level: PyTree, start: Start) -> Lane:
     """B lanes that continue from stored states."""
     num = start.length.shape[0]
@@ -63,8 +68,7 @@ def step_lane(
     Keys that neither policy nor environment uses are not computed. `limit` alone truncates: by its contract, an
     environment does so at its horizon and not before.
     """
-    act_key = jax.random.fold_in(jax.random.fold_in(key, ACTIONS), lane.length)
-    action, memory = policy.act(weights, lane.memory, lane.obs, act_key)
+    action, memory = policy.act(weights, lane.memory, lane.obs, action_key(key, lane.length))
     step = environment.step(jax.random.fold_in(key, FIRST_STEP + lane.length), level, lane.world, action)
     length, fitness = lane.length + 1, lane.fitness + step.reward
     # An episode whose fitness is not finite cannot recover, so it ends.
@@ -85,6 +89,6 @@ def broadcast(tree: PyTree, num_lanes: int) -> PyTree:
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (num_lanes, *jnp.shape(leaf))), tree)
 
 
-def where_lanes(mask: Bool[Array, "B"], new: PyTree, old: PyTree) -> PyTree:
-    """`new` in the lanes of the mask, else `old`, for every leaf [B, ...]."""
+def where_lanes(mask: Bool[Array, "*B"], new: PyTree, old: PyTree) -> PyTree:
+    """`new` in the lanes of the mask, else `old`, for every leaf [*B, ...]; of one lane, or of a block."""
     return jax.tree.map(lambda a, b: jnp.where(mask.reshape(mask.shape + (1,) * (a.ndim - mask.ndim)), a, b), new, old)

@@ -4,13 +4,27 @@ Such a verdict may come from an accident of the machine, so it is kept in the ru
 it as it was: results do not depend on accidents.
 """
 
+import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from poet.agents.engine import EngineContext
+from poet.envs.base import Interface
 
 FILE = "lost_episodes.jsonl"
+MAX_LOSSES = 3  # of an episode, all but the first one alone in its worker
+
+
+def name_of(interface: Interface, parts: Iterable[np.ndarray]) -> str:
+    """A digest of what determines an episode."""
+    digest = hashlib.sha256(repr(interface).encode())
+    for part in parts:
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
 
 
 class LostEpisodes:

@@ -1,6 +1,7 @@
 """A worker process: it runs simulators for the engine `host`, one for each of its lanes. Knows nothing of policies.
 
-Messages are pickled tuples. From the engine: a list of `Begin` and a list of `Act`; None ends the process. From the
+Messages are pickled tuples. From the engine: a list of `Begin`, one of `Act`, and the lanes that are not needed any
+more; None ends the process. From the
 worker: ("done", observations of the episodes that began, `Acted` of the lanes that acted), or ("error", text).
 """
 
@@ -8,25 +9,27 @@ import multiprocessing.connection
 import pickle
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 
 class Begin(NamedTuple):
-    """Start an episode in a lane; it is truncated after `limit` steps."""
+    """Start an episode in a lane; it is truncated after `limit` steps. It has had the actions of `history`."""
 
     lane: int
     genome: Any
     seed: int
     limit: int
+    history: Sequence[np.ndarray] | np.ndarray = ()
 
 
 class Act(NamedTuple):
     """Advance a lane by one action."""
 
     lane: int
-    action: np.ndarray
+    action: np.ndarray | np.integer
 
 
 class Acted(NamedTuple):
@@ -47,8 +50,10 @@ class _Lane:
         self.simulator = environment.make_simulator(begin.genome)
         self.obs = _plain(self.simulator.reset(begin.seed))
         self.left, self.fitness = begin.limit, np.float32(0)
+        for action in begin.history:
+            self.obs = self.act(action).obs
 
-    def act(self, action: np.ndarray) -> Acted:
+    def act(self, action: np.ndarray | np.integer) -> Acted:
         step = self.simulator.step(action)
         obs = _plain(step.obs)
         self.left -= 1
@@ -77,7 +82,9 @@ def serve(file: int) -> None:
         environment = pickle.loads(environment)
         connection.send(("done", [], []))
         while (message := connection.recv()) is not None:
-            begins, acts = message
+            begins, acts, ends = message
+            for lane in ends:
+                lanes.pop(lane, None)
             for begin in begins:
                 lanes[begin.lane] = _Lane(environment, begin)
             acted = [lanes[act.lane].act(act.action) for act in acts]

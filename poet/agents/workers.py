@@ -12,9 +12,16 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import UInt32
+
+from poet.agents.lane import RESET
 from poet.agents.worker import Act, Acted, Begin
 from poet.envs.host import HostEnvironment
 from poet.errors import ContractError
+from poet.types import PyTree
 
 START_S = 120.0  # for a worker to import the environment
 
@@ -44,14 +51,20 @@ class Workers:
         self.count = count
         self._environment, self._deadline_s = environment, deadline_s
         self._workers: list[_Worker] = []
+        self._generations = [0] * count
 
-    def exchange(self, messages: Mapping[int, tuple[list[Begin], list[Act]]]) -> dict[int, Answer | None]:
+    def generation(self, lane: int) -> int:
+        """How often the worker of a lane was started: what it had before is gone."""
+        return self._generations[lane % self.count]
+
+    def exchange(self, messages: Mapping[int, tuple[list[Begin], list[Act], list[int]]]) -> dict[int, Answer | None]:
         """Send a message to each of these workers, and get their answers; None from one that is lost, and replaced.
 
         Raises `ContractError` for an error in the environment or in a simulator.
         """
         if not self._workers:
             self._workers = [self._start() for _ in range(self.count)]
+            self._generations = [number + 1 for number in self._generations]
             self._await(range(self.count), START_S, required=True)
         for number, message in messages.items():
             try:
@@ -67,6 +80,7 @@ class Workers:
         """A new process in place of one."""
         _end(self._workers[number])
         self._workers[number] = self._start()
+        self._generations[number] += 1
         self._await([number], START_S, required=True)
 
     def close(self) -> None:
@@ -74,6 +88,7 @@ class Workers:
         for worker in self._workers:
             _end(worker)
         self._workers = []
+        self._generations = [number + 1 for number in self._generations]
 
     def _start(self) -> _Worker:
         ours, theirs = socket.socketpair()
@@ -118,3 +133,14 @@ def _end(worker: _Worker) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(worker.process.pid, signal.SIGKILL)
     worker.process.wait()
+
+
+def seed_of(key: UInt32[np.ndarray, "2"]) -> int:
+    """What a simulator is reset with, from the data of the key of its episode."""
+    return int(jax.random.bits(jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(key)), RESET), (), np.uint32))
+
+
+def write(obs: PyTree, lane: int, value: Any) -> None:
+    """Write what a worker has sent as an observation into those of all lanes."""
+    for whole, part in zip(jax.tree.leaves(obs), value if isinstance(value, tuple) else (value,), strict=True):
+        whole[lane] = part

@@ -1,6 +1,7 @@
 """The rollout engine of jax: whole episodes in one compiled program, for environments that are written in jax."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +13,12 @@ from poet.agents.lane import broadcast, build_level, reset_episode
 from poet.agents.policy import Policy
 from poet.agents.queue import run_queue
 from poet.agents.replay import replay
-from poet.envs.base import Environment
 from poet.envs.host import is_host
 from poet.errors import ConfigError
-from poet.types import Genome, Key, PyTree
+from poet.types import Genome, Key, Keys, PyTree
 
 
-def xla(environment: Environment, policy: Policy, genome: Genome, config: XLAEngineConfig) -> Engine:
+def xla(environment: Any, policy: Policy, genome: Genome, config: XLAEngineConfig) -> Engine:
     """The engine for an environment and a policy; `genome` is an example, of which only the shapes count.
 
     Raises `ConfigError` if `config.lanes` is not resolved, and for an environment of simulators.
@@ -46,7 +46,7 @@ def xla(environment: Environment, policy: Policy, genome: Genome, config: XLAEng
     def build(levels: Levels) -> PyTree:
         return build_block(levels.genome, levels.key)
 
-    def reset(level: PyTree, key: Key) -> Start:
+    def reset(level: PyTree, key: Keys) -> Start:
         world, obs = reset_block(level, key)
         num = key.shape[0]
         limit = jnp.full(num, environment.interface.horizon, jnp.int32)

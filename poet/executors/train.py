@@ -126,7 +126,6 @@ def _mean(fitness: Float[np.ndarray, "E P"], weights: Sequence[float]) -> Float[
 def _step_trainer(engine: Engine, learner: StepLearner, queues: DeviceQueues, run_items: Map) -> Train:
     """Each job is one program on one device."""
 
-    @jax.jit
     def step(key: Key, state: PyTree, levels: Levels, weight: Float[Array, "M"]) -> tuple[PyTree, Finished]:
         table = LevelTable(engine.build(levels), weight)
 
@@ -135,8 +134,12 @@ def _step_trainer(engine: Engine, learner: StepLearner, queues: DeviceQueues, ru
 
         return learner.step(key, state, collect)
 
+    compiled = jax.jit(step)
+
     def train(jobs: Sequence[TrainJob]) -> list[TrainResult]:
-        stepped = run_items(step, [(job.key, job.learner, *_level_arguments(job)) for job in jobs])
+        items = [(job.key, job.learner, *_level_arguments(job)) for job in jobs]
+        # Simulators are shared by all lanes, so that jobs take turns.
+        stepped = run_items(compiled, items) if engine.traceable else [step(*item) for item in items]
         results, scored = [], 0
         score = _score(learner, jobs, queues)
         for job, (state, finished) in zip(jobs, stepped):
@@ -152,10 +155,10 @@ def _step_trainer(engine: Engine, learner: StepLearner, queues: DeviceQueues, ru
     return train
 
 
-def _level_arguments(job: TrainJob) -> tuple[Levels, Float[np.ndarray, "M"]]:
+def _level_arguments(job: TrainJob) -> tuple[Levels, Float[Array, "M"]]:
     """The levels of a job with the weight of each."""
     genome = jax.tree.map(lambda *leaves: np.stack(leaves), *(episode.genome for episode in job.episodes))
-    weight = np.asarray(job.weights or np.ones(len(job.episodes)), np.float32)
+    weight = jnp.asarray(job.weights or np.ones(len(job.episodes)), jnp.float32)
     return Levels(genome, jnp.stack([episode.key for episode in job.episodes])), weight
 
 

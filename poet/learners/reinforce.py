@@ -76,12 +76,16 @@ def reinforce(config: REINFORCEConfig, policy: Policy, engine: Engine) -> StepLe
         memory = policy.init_memory()
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (config.lanes, *leaf.shape)), memory)
 
+    @jax.jit  # for engines that are not traceable, where `step` runs as it stands
+    def update(params: Params, optimizer_state: PyTree, memory: PyTree, taken: _Experience, ended: Array) -> Any:
+        gradient = jax.grad(loss)(params, memory, taken, ended)
+        changes, optimizer_state = optimizer.update(gradient, optimizer_state, params)
+        return optax.apply_updates(params, changes), optimizer_state
+
     def step(key: Key, state: REINFORCEState, collect: Collect) -> tuple[REINFORCEState, Finished]:
         memory = where_lanes(state.lanes.running, state.lanes.memory, initial_memory())
         lanes, taken, finished = collect(state.params, state.lanes, config.steps, _keep)
-        gradient = jax.grad(loss)(state.params, memory, taken, finished.ended)
-        changes, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
-        params = jnp.asarray(optax.apply_updates(state.params, changes))
+        params, optimizer_state = update(state.params, state.optimizer, memory, taken, finished.ended)
         return REINFORCEState(params, optimizer_state, lanes), finished
 
     return StepLearner(init, lambda state: state.params, with_params, step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from poet import configs
 from poet.agents.config import EngineConfig, XLAEngineConfig
@@ -104,7 +104,7 @@ class RunConfig(PluginConfig):
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed expects an integer in [0, 2**32), got {self.seed}")
 
-    def resolve(self) -> Self:
+    def resolve(self) -> RunConfig:
         """The same config with a value for each option that depends on the device; starts jax."""
         return dataclasses.replace(self, engine=self.engine.resolve())
 

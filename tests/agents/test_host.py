@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from poet.agents.config import GRUConfig, HostEngineConfig, MLPConfig, XLAEngineConfig
-from poet.agents.engine import Engine, EpisodeResult
+from poet.agents.engine import Engine, EpisodeResult, Levels, LevelTable
 from poet.agents.host import simulator_pictures
 from poet.agents.lost import FILE
 from poet.envs.adapters.config import GymnasiumConfig
@@ -24,6 +24,7 @@ from poet.search.base import RunContext
 from poet.types import derive_key
 from tests.agents.drift import DriftGenerator
 from tests.agents.simulators import HORIZON, CountingEnvironment, CountingGenerator, Limit
+from tests.search.helpers import assert_equal_trees
 
 KEY = jax.random.key(0)
 ENVIRONMENT = CountingEnvironment()
@@ -41,8 +42,8 @@ def make_executor(
     return LocalExecutorConfig(queue=16).make(recipe, context)
 
 
-def make_engine() -> Engine:
-    return Recipe(CountingGenerator(), POLICY, CONFIG).build().engine
+def make_engine(environment: CountingEnvironment = ENVIRONMENT) -> Engine:
+    return Recipe(CountingGenerator(environment), POLICY, CONFIG).build().engine
 
 
 def batch(limits: tuple[int, ...] = LIMITS) -> Batch:
@@ -180,11 +181,93 @@ def test_engines_refuse_environments_of_the_other_kind() -> None:
         Recipe(DriftGenerator(), MLPConfig(), CONFIG).build()
 
 
-def test_learners_of_the_step_kind_are_refused() -> None:
-    recipe = Recipe(CountingGenerator(), MLPConfig(actor_critic=True), CONFIG, REINFORCEConfig())
+def trace(step: Any) -> Any:
+    return step.obs, step.action, step.reward, step.next_obs, step.length, step.key
+
+
+def advanced(engine: Engine, splits: tuple[int, ...], lanes: Any = None) -> tuple[Any, Any, Any]:
+    """Lanes after these calls, with the traces and the episodes that ended, one after the other."""
+    level = engine.build(Levels(Limit(jnp.array([4, 9], jnp.int32)), jax.random.split(KEY, 2)))
+    table = LevelTable(level, jnp.array([1.0, 3.0]))
+    lanes = engine.idle(derive_key(KEY, 5), 3) if lanes is None else lanes
+    params, parts = jnp.asarray(batch().agents[1]), []
+    for num_steps in splits:
+        lanes, traced, finished = engine.advance(params, table, lanes, num_steps, trace)
+        parts.append((traced, finished))
+    traced, finished = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    return lanes, traced, finished
+
+
+def test_lanes_play_whole_episodes_and_continue_them_in_another_process() -> None:
+    """Every episode is that of a plain loop; lanes that another engine left continue with the same bits."""
+    engine, other = make_engine(), make_engine()
+    lanes, traced, finished = advanced(engine, (24,))
+    engine.close()
+    half, first, ended = advanced(other, (7,))
+    other.close()  # its simulators are gone
+    again, second, later = advanced(other, (1, 16), jax.tree.map(np.asarray, half))
+    other.close()
+    assert_equal_trees(again, lanes)
+    assert_equal_trees(
+        jax.tree.map(lambda *both: np.concatenate(both), (first, ended), (second, later)), (traced, finished)
+    )
+    _, _, rewards, _, lengths, keys = traced
+    assert finished.ended.sum() > 3
+    for step, lane in zip(*np.nonzero(finished.ended)):
+        begin = step + 1 - lengths[step, lane]
+        key = jax.random.wrap_key_data(jnp.asarray(keys[step, lane]))
+        limit = (4, 9)[finished.level[step, lane]]
+        expected = play(np.asarray(batch().agents[1]), Episode(Limit(np.int32(limit)), key))
+        found = (
+            each[step, lane] for each in (finished.fitness, finished.length, finished.success, finished.descriptor)
+        )
+        assert tuple(float(np.squeeze(each)) for each in found) == expected
+        assert rewards[begin : step + 1, lane].sum() == expected[0]
+
+
+@pytest.mark.ci
+def test_lanes_whose_worker_is_lost_continue(tmp_path: Path) -> None:
+    """The first two episodes of a level that kills its worker are lost, and played again."""
+
+    def played(failures: int) -> Any:
+        folder = tmp_path / str(failures)
+        folder.mkdir()
+        engine = make_engine(CountingEnvironment(str(folder), failures))
+        level = engine.build(Levels(Limit(jnp.array([9, -1], jnp.int32)), jax.random.split(KEY, 2)))
+        table = LevelTable(level, jnp.ones(2))
+        result = engine.advance(jnp.asarray(batch().agents[0]), table, engine.idle(KEY, 3), 12, trace)
+        engine.close()
+        return result, len(list(folder.iterdir()))
+
+    unharmed, _ = played(0)
+    harmed, tried = played(2)
+    assert tried == 2
+    assert_equal_trees(harmed, unharmed)
+    (_, _, finished), tried = played(10**6)
+    assert tried >= 3
+    lost = finished.ended & (finished.level == 1)
+    assert np.isnan(finished.fitness[lost]).all()
+    assert np.isfinite(finished.fitness[finished.ended & ~lost]).all()
+
+
+@pytest.mark.ci
+def test_learners_of_the_step_kind_train_in_simulators() -> None:
+    config = REINFORCEConfig(lanes=3, steps=10)
+    recipe = Recipe(CountingGenerator(), MLPConfig(hidden=(), actor_critic=True), CONFIG, config)
     policy, _, learner = recipe.build()
-    with pytest.raises(ConfigError, match="take a learner of the ask/tell kind"):
-        learner.init(KEY, policy.init(KEY))
+    states = []
+    for _ in range(2):
+        executor = LocalExecutorConfig(queue=16).make(recipe)
+        state = learner.init(KEY, policy.init(KEY))
+        for number in range(3):
+            job = TrainJob(state, derive_key(KEY, number), batch().episodes[:2], batch().episodes[2:])
+            (result,) = executor.train([job])
+            state = result.learner
+            assert len(result.fitness) > 0
+        executor.close()
+        states.append(state)
+    assert_equal_trees(states[0], states[1])
+    assert not np.array_equal(learner.params(states[0]), policy.init(KEY))
 
 
 @pytest.mark.ci

@@ -1,0 +1,250 @@
+"""Lanes of the engine `host`: episodes that continue from one call to the next, for learners of the step kind.
+
+A simulator cannot be part of a state, so the world of a lane is the list of its actions so far. A simulator that is
+gone, with its worker or with an earlier process, is made again and given the same actions.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt32
+
+from poet.agents.advance import next_episode, require_memory_for_trace
+from poet.agents.engine import Finished, Lanes, Levels, LevelTable, Start, Trace, Transition
+from poet.agents.lane import action_key, broadcast
+from poet.agents.lost import MAX_LOSSES, LostEpisodes, name_of
+from poet.agents.policy import Policy
+from poet.agents.worker import Act, Acted, Begin
+from poet.agents.workers import Workers, seed_of, write
+from poet.envs.host import HostEnvironment
+from poet.envs.spaces import random_action, zero_observation
+from poet.types import Genome, Key, Keys, PyTree
+
+MAX_LIVE = 1024  # simulators that are kept from one call to the next
+FIRST_ID = 2**20  # queues use smaller numbers of lanes in the workers
+
+
+class HostLanes:
+    """The functions of the engine that concern lanes, whose leaves are NumPy arrays; see `Engine`."""
+
+    def __init__(
+        self, environment: HostEnvironment, policy: Policy, genome: Genome, workers: Workers, lost: LostEpisodes
+    ) -> None:
+        self._environment, self._policy, self._workers, self._lost = environment, policy, workers, lost
+        self._genome, self._horizon = genome, environment.interface.horizon
+        self._num_descriptors = len(getattr(environment, "descriptor_names", ()))
+        # Key of an episode -> number of its simulator, and the generation of its worker when it was made.
+        self._live: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
+        self._next_id, self._retired = FIRST_ID, list[int]()
+        self._next_episodes = jax.jit(jax.vmap(next_episode, (None, 0, 0)))
+
+        def act(weights: PyTree, memory: PyTree, obs: PyTree, key: UInt32[Array, "2"], length: Array) -> Any:
+            return policy.act(weights, memory, obs, action_key(jax.random.wrap_key_data(key), length))
+
+        @jax.jit
+        def act_block(params: Float[Array, "G"] | Float[Array, "B G"], *lane: PyTree) -> Any:
+            if params.ndim == 1:
+                return jax.vmap(act, (None, 0, 0, 0, 0))(policy.unravel(params), *lane)
+            return jax.vmap(act)(jax.vmap(policy.unravel)(params), *lane)
+
+        self._act = act_block
+
+    def build(self, levels: Levels) -> PyTree:
+        """A level is its genome: the simulators lay it out."""
+        return jax.tree.map(np.asarray, levels.genome)
+
+    def reset(self, level: PyTree, key: Keys) -> Start:
+        """New episodes, whose worlds are empty lists of actions."""
+        lanes = self._begin(level, np.asarray(jax.random.key_data(key)), key[0])
+        self._exchange(lanes, range(len(lanes.length)), None)
+        return Start(lanes.world, lanes.obs, lanes.memory, lanes.length, lanes.limit, key)
+
+    def idle(self, key: Key, num_lanes: int) -> Lanes:
+        """Lanes before their first episode."""
+        lanes = self._begin(broadcast(self._genome, num_lanes), np.zeros((num_lanes, 2), np.uint32), key)
+        return lanes._replace(running=np.zeros(num_lanes, bool))
+
+    def enter(self, level: PyTree, start: Start, key: Key) -> Lanes:
+        """Lanes in given episodes."""
+        lanes = self._begin(level, np.asarray(jax.random.key_data(start.key)), key)
+        given = {"world": start.world, "length": start.length, "before": start.length, "limit": start.limit}
+        if start.memory is not None:
+            given["memory"] = start.memory
+        lanes = lanes._replace(**{name: jax.tree.map(np.array, value) for name, value in given.items()})
+        self._exchange(lanes, range(len(lanes.length)), None)
+        return lanes
+
+    def advance(
+        self,
+        params: Float[Array, "G"] | Float[Array, "B G"],
+        table: LevelTable,
+        lanes: Lanes,
+        num_steps: int,
+        trace: Trace,
+    ) -> tuple[Lanes, PyTree, Finished]:
+        """Some steps of all lanes; `level` of a transition is the genome, `world` the list of actions."""
+        lanes = jax.tree.map(np.array, lanes)
+        trace_block = jax.jit(jax.vmap(trace))
+        rows = []
+        for number in range(num_steps):
+            self._restart(table, lanes)
+            actions, memory = self._act(params, lanes.memory, lanes.obs, lanes.key, lanes.length)
+            actions = np.asarray(actions)
+            obs, before = jax.tree.map(np.copy, lanes.obs), lanes.memory
+            finished, rewards = self._step(lanes, actions)
+            lanes = lanes._replace(memory=jax.tree.map(np.array, memory))
+            after: Any = (actions, rewards, lanes.obs, lanes.memory, lanes.length, lanes.key)
+            traced = trace_block(Transition(lanes.level, lanes.world, obs, before, *after))
+            if number == 0:
+                require_memory_for_trace(traced, num_steps)
+            rows.append(jax.tree.map(np.asarray, (traced, finished)))
+        traced, finished = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
+        return lanes, traced, finished
+
+    def _begin(self, level: PyTree, keys: UInt32[np.ndarray, "B 2"], key: Key) -> Lanes:
+        """Lanes at the start of episodes, without observations."""
+        num, interface = len(keys), self._environment.interface
+        action = np.asarray(random_action(jax.random.key(0), interface.action))
+        level_index, length, before, started = np.zeros((4, num), np.int32)
+        streams = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(num))
+        leaves: Any = (
+            np.ones(num, bool),
+            level_index,
+            level,
+            np.zeros((num, self._horizon, *action.shape), action.dtype),
+            broadcast(zero_observation(interface.obs), num),
+            broadcast(self._policy.init_memory(), num),
+            keys,
+            length,
+            before,
+            np.full(num, self._horizon, np.int32),
+            np.zeros(num, np.float32),
+            np.asarray(jax.random.key_data(streams)),
+            started,
+        )
+        return jax.tree.map(np.array, Lanes(*leaves))
+
+    def _restart(self, table: LevelTable, lanes: Lanes) -> None:
+        """New episodes in the lanes that run none, written into `lanes`."""
+        which = np.flatnonzero(~lanes.running)
+        if not len(which):
+            return
+        index, key = self._next_episodes(table.weight, lanes.stream, lanes.started)
+        index, keys = np.asarray(index), np.asarray(jax.random.key_data(key))
+        new = self._begin(jax.tree.map(lambda leaf: np.asarray(leaf)[index], table.level), keys, key[0])
+        new = new._replace(level_index=index, stream=lanes.stream, started=lanes.started + 1)
+        for whole, part in zip(jax.tree.leaves(lanes), jax.tree.leaves(new)):
+            whole[which] = part[which]
+        self._exchange(lanes, which, None)
+
+    def _step(self, lanes: Any, actions: np.ndarray) -> tuple[Finished, Float[np.ndarray, "B"]]:
+        """One action in each lane, written into `lanes`: the episodes that ended, and the rewards."""
+        num = len(actions)
+        names = [self._name(lanes, lane, actions) for lane in range(num)] if self._lost.any() else []
+        known = {lane for lane in range(num) if names and self._lost.has(names[lane])}
+        came = self._exchange(lanes, [lane for lane in range(num) if lane not in known], actions)
+        rewards, success = np.zeros((2, num), np.float32)
+        descriptor = np.zeros((num, self._num_descriptors), np.float32)
+        for lane in range(num):
+            acted = came.get(lane)
+            if acted is None:
+                if lane not in known:
+                    self._lost.add(self._name(lanes, lane, actions), self._environment.interface.id)
+                acted = Acted(None, np.nan, True, success=0.0)
+            else:
+                write(lanes.obs, lane, acted.obs)
+            rewards[lane] = acted.reward
+            lanes.world[lane, lanes.length[lane]] = actions[lane]
+            lanes.running[lane] = not acted.ended
+            if acted.ended:
+                success[lane] = acted.success
+                descriptor[lane] = 0 if acted.descriptor is None else acted.descriptor
+                self._retire(lanes.key[lane].tobytes())
+        np.add(lanes.length, 1, out=lanes.length)
+        np.add(lanes.fitness, rewards, out=lanes.fitness)
+        ended = ~lanes.running
+        values = (lanes.level_index, lanes.fitness, lanes.length - lanes.before, success)
+        fields: list[Any] = [ended, *(np.where(ended, value, np.zeros_like(value)) for value in values), descriptor]
+        return Finished(*fields), rewards
+
+    def _name(self, lanes: Any, lane: int, actions: np.ndarray) -> str:
+        """A digest of what determines the episode up to this action."""
+        history = np.asarray(lanes.world[lane, : lanes.length[lane]])
+        parts = (*(leaf[lane] for leaf in jax.tree.leaves(lanes.level)), lanes.key[lane], history, actions[lane])
+        return name_of(self._environment.interface, parts)
+
+    def _exchange(self, lanes: Lanes, which: Collection[int], actions: np.ndarray | None) -> dict[int, Acted | None]:
+        """What comes of the actions in these lanes, None for an episode that was lost too often.
+
+        Observations of simulators that have to be made, with the actions that they had, are written into `lanes`.
+        """
+        waiting, losses, came = list(which), dict.fromkeys(which, 0), dict[int, Acted | None]()
+        while waiting:
+            # Alone after a loss: what is lost then is no loss of another one.
+            group = waiting[:1] if any(losses[lane] for lane in waiting) else list(waiting)
+            begins, ids = [], {}
+            for lane in group:
+                ids[lane], begin = self._simulator_of(lanes, lane)
+                begins += [] if begin is None else [begin]
+            acts = [] if actions is None else [Act(ids[lane], actions[lane]) for lane in group]
+            answers = self._send(begins, acts)
+            for lane in group:
+                answer = answers[ids[lane] % self._workers.count]
+                if answer is None:
+                    losses[lane] += 1
+                    if losses[lane] < MAX_LOSSES:
+                        continue
+                    came[lane] = None
+                else:
+                    firsts, acted = answer
+                    if ids[lane] in firsts:
+                        write(lanes.obs, lane, firsts[ids[lane]])
+                    if actions is not None:
+                        came[lane] = acted[ids[lane]]
+                waiting.remove(lane)
+        return came
+
+    def _simulator_of(self, lanes: Any, lane: int) -> tuple[int, Begin | None]:
+        """The simulator of a lane, and the message that makes it if there is none."""
+        key = lanes.key[lane].tobytes()
+        number, generation = self._live.get(key, (0, -1))
+        if self._workers.generation(number) == generation:
+            self._live.move_to_end(key)
+            return number, None
+        number, self._next_id = self._next_id, self._next_id + 1
+        self._live[key] = (number, self._workers.generation(number))
+        if len(self._live) > max(MAX_LIVE, len(lanes.length)):
+            self._retire(next(iter(self._live)))
+        genome = jax.tree.map(lambda leaf: leaf[lane], lanes.level)
+        history = np.asarray(lanes.world[lane, : lanes.length[lane]])
+        return number, Begin(number, genome, seed_of(lanes.key[lane]), int(lanes.limit[lane]), history)
+
+    def _retire(self, key: bytes) -> None:
+        """Have the worker of an episode drop its simulator, with the next message."""
+        if key in self._live:
+            self._retired.append(self._live.pop(key)[0])
+
+    def _send(self, begins: list[Begin], acts: list[Act]) -> dict[int, tuple[dict, dict] | None]:
+        """Answers by worker: first observations and what came of actions, by simulator; None of a lost worker."""
+        retired, self._retired = self._retired, []
+        messages: dict[int, tuple[list[Begin], list[Act], list[int]]] = {}
+        for begin in begins:
+            messages.setdefault(begin.lane % self._workers.count, ([], [], []))[0].append(begin)
+        for act in acts:
+            messages.setdefault(act.lane % self._workers.count, ([], [], []))[1].append(act)
+        for number in retired:
+            messages.setdefault(number % self._workers.count, ([], [], []))[2].append(number)
+        answers: dict[int, tuple[dict, dict] | None] = {}
+        for worker, answer in self._workers.exchange(messages).items():
+            sent = messages[worker]
+            answers[worker] = None
+            if answer is not None:
+                named = (
+                    {item.lane: value for item, value in zip(items, values)} for items, values in zip(sent[:2], answer)
+                )
+                answers[worker] = (next(named), next(named))
+        return answers
