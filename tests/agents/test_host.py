@@ -132,6 +132,7 @@ def test_an_episode_that_is_lost_three_times_is_nan_from_then_on(tmp_path: Path)
     assert np.isfinite(other.fitness).all(), "a verdict belongs to its run"
 
 
+@pytest.mark.ci
 def test_an_error_of_a_simulator_is_named(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"simulator of counting-v1 raises ZeroDivisionError.*simulators\.py"):
         evaluate(make_executor(CountingEnvironment(str(tmp_path))), batch((9, -3)))
@@ -142,11 +143,13 @@ class Local(CountingEnvironment):
         return (int, ("not a number",))
 
 
+@pytest.mark.ci
 def test_an_environment_that_cannot_be_made_in_a_worker_is_named() -> None:
     with pytest.raises(ContractError, match="counting-v1 raises ValueError: invalid literal"):
         evaluate(make_executor(Local()), batch())
 
 
+@pytest.mark.ci
 def test_learners_train_in_simulators() -> None:
     executor = make_executor()
     policy, _, learner = Recipe(CountingGenerator(), POLICY, CONFIG, ESConfig(population=4)).build()
@@ -160,6 +163,7 @@ def test_learners_train_in_simulators() -> None:
     np.testing.assert_array_equal(learner.params(trained.learner), learner.params(again.learner))
 
 
+@pytest.mark.ci
 def test_a_replay_is_the_scored_episode_and_has_pictures() -> None:
     work, engine = batch(), make_engine()
     result = evaluate(make_executor(), work)
