@@ -163,3 +163,12 @@ def test_more_devices_than_there_are() -> None:
         XLAEngineConfig(lanes=0)
     with pytest.raises(ConfigError, match="executor.queue expects at least 1, got 0"):
         LocalExecutorConfig(queue=0)
+
+
+def test_levels_have_weights_in_the_fitness_of_a_candidate() -> None:
+    runner = executor()
+    (job,) = make_jobs(1, episodes=3)
+    separate = [runner.train([job._replace(episodes=[episode])])[0].fitness for episode in job.episodes]
+    (weighted,) = runner.train([job._replace(weights=(1.0, 0.0, 3.0))])
+    np.testing.assert_allclose(weighted.fitness, 0.25 * separate[0] + 0.75 * separate[2], rtol=1e-5)
+    assert not np.allclose(weighted.fitness, np.mean(separate, axis=0))
