@@ -4,6 +4,7 @@ Whatever this package prints goes through this module.
 """
 
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,12 @@ class _Cleaned:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def discard_output() -> None:
+    """From here on, what is printed is lost. Without this, Python would report a pipe without a reader at its end."""
+    with contextlib.suppress(OSError, ValueError):  # a stream that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def new_console(**options: Any) -> "Console":

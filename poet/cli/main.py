@@ -22,7 +22,7 @@ from poet.cli.options import take_option
 from poet.errors import PoetError, unknown
 from poet.registry import RENAMED, parse_renames
 from poet.runs.layout import ROOT
-from poet.terminal import cleaned_output, new_console, print_lines, printable
+from poet.terminal import cleaned_output, discard_output, new_console, print_lines, printable
 
 _FORMAT_WARNING = warnings.formatwarning
 
@@ -69,11 +69,11 @@ def main(args: list[str] | None = None) -> int:
         print_lines("stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # poet list | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 0
     except OSError as error:  # as of a full disk behind standard output
         print_lines(f"error: {error}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 2
 
 

@@ -4,7 +4,7 @@ import contextlib
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from poet import activity
 from poet.runs.status import headline, quantity
-from poet.terminal import new_console, printable
+from poet.terminal import discard_output, new_console, printable
 
 PLAIN_EVERY_S = 5.0  # not a line for each of 25,200 iterations
 SILENT_S = 3.0  # after so long without a line, the next one says what is being done
@@ -155,7 +155,12 @@ def _is_terminal(stream: Any) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _printing() -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def _printing() -> Iterator[None]:
     """Ignore that something cannot be printed: a closed stream, a full disk, a pipe without a reader."""
-    # For a pipe without a reader rich raises SystemExit, and is silent from then on.
-    return contextlib.suppress(OSError, ValueError, SystemExit)
+    try:
+        yield
+    except BrokenPipeError:
+        discard_output()
+    except (OSError, ValueError, SystemExit):  # the last one comes from consoles of rich, which discard by themselves
+        pass

@@ -231,7 +231,8 @@ print(toy_run(Path({str(tmp_path / "a")!r})), file=sys.stderr)
         ["bash", "-c", f"set -o pipefail; {command}"],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": root},
+        # With this variable Python has nothing left to print at its end.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | {"PYTHONPATH": root},
     )
     assert done.returncode == 0, done.stderr
     assert "RunOutcome(iteration=6, finished=True, state=...)" in done.stderr
