@@ -55,7 +55,7 @@ def test_a_killed_run_resumes_to_the_same_bits_and_leaves_no_worker(tmp_path: Pa
     assert diff_runs(tmp_path / "whole", tmp_path / "killed") == []
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_agents_in_a_simulator_fill_an_archive_and_are_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
