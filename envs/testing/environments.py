@@ -127,6 +127,11 @@ def _check_action_space(interface: Interface) -> None:
         case Box(shape, low, high):
             _check_sizes("the shape of a Box action", shape)
             try:
+                for values in (low, high):
+                    if not all(
+                        isinstance(each, int | float) for each in (values if isinstance(values, tuple) else [values])
+                    ):
+                        raise TypeError("bounds are numbers")
                 bounds(Box(shape, low, high))
             except (ConfigError, TypeError, ValueError) as error:
                 fail(f"a Box action needs finite low < high, got {low!r} and {high!r}: declare finite bounds ({error})")

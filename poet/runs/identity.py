@@ -85,6 +85,7 @@ def claim(path: Path, config: RunConfig, overrides: OverrideSpec = NONE) -> Iter
     Yields the contents of run.json. Raises `RunError` for a folder that is locked, foreign, unwritable or of another
     format, and for a run that was started with another identity.
     """
+    config = as_recorded(path, config)
     created = not path.exists()
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)

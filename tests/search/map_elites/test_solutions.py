@@ -17,6 +17,7 @@ from poet.envs.functions.config import SphereConfig
 from poet.envs.testing.problems import check_problem
 from poet.errors import ConfigError, ContractError, RunError, ShapeError
 from poet.executors.config import LocalExecutorConfig
+from poet.executors.recipe import Recipe
 from poet.registry import register
 from poet.search.map_elites.algorithm import map_elites
 from poet.search.map_elites.ask_tell import AskTell
@@ -317,8 +318,9 @@ def test_extra_fields_of_ask_and_tell(tmp_path: Path) -> None:
 @pytest.mark.ci
 def test_facts_of_episodes_are_stored_on_demand() -> None:
     generator = PushConfig().make()
-    policy = poet.MLPConfig(hidden=(2,)).make(generator.environment.interface)
-    executor = LocalExecutorConfig(lanes=8).make(generator.environment, policy, None)  # type: ignore[arg-type]
+    recipe = Recipe(generator, poet.MLPConfig(hidden=(2,)), XLAEngineConfig(lanes=8))
+    policy = recipe.build().policy
+    executor = LocalExecutorConfig().make(recipe)
     environment: Any = generator.environment
     scoring = episode_scoring(environment, generator.simplest(), policy, executor, extra=("length", "success"))
     archive = dataclasses.replace(GRID, tie_break=("length",)).make(environment.descriptor_bounds)
