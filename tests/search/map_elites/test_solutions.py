@@ -318,7 +318,7 @@ def test_extra_fields_of_ask_and_tell(tmp_path: Path) -> None:
 @pytest.mark.ci
 def test_facts_of_episodes_are_stored_on_demand() -> None:
     generator = PushConfig().make()
-    recipe = Recipe(generator, poet.MLPConfig(hidden=(2,)), XLAEngineConfig(lanes=8))
+    recipe = Recipe(generator, poet.MLPConfig(hidden=(2,)), poet.XLAEngineConfig(lanes=8))
     policy = recipe.build().policy
     executor = LocalExecutorConfig().make(recipe)
     environment: Any = generator.environment
