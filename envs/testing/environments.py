@@ -126,15 +126,13 @@ def _check_action_space(interface: Interface) -> None:
     match interface.action:
         case Box(shape, low, high):
             _check_sizes("the shape of a Box action", shape)
+            numbers = [each for values in (low, high) for each in (values if isinstance(values, tuple) else (values,))]
+            message = f"a Box action needs finite low < high, got {low!r} and {high!r}: declare finite bounds"
+            require(all(isinstance(number, int | float) for number in numbers), message)
             try:
-                for values in (low, high):
-                    if not all(
-                        isinstance(each, int | float) for each in (values if isinstance(values, tuple) else [values])
-                    ):
-                        raise TypeError("bounds are numbers")
                 bounds(Box(shape, low, high))
-            except (ConfigError, TypeError, ValueError) as error:
-                fail(f"a Box action needs finite low < high, got {low!r} and {high!r}: declare finite bounds ({error})")
+            except ConfigError as error:
+                fail(f"{message} ({error})")
         case Discrete(num):
             check_count("num of a Discrete action", num, "declare how many choices there are")
         case MultiDiscrete(nums):

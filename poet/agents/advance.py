@@ -1,4 +1,4 @@
-"""Lanes that are moved on by some steps and start new episodes by themselves, for learners, films and explorers.
+"""Steps of lanes that start a new episode where one has ended, for learners, videos and explorers.
 
 The step of a lane is that of a queue; what is kept of each step is the caller's choice.
 """
@@ -58,7 +58,7 @@ def enter(environment: Environment, policy: Policy) -> Enter:
 
 
 def advance(environment: Environment, policy: Policy, reset: Reset) -> Advance:
-    """The program that moves lanes on; see `Advance`."""
+    """The program that makes steps of lanes; see `Advance`."""
     success, describe = map(jax.vmap, end_functions(environment))
 
     def finished_in(lanes: Lanes, ended: Bool[Array, "B"]) -> Finished:

@@ -1,7 +1,7 @@
-"""What a rollout engine is: it runs episodes of agents in levels, by two programs.
+"""What a rollout engine is: it runs episodes of agents in levels, in two ways.
 
-`run` takes a queue of episodes and gives their results; `advance` moves lanes on by some steps, starts episodes anew
-where they end, and gives what a trace keeps of each step. An engine that is traceable is made of functions for
+`run` takes a queue of episodes and returns their results. `advance` makes some steps of all lanes, starts a new episode
+where one has ended, and returns what a trace keeps of each step. An engine that is traceable is made of functions for
 `jax.jit`; any other is called on the host.
 
 Axes: A agents, M levels, Q queued episodes.

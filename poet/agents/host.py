@@ -7,6 +7,7 @@ alone in a worker; after three losses its result is NaN, and this is kept for a 
 Axes: A agents, M levels, Q queued episodes.
 """
 
+import functools
 import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from jaxtyping import Array, Float, Int, UInt32
 from poet.agents.config import HostEngineConfig
 from poet.agents.engine import Engine, EngineContext, EpisodeResult, Episodes, Levels
 from poet.agents.host_lanes import HostLanes
-from poet.agents.lane import action_key, broadcast, where_lanes
+from poet.agents.lane import act, broadcast, where_lanes
 from poet.agents.lost import MAX_LOSSES, LostEpisodes, name_of
 from poet.agents.policy import Policy
 from poet.agents.worker import Act, Acted, Begin
@@ -90,15 +91,11 @@ class _Player:
             return jax.vmap(policy.unravel)(agents[agent])
 
         @jax.jit
-        def act(weights: PyTree, memory: PyTree, obs: PyTree, key: Array, length: Int[Array, "B"]) -> Any:
+        def act_block(weights: PyTree, memory: PyTree, obs: PyTree, key: Array, length: Int[Array, "B"]) -> Any:
             memory = where_lanes(length == 0, first_memory, memory)
+            return jax.vmap(functools.partial(act, policy))(weights, memory, obs, jax.random.wrap_key_data(key), length)
 
-            def lane(weights: PyTree, memory: PyTree, obs: PyTree, key: Array, length: Int[Array, ""]) -> Any:
-                return policy.act(weights, memory, obs, action_key(jax.random.wrap_key_data(key), length))
-
-            return jax.vmap(lane)(weights, memory, obs, key, length)
-
-        self._weights_of, self._act, self._first_memory = weights_of, act, first_memory
+        self._weights_of, self._act, self._first_memory = weights_of, act_block, first_memory
 
     def run(
         self,
@@ -175,17 +172,15 @@ class _Player:
                 return
             if begins:
                 weights = self._weights_of(agents, agent)
-                firsts, lost = self._send(begins, [])
-                for lane, first in firsts.items():
+                answers = self._workers.exchange(begins, [])
+                for lane, first in answers.firsts.items():
                     write(obs, lane, first)
-                yield from (
-                    (running.pop(lane), None, 0) for lane in list(running) if lane % self._workers.count in lost
-                )
+                yield from self._lost_with(answers.lost, running)
             actions, memory = self._act(weights, memory, obs, keys, length)
             actions = np.asarray(actions)
-            came, lost = self._send([], [Act(lane, actions[lane]) for lane in running])
-            yield from self._lost_with(lost, running)
-            for lane, acted in came.items():
+            answers = self._workers.exchange([], [Act(lane, actions[lane]) for lane in running])
+            yield from self._lost_with(answers.lost, running)
+            for lane, acted in answers.acted.items():
                 length[lane] += 1
                 if record is not None and lane == 0:
                     record.append((actions[0], acted.reward))
@@ -196,25 +191,8 @@ class _Player:
 
     def _lost_with(self, workers: set[int], running: dict[int, _Episode]) -> Iterator[tuple[_Episode, None, int]]:
         """The running episodes of lost workers, which are removed."""
-        for lane in [lane for lane in running if lane % self._workers.count in workers]:
+        for lane in [lane for lane in running if self._workers.of(lane) in workers]:
             yield running.pop(lane), None, 0
-
-    def _send(self, begins: Sequence[Begin], acts: Sequence[Act]) -> tuple[dict[int, Any], set[int]]:
-        """What the workers answer for each lane, a first observation or an `Acted`, and the workers that are lost."""
-        messages: dict[int, tuple[list[Begin], list[Act], list[int]]] = {}
-        for begin in begins:
-            messages.setdefault(begin.lane % self._workers.count, ([], [], []))[0].append(begin)
-        for act in acts:
-            messages.setdefault(act.lane % self._workers.count, ([], [], []))[1].append(act)
-        answers: dict[int, Any] = {}
-        lost = set()
-        for number, answer in self._workers.exchange(messages).items():
-            if answer is None:
-                lost.add(number)
-                continue
-            for items, values in zip(messages[number][:2], answer):
-                answers |= {item.lane: value for item, value in zip(items, values)}
-        return answers, lost
 
     def replay(self, params: Params, key: Key, genome: Genome) -> Trajectory:
         """`Replay` of the engine: without worlds, which stay in the simulator."""

@@ -4,6 +4,7 @@ A simulator cannot be part of a state, so the world of a lane is the list of its
 gone, with its worker or with an earlier process, is made again and given the same actions.
 """
 
+import functools
 from collections import OrderedDict
 from collections.abc import Collection
 from typing import Any
@@ -15,7 +16,7 @@ from jaxtyping import Array, Float, UInt32
 
 from poet.agents.advance import next_episode, require_memory_for_trace
 from poet.agents.engine import Finished, Lanes, Levels, LevelTable, Start, Trace, Transition
-from poet.agents.lane import action_key, broadcast
+from poet.agents.lane import act, broadcast
 from poet.agents.lost import MAX_LOSSES, LostEpisodes, name_of
 from poet.agents.policy import Policy
 from poet.agents.worker import Act, Acted, Begin
@@ -37,19 +38,21 @@ class HostLanes:
         self._environment, self._policy, self._workers, self._lost = environment, policy, workers, lost
         self._genome, self._horizon = genome, environment.interface.horizon
         self._num_descriptors = len(getattr(environment, "descriptor_names", ()))
-        # Key of an episode -> number of its simulator, and the generation of its worker when it was made.
-        self._live: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
+        # Key of an episode -> its simulator: the number, the generation of its worker, and a hash of where it is.
+        self._live: OrderedDict[bytes, tuple[int, int, int]] = OrderedDict()
         self._next_id, self._retired = FIRST_ID, list[int]()
         self._next_episodes = jax.jit(jax.vmap(next_episode, (None, 0, 0)))
 
-        def act(weights: PyTree, memory: PyTree, obs: PyTree, key: UInt32[Array, "2"], length: Array) -> Any:
-            return policy.act(weights, memory, obs, action_key(jax.random.wrap_key_data(key), length))
+        act_lane = functools.partial(act, policy)
 
         @jax.jit
-        def act_block(params: Float[Array, "G"] | Float[Array, "B G"], *lane: PyTree) -> Any:
+        def act_block(
+            params: Float[Array, "G"] | Float[Array, "B G"], memory: PyTree, obs: PyTree, key: Array, length: Array
+        ) -> Any:
+            lane = (memory, obs, jax.random.wrap_key_data(key), length)
             if params.ndim == 1:
-                return jax.vmap(act, (None, 0, 0, 0, 0))(policy.unravel(params), *lane)
-            return jax.vmap(act)(jax.vmap(policy.unravel)(params), *lane)
+                return jax.vmap(act_lane, (None, 0, 0, 0, 0))(policy.unravel(params), *lane)
+            return jax.vmap(act_lane)(jax.vmap(policy.unravel)(params), *lane)
 
         self._act = act_block
 
@@ -165,6 +168,9 @@ class HostLanes:
                 descriptor[lane] = 0 if acted.descriptor is None else acted.descriptor
                 self._retire(lanes.key[lane].tobytes())
         np.add(lanes.length, 1, out=lanes.length)
+        for lane in map(int, np.flatnonzero(lanes.running)):
+            key = lanes.key[lane].tobytes()
+            self._live[key] = (*self._live[key][:2], _place(lanes, lane))
         np.add(lanes.fitness, rewards, out=lanes.fitness)
         ended = ~lanes.running
         values = (lanes.level_index, lanes.fitness, lanes.length - lanes.before, success)
@@ -191,32 +197,32 @@ class HostLanes:
                 ids[lane], begin = self._simulator_of(lanes, lane)
                 begins += [] if begin is None else [begin]
             acts = [] if actions is None else [Act(ids[lane], actions[lane]) for lane in group]
-            answers = self._send(begins, acts)
+            retired, self._retired = self._retired, []
+            answers = self._workers.exchange(begins, acts, retired)
             for lane in group:
-                answer = answers[ids[lane] % self._workers.count]
-                if answer is None:
+                number = ids[lane]
+                if self._workers.of(number) in answers.lost:
                     losses[lane] += 1
                     if losses[lane] < MAX_LOSSES:
                         continue
                     came[lane] = None
-                else:
-                    firsts, acted = answer
-                    if ids[lane] in firsts:
-                        write(lanes.obs, lane, firsts[ids[lane]])
-                    if actions is not None:
-                        came[lane] = acted[ids[lane]]
+                elif actions is not None:
+                    came[lane] = answers.acted[number]
+                if number in answers.firsts:
+                    write(lanes.obs, lane, answers.firsts[number])
                 waiting.remove(lane)
         return came
 
     def _simulator_of(self, lanes: Any, lane: int) -> tuple[int, Begin | None]:
         """The simulator of a lane, and the message that makes it if there is none."""
-        key = lanes.key[lane].tobytes()
-        number, generation = self._live.get(key, (0, -1))
-        if self._workers.generation(number) == generation:
+        key, place = lanes.key[lane].tobytes(), _place(lanes, lane)
+        number, *there = self._live.get(key, (0, -1, 0))
+        if there == [self._workers.generation(number), place]:
             self._live.move_to_end(key)
             return number, None
+        self._retire(key)  # another state of this episode
         number, self._next_id = self._next_id, self._next_id + 1
-        self._live[key] = (number, self._workers.generation(number))
+        self._live[key] = (number, self._workers.generation(number), place)
         if len(self._live) > max(MAX_LIVE, len(lanes.length)):
             self._retire(next(iter(self._live)))
         genome = jax.tree.map(lambda leaf: leaf[lane], lanes.level)
@@ -228,23 +234,8 @@ class HostLanes:
         if key in self._live:
             self._retired.append(self._live.pop(key)[0])
 
-    def _send(self, begins: list[Begin], acts: list[Act]) -> dict[int, tuple[dict, dict] | None]:
-        """Answers by worker: first observations and what came of actions, by simulator; None of a lost worker."""
-        retired, self._retired = self._retired, []
-        messages: dict[int, tuple[list[Begin], list[Act], list[int]]] = {}
-        for begin in begins:
-            messages.setdefault(begin.lane % self._workers.count, ([], [], []))[0].append(begin)
-        for act in acts:
-            messages.setdefault(act.lane % self._workers.count, ([], [], []))[1].append(act)
-        for number in retired:
-            messages.setdefault(number % self._workers.count, ([], [], []))[2].append(number)
-        answers: dict[int, tuple[dict, dict] | None] = {}
-        for worker, answer in self._workers.exchange(messages).items():
-            sent = messages[worker]
-            answers[worker] = None
-            if answer is not None:
-                named = (
-                    {item.lane: value for item, value in zip(items, values)} for items, values in zip(sent[:2], answer)
-                )
-                answers[worker] = (next(named), next(named))
-        return answers
+
+def _place(lanes: Any, lane: int) -> int:
+    """A hash of where the episode of a lane is: its genome and the actions so far."""
+    genome = b"".join(leaf[lane].tobytes() for leaf in jax.tree.leaves(lanes.level))
+    return hash(genome + lanes.world[lane, : lanes.length[lane]].tobytes())

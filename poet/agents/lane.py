@@ -1,5 +1,6 @@
 """One lane: how an episode starts, and one step of it. Rollout engines that are traceable share it."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from poet.agents.engine import Start
 from poet.agents.policy import Policy
 from poet.envs.base import Environment
-from poet.types import Genome, Key, PyTree
+from poet.types import Genome, Key, Keys, PyTree
 
 # What the key of an episode is folded with: 0 for the level, 1 for the reset, 2 + t for step t of the environment. The
 # actions of the policy have a stream of their own.
@@ -39,13 +40,23 @@ def reset_episode(environment: Environment, level: PyTree, key: Key) -> tuple[Py
     return environment.reset(jax.random.fold_in(key, RESET), level)
 
 
-def action_key(key: Key, length: Int[Array, ""]) -> Key:
-    """The key of the action after so many steps of an episode."""
-    return jax.random.fold_in(jax.random.fold_in(key, ACTIONS), length)
+def act(
+    policy: Policy, weights: PyTree, memory: PyTree, obs: PyTree, key: Key, length: Int[Array, ""]
+) -> tuple[Array, PyTree]:
+    """The action after so many steps of the episode that has this key, and the memory after it."""
+    return policy.act(weights, memory, obs, jax.random.fold_in(jax.random.fold_in(key, ACTIONS), length))
+
+
+def new_starts(environment: Environment, policy: Policy, level: PyTree, key: Keys) -> Start:
+    """B new episodes, one in each of B levels."""
+    world, obs = jax.vmap(functools.partial(reset_episode, environment))(level, key)
+    num = key.shape[0]
+    limit = jnp.full(num, environment.interface.horizon, jnp.int32)
+    return Start(world, obs, broadcast(policy.init_memory(), num), jnp.zeros(num, jnp.int32), limit, key)
 
 
 def start_lane(environment: Environment, policy: Policy, level: PyTree, start: Start) -> Lane:
-    """B lanes that continue from stored states."""
+    """B lanes at these starts."""
     num = start.length.shape[0]
     obs = start.obs
     if obs is None:
@@ -68,7 +79,7 @@ def step_lane(
     Keys that neither policy nor environment uses are not computed. `limit` alone truncates: by its contract, an
     environment does so at its horizon and not before.
     """
-    action, memory = policy.act(weights, lane.memory, lane.obs, action_key(key, lane.length))
+    action, memory = act(policy, weights, lane.memory, lane.obs, key, lane.length)
     step = environment.step(jax.random.fold_in(key, FIRST_STEP + lane.length), level, lane.world, action)
     length, fitness = lane.length + 1, lane.fitness + step.reward
     # An episode whose fitness is not finite cannot recover, so it ends.

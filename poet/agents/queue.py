@@ -17,16 +17,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from poet.agents.engine import EpisodeResult, Episodes, Levels, Run
-from poet.agents.lane import (
-    Lane,
-    broadcast,
-    build_level,
-    end_functions,
-    reset_episode,
-    start_lane,
-    step_lane,
-    where_lanes,
-)
+from poet.agents.lane import Lane, build_level, end_functions, new_starts, start_lane, step_lane, where_lanes
 from poet.agents.policy import Policy
 from poet.envs.base import Environment
 from poet.types import PyTree
@@ -45,9 +36,7 @@ class _Carry(NamedTuple):
 def run_queue(environment: Environment, policy: Policy, lanes: int, chunk: int) -> Run:
     """The program that runs a queue in blocks of `lanes` lanes, refilled every `chunk` steps; see `Run`."""
     build = jax.vmap(functools.partial(build_level, environment))
-    reset = jax.vmap(functools.partial(reset_episode, environment))
     success, describe = map(jax.vmap, end_functions(environment))
-    horizon = environment.interface.horizon
 
     def step(weights: PyTree, level: PyTree, key: Array, limit: Array, lane: Lane) -> Lane:
         new, _, _ = step_lane(environment, policy, weights, level, key, limit, lane)
@@ -72,30 +61,26 @@ def run_queue(environment: Environment, policy: Policy, lanes: int, chunk: int) 
             entry = jnp.minimum(episode, size - 1)
             weights = jax.vmap(policy.unravel)(agents[episodes.agent[entry]])
             level = jax.tree.map(lambda leaf: leaf[episodes.level[entry]], built)
+            given = jax.tree.map(lambda leaf: leaf[entry], start)
             if start is None:
-                key, limit = levels.key[episodes.level[entry]], jnp.full(lanes, horizon)
-                world, obs = reset(level, key)
-                first = Lane(begins, world, obs, broadcast(policy.init_memory(), lanes), *_zeros(lanes))
-            else:
-                given = jax.tree.map(lambda leaf: leaf[entry], start)
-                key, limit = given.key, given.limit
-                first = start_lane(environment, policy, level, given)._replace(running=begins)
+                given = new_starts(environment, policy, level, levels.key[episodes.level[entry]])
+            first = start_lane(environment, policy, level, given)
             lane = where_lanes(begins, first, carry.lane)
-            lane = lax.fori_loop(0, chunk, lambda _, lane: jax.vmap(step)(weights, level, key, limit, lane), lane)
+            lane = lax.fori_loop(
+                0, chunk, lambda _, lane: jax.vmap(step)(weights, level, given.key, given.limit, lane), lane
+            )
 
             ended = jnp.where(lane.running, size, episode)
-            before = 0 if start is None else start.length[entry]
-            new = EpisodeResult(
-                lane.fitness, lane.length - before, success(level, lane.world), describe(level, lane.world)
-            )
+            measures = (measure(level, lane.world) for measure in (success, describe))
+            new = EpisodeResult(lane.fitness, lane.length - given.length, *measures)
             result = jax.tree.map(lambda queued, lane: queued.at[ended].set(lane, mode="drop"), carry.result, new)
             return _Carry(episode, lane, carry.head + jnp.sum(begins), result, carry.lane_steps + lanes * chunk)
 
         # Idle lanes hold a started episode, so that every leaf has a value of its kind.
         level, key = jax.tree.map(lambda leaf: leaf[:lanes], (built, levels.key))
-        world, obs = reset(level, key)
-        idle = Lane(jnp.zeros(lanes, bool), world, obs, broadcast(policy.init_memory(), lanes), *_zeros(lanes))
-        num_descriptors = jax.eval_shape(describe, level, world).shape[1]
+        idle = start_lane(environment, policy, level, new_starts(environment, policy, level, key))
+        idle = idle._replace(running=jnp.zeros(lanes, bool))
+        num_descriptors = jax.eval_shape(describe, level, idle.world).shape[1]
         empty = EpisodeResult(
             jnp.zeros(size), jnp.zeros(size, jnp.int32), jnp.zeros(size), jnp.zeros((size, num_descriptors))
         )
@@ -107,11 +92,6 @@ def run_queue(environment: Environment, policy: Policy, lanes: int, chunk: int) 
         return carry.result, carry.lane_steps
 
     return run
-
-
-def _zeros(lanes: int) -> tuple[Int[Array, "B"], Float[Array, "B"]]:
-    """Length and fitness at the start of episodes."""
-    return jnp.zeros(lanes, jnp.int32), jnp.zeros(lanes)
 
 
 def _build_levels(build: Callable[..., PyTree], levels: Levels, num_levels: Int[Array, ""], lanes: int) -> PyTree:

@@ -1,8 +1,8 @@
 """A worker process: it runs simulators for the engine `host`, one for each of its lanes. Knows nothing of policies.
 
 Messages are pickled tuples. From the engine: a list of `Begin`, one of `Act`, and the lanes that are not needed any
-more; None ends the process. From the
-worker: ("done", observations of the episodes that began, `Acted` of the lanes that acted), or ("error", text).
+more. From the worker: ("done", observations of the episodes that began, `Acted` of the lanes that acted), or ("error",
+text). The process ends with the connection.
 """
 
 import multiprocessing.connection
@@ -81,8 +81,8 @@ def serve(file: int) -> None:
     try:
         environment = pickle.loads(environment)
         connection.send(("done", [], []))
-        while (message := connection.recv()) is not None:
-            begins, acts, ends = message
+        while True:
+            begins, acts, ends = connection.recv()
             for lane in ends:
                 lanes.pop(lane, None)
             for begin in begins:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -26,11 +26,18 @@ from poet.types import PyTree
 START_S = 120.0  # for a worker to import the environment
 
 
-class Answer(NamedTuple):
-    """Of one worker: first observations of the lanes that began, and what came of the actions."""
+class Answers(NamedTuple):
+    """Of all workers.
 
-    observations: list[Any]
-    acted: list[Acted]
+    Attributes:
+      firsts: the first observation of each lane that began.
+      acted: what came of each action, by lane.
+      lost: the workers that gave no answer and were replaced: what their lanes had is gone.
+    """
+
+    firsts: dict[int, Any]
+    acted: dict[int, Acted]
+    lost: set[int]
 
 
 class _Worker(NamedTuple):
@@ -53,31 +60,52 @@ class Workers:
         self._workers: list[_Worker] = []
         self._generations = [0] * count
 
+    def of(self, lane: int) -> int:
+        """The worker of a lane."""
+        return lane % self.count
+
     def generation(self, lane: int) -> int:
         """How often the worker of a lane was started: what it had before is gone."""
-        return self._generations[lane % self.count]
+        return self._generations[self.of(lane)]
 
-    def exchange(self, messages: Mapping[int, tuple[list[Begin], list[Act], list[int]]]) -> dict[int, Answer | None]:
-        """Send a message to each of these workers, and get their answers; None from one that is lost, and replaced.
+    def exchange(self, begins: Sequence[Begin], acts: Sequence[Act], ends: Sequence[int] = ()) -> Answers:
+        """Begin episodes, advance lanes, and drop the lanes that have ended.
 
         Raises `ContractError` for an error in the environment or in a simulator.
         """
+        messages: dict[int, tuple[list[Begin], list[Act], list[int]]] = {}
+        for kind, items in enumerate((begins, acts, ends)):
+            for item in items:
+                lane = item if isinstance(item, int) else item.lane
+                messages.setdefault(self.of(lane), ([], [], []))[kind].append(item)  # type: ignore[arg-type]
+        answers = Answers({}, {}, set())
+        try:
+            replies = self._ask(messages)
+        except BaseException:
+            self.close()  # others may answer later, which nobody would expect
+            raise
+        for number, reply in replies.items():
+            if reply is None:
+                answers.lost.add(number)
+                continue
+            for named, items, values in zip(answers, messages[number], reply):
+                named.update({item.lane: value for item, value in zip(items, values)})  # type: ignore[union-attr]
+        return answers
+
+    def _ask(self, messages: Mapping[int, Any]) -> dict[int, list[Any] | None]:
         if not self._workers:
             self._workers = [self._start() for _ in range(self.count)]
             self._generations = [number + 1 for number in self._generations]
             self._await(range(self.count), START_S, required=True)
         for number, message in messages.items():
-            try:
+            with contextlib.suppress(ConnectionError):  # it gives no answer then
                 self._workers[number].connection.send(message)
-            except (BrokenPipeError, ConnectionError):
-                continue  # it gives no answer
-        answers = self._await(messages, self._deadline_s)
-        for number in [number for number, answer in answers.items() if answer is None]:
-            self.replace(number)
-        return answers
+        replies = self._await(messages, self._deadline_s)
+        for number in [number for number, reply in replies.items() if reply is None]:
+            self._replace(number)
+        return replies
 
-    def replace(self, number: int) -> None:
-        """A new process in place of one."""
+    def _replace(self, number: int) -> None:
         _end(self._workers[number])
         self._workers[number] = self._start()
         self._generations[number] += 1
@@ -106,8 +134,8 @@ class Workers:
         connection.send_bytes(pickle.dumps((sys.path, pickle.dumps(self._environment))))
         return _Worker(process, connection)
 
-    def _await(self, numbers: Any, seconds: float, required: bool = False) -> dict[int, Answer | None]:
-        answers: dict[int, Answer | None] = dict.fromkeys(numbers)
+    def _await(self, numbers: Any, seconds: float, required: bool = False) -> dict[int, list[Any] | None]:
+        answers: dict[int, list[Any] | None] = dict.fromkeys(numbers)
         waiting = {self._workers[number].connection: number for number in numbers}
         end = time.monotonic() + seconds
         while waiting and (left := end - time.monotonic()) > 0:
@@ -119,7 +147,7 @@ class Workers:
                     continue
                 if kind == "error":
                     raise ContractError(f"the simulator of {self._environment.interface.id} raises {content[0]}")
-                answers[number] = Answer(*content)
+                answers[number] = content
         if required and None in answers.values():
             raise ContractError(
                 f"a worker process for {self._environment.interface.id} cannot start: its environment must be "

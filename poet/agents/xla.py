@@ -8,14 +8,14 @@ import jax.numpy as jnp
 
 from poet.agents.advance import advance, enter
 from poet.agents.config import XLAEngineConfig
-from poet.agents.engine import Engine, Lanes, Levels, Start
-from poet.agents.lane import broadcast, build_level, reset_episode
+from poet.agents.engine import Engine, Lanes, Levels
+from poet.agents.lane import broadcast, build_level, new_starts
 from poet.agents.policy import Policy
 from poet.agents.queue import run_queue
 from poet.agents.replay import replay
 from poet.envs.host import is_host
 from poet.errors import ConfigError
-from poet.types import Genome, Key, Keys, PyTree
+from poet.types import Genome, Key, PyTree
 
 
 def xla(environment: Any, policy: Policy, genome: Genome, config: XLAEngineConfig) -> Engine:
@@ -40,17 +40,11 @@ def xla(environment: Any, policy: Policy, genome: Genome, config: XLAEngineConfi
     if config.lanes is None:
         raise ConfigError("engine.lanes expects a number here: take `config.resolve()`, which asks the device for it")
     build_block = jax.vmap(functools.partial(build_level, environment))
-    reset_block = jax.vmap(functools.partial(reset_episode, environment))
+    reset = functools.partial(new_starts, environment, policy)
     enter_lanes = enter(environment, policy)
 
     def build(levels: Levels) -> PyTree:
         return build_block(levels.genome, levels.key)
-
-    def reset(level: PyTree, key: Keys) -> Start:
-        world, obs = reset_block(level, key)
-        num = key.shape[0]
-        limit = jnp.full(num, environment.interface.horizon, jnp.int32)
-        return Start(world, obs, broadcast(policy.init_memory(), num), jnp.zeros(num, jnp.int32), limit, key)
 
     def idle(key: Key, num_lanes: int) -> Lanes:
         # They hold a started episode, so that every leaf has a value of its kind.

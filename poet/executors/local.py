@@ -1,5 +1,6 @@
 """One process, all its local devices: episodes of all niches and candidates form one queue, cut into equal shares."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
@@ -27,11 +28,8 @@ def local(recipe: Recipe | None, config: LocalExecutorConfig, context: EngineCon
     """
     devices = local_devices(config.devices)
     # One pool for episodes and one for items, since the program of an item may run episodes.
-    pool, item_pool = (ThreadPoolExecutor(len(devices), name) for name in ("device", "item"))
-
-    def close() -> None:
-        pool.shutdown()
-        item_pool.shutdown()
+    closing = contextlib.ExitStack()
+    pool, item_pool = (closing.enter_context(ThreadPoolExecutor(len(devices), name)) for name in ("device", "item"))
 
     def run_items(program: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> list[Any]:
         @pinned()  # it runs in a thread
@@ -42,20 +40,16 @@ def local(recipe: Recipe | None, config: LocalExecutorConfig, context: EngineCon
         return list(item_pool.map(run_item, range(len(items))))
 
     if recipe is None:
-        return Executor(_refuse, _refuse, run_items, dict, close)
+        return Executor(_refuse, _refuse, run_items, dict, closing.close)
     policy, engine, learner = recipe.build(context)
     if not engine.traceable:
         devices = devices[:1]  # it has processes of its own
-
-    def close_all() -> None:
-        close()
-        engine.close()
-
+    closing.callback(engine.close)
     queue = config.queue or QUEUE.get(devices[0].platform, LONG_QUEUE)
     min_rows = 1 if learner is None else rows_per_job(learner, len(devices))
     queues = DeviceQueues(engine, policy.num_params, queue, devices, pool, min_rows)
     train = _refuse if learner is None else trainer(engine, learner, queues, run_items)
-    return Executor(train, queues.evaluate, run_items, queues.timings, close_all)
+    return Executor(train, queues.evaluate, run_items, queues.timings, closing.close)
 
 
 def _refuse(*args: Any) -> NoReturn:

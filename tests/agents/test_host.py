@@ -230,6 +230,16 @@ def test_lanes_play_whole_episodes_and_continue_them_in_another_process() -> Non
 
 
 @pytest.mark.ci
+def test_lanes_can_be_advanced_twice_from_one_state() -> None:
+    """Simulators that have gone on since are made again."""
+    engine = make_engine()
+    lanes, _, _ = advanced(engine, (3,))
+    first, second = (advanced(engine, (4,), lanes) for _ in range(2))
+    engine.close()
+    assert_equal_trees(first, second)
+
+
+@pytest.mark.ci
 def test_lanes_whose_worker_is_lost_continue(tmp_path: Path) -> None:
     """The first two episodes of a level that kills its worker are lost, and played again."""
 
