@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from poet.envs.base import Box, Discrete, Environment, Space
+from poet.envs.episode_keys import level_key, reset_key, step_key
 from poet.envs.spaces import bounds
 from poet.errors import ConfigError
 from poet.jax_settings import pinned
@@ -48,15 +49,15 @@ class LevelEnv(gymnasium.Env):
         """Start an episode; without a seed, one that depends on the seed of an earlier reset."""
         super().reset(seed=seed, options=options)
         self._key = jax.random.key(int(self.np_random.integers(2**31)) if seed is None else seed)
-        self._level = self._build(jax.random.fold_in(self._key, 0), self._genome)
-        self._world, obs = self._reset(jax.random.fold_in(self._key, 1), self._level)
+        self._level = self._build(level_key(self._key), self._genome)
+        self._world, obs = self._reset(reset_key(self._key), self._level)
         self._length = 0
         return _to_numpy(self.observation_space, obs), {}
 
     @pinned()
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, float]]:
         """Advance by one action."""
-        key = jax.random.fold_in(self._key, 2 + self._length)
+        key = step_key(self._key, self._length)
         step = self._step(key, self._level, self._world, np.asarray(action, self._action_dtype))
         self._world, self._length = step.world, self._length + 1
         info = {name: float(value) for name, value in step.info.items()}

@@ -25,7 +25,7 @@ from poet.agents.lane import Lane, end_functions, start_lane, step_lane, where_l
 from poet.agents.policy import Policy
 from poet.envs.base import Environment
 from poet.memory import require_memory
-from poet.types import Key, PyTree
+from poet.types import Key, PyTree, numbered_keys
 
 # What the key of a lane's n-th episode is derived from: (stream of the lane, n, use).
 EPISODE, LEVEL_CHOICE = 0, 1
@@ -37,7 +37,7 @@ def enter(environment: Environment, policy: Policy) -> Enter:
     def enter_lanes(level: PyTree, start: Start, key: Key) -> Lanes:
         num = start.length.shape[0]
         lane = start_lane(environment, policy, level, start)
-        streams = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(num))
+        streams = numbered_keys(key, num)
         return Lanes(
             lane.running,
             jnp.zeros(num, jnp.int32),

@@ -11,12 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 from poet.agents.engine import Start
 from poet.agents.policy import Policy
 from poet.envs.base import Environment
+from poet.envs.episode_keys import action_key, level_key, reset_key, step_key
 from poet.types import Genome, Key, Keys, PyTree
-
-# What the key of an episode is folded with: 0 for the level, 1 for the reset, 2 + t for step t of the environment. The
-# actions of the policy have a stream of their own.
-LEVEL, RESET, FIRST_STEP = 0, 1, 2
-ACTIONS = 2**32 - 1
 
 
 class Lane(NamedTuple):
@@ -32,19 +28,19 @@ class Lane(NamedTuple):
 
 def build_level(environment: Environment, genome: Genome, key: Key) -> PyTree:
     """The level of a genome, from the key of its episodes."""
-    return environment.build(jax.random.fold_in(key, LEVEL), genome)
+    return environment.build(level_key(key), genome)
 
 
 def reset_episode(environment: Environment, level: PyTree, key: Key) -> tuple[PyTree, PyTree]:
     """The first world of an episode and its observation."""
-    return environment.reset(jax.random.fold_in(key, RESET), level)
+    return environment.reset(reset_key(key), level)
 
 
 def act(
     policy: Policy, weights: PyTree, memory: PyTree, obs: PyTree, key: Key, length: Int[Array, ""]
 ) -> tuple[Array, PyTree]:
     """The action after so many steps of the episode that has this key, and the memory after it."""
-    return policy.act(weights, memory, obs, jax.random.fold_in(jax.random.fold_in(key, ACTIONS), length))
+    return policy.act(weights, memory, obs, action_key(key, length))
 
 
 def new_starts(environment: Environment, policy: Policy, level: PyTree, key: Keys) -> Start:
@@ -80,7 +76,7 @@ def step_lane(
     environment does so at its horizon and not before.
     """
     action, memory = act(policy, weights, lane.memory, lane.obs, key, lane.length)
-    step = environment.step(jax.random.fold_in(key, FIRST_STEP + lane.length), level, lane.world, action)
+    step = environment.step(step_key(key, lane.length), level, lane.world, action)
     length, fitness = lane.length + 1, lane.fitness + step.reward
     # An episode whose fitness is not finite cannot recover, so it ends.
     ended = step.terminated | (length >= limit) | ~jnp.isfinite(fitness)

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt32
 
-from poet.agents.lane import RESET
 from poet.agents.worker import Act, Acted, Begin
+from poet.envs.episode_keys import reset_key
 from poet.envs.host import HostEnvironment
 from poet.errors import ContractError
 from poet.types import PyTree
@@ -165,7 +165,7 @@ def _end(worker: _Worker) -> None:
 
 def seed_of(key: UInt32[np.ndarray, "2"]) -> int:
     """What a simulator is reset with, from the data of the key of its episode."""
-    return int(jax.random.bits(jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(key)), RESET), (), np.uint32))
+    return int(jax.random.bits(reset_key(jax.random.wrap_key_data(jnp.asarray(key))), (), np.uint32))
 
 
 def write(obs: PyTree, lane: int, value: Any) -> None:

@@ -15,7 +15,7 @@ from poet.agents.queue import run_queue
 from poet.agents.replay import replay
 from poet.envs.host import is_host
 from poet.errors import ConfigError
-from poet.types import Genome, Key, PyTree
+from poet.types import Genome, Key, PyTree, numbered_keys
 
 
 def xla(environment: Any, policy: Policy, genome: Genome, config: XLAEngineConfig) -> Engine:
@@ -48,7 +48,7 @@ def xla(environment: Any, policy: Policy, genome: Genome, config: XLAEngineConfi
 
     def idle(key: Key, num_lanes: int) -> Lanes:
         # They hold a started episode, so that every leaf has a value of its kind.
-        keys = jax.random.split(key, num_lanes)
+        keys = numbered_keys(key, num_lanes)
         level = build(Levels(broadcast(genome, num_lanes), keys))
         return enter_lanes(level, reset(level, keys), key)._replace(running=jnp.zeros(num_lanes, bool))
 

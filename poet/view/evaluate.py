@@ -15,6 +15,7 @@ from poet.agents.lane import broadcast
 from poet.errors import ConfigError, named_errors
 from poet.jax_settings import pinned
 from poet.memory import require_memory
+from poet.types import numbered_keys
 from poet.view.programs import engine_for
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def evaluate(
     with named_errors(f"an episode of generator {source.generator().id!r}"), doing(f"running {episodes} episodes"):
         engine = engine_for(environment, run.policy_config, run.engine_config, genome)
         size = engine.lanes * -(-episodes // engine.lanes)
-        levels = Levels(broadcast(genome, size), jax.random.split(jax.random.key(seed), size))
+        levels = Levels(broadcast(genome, size), numbered_keys(jax.random.key(seed), size))
         queue = Episodes(jnp.zeros(size, jnp.int32), jnp.arange(size))
         num = jnp.int32(episodes)
         try:

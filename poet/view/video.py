@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from poet.activity import doing
 from poet.agents.host import simulator_pictures
+from poet.envs.episode_keys import level_key
 from poet.errors import ConfigError, ContractError, named_errors
 from poet.jax_settings import pinned
 from poet.runs.layout import MEDIA
@@ -116,7 +117,7 @@ def _level_argument(render: Callable, environment: Environment, key: Key, genome
     """The level of the episode, if `render` takes it because it does not follow from the genome."""
     if "level" not in inspect.signature(render).parameters:
         return {}
-    return {"level": environment.build(jax.random.fold_in(key, 0), genome)}
+    return {"level": environment.build(level_key(key), genome)}
 
 
 def _caption_lines(run: AgentRun, which: int, snapshot: str, fitness: float, steps: int) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from poet.agents.engine import Engine, EpisodeResult, Levels, LevelTable
 from poet.agents.host import simulator_pictures
 from poet.agents.lost import FILE
 from poet.envs.adapters.config import GymnasiumConfig
+from poet.envs.episode_keys import action_key, reset_key
 from poet.errors import ConfigError, ContractError
 from poet.executors.base import Batch, Episode, Executor, TrainJob
 from poet.executors.config import LocalExecutorConfig
@@ -66,12 +67,11 @@ def play(agent: np.ndarray, episode: Episode) -> tuple[float, int, float, float]
     environment = CountingEnvironment()
     policy = POLICY.make(environment.interface)
     simulator = environment.make_simulator(episode.genome)
-    seed = int(jax.random.bits(jax.random.fold_in(episode.key, 1), (), np.uint32))
+    seed = int(jax.random.bits(reset_key(episode.key), (), np.uint32))
     obs, memory, fitness, length, ended = simulator.reset(seed), policy.init_memory(), 0.0, 0, False
-    stream = jax.random.fold_in(episode.key, 2**32 - 1)
     while not ended:
         weights = policy.unravel(jnp.asarray(agent))
-        action, memory = policy.act(weights, memory, obs, jax.random.fold_in(stream, length))
+        action, memory = policy.act(weights, memory, obs, action_key(episode.key, length))
         step = simulator.step(np.asarray(action))
         obs, fitness, length = step.obs, fitness + step.reward, length + 1
         ended = step.terminated or length == HORIZON

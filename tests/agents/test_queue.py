@@ -13,6 +13,7 @@ from poet.agents.engine import Engine, EpisodeResult, Episodes, Levels
 from poet.agents.mlp import mlp
 from poet.agents.policy import check_params
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete, Step
+from poet.envs.episode_keys import level_key, reset_key, step_key
 from poet.errors import ConfigError, ShapeError
 from tests.agents.drift import HORIZON, Drift, DriftGenerator
 
@@ -67,13 +68,13 @@ def compiled(chunk: int):  # type: ignore[no-untyped-def]
 
 
 def run_in_a_loop(params, genome, key):  # type: ignore[no-untyped-def]
-    level = ENV.build(jax.random.fold_in(key, 0), genome)
-    world, obs = ENV.reset(jax.random.fold_in(key, 1), level)
+    level = ENV.build(level_key(key), genome)
+    world, obs = ENV.reset(reset_key(key), level)
     step = jax.jit(ENV.step)
     fitness, length = 0.0, 0
     while length < HORIZON:
         action, _ = POLICY.act(POLICY.unravel(params), (), obs, key)
-        transition = step(jax.random.fold_in(key, 2 + length), level, world, action)
+        transition = step(step_key(key, length), level, world, action)
         world, obs, fitness, length = transition.world, transition.obs, fitness + float(transition.reward), length + 1
         if transition.terminated:
             break

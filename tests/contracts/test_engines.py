@@ -17,6 +17,7 @@ from poet.agents.config import EngineConfig, XLAEngineConfig, engines
 from poet.agents.engine import Engine, Episodes, Levels, LevelTable, Start
 from poet.agents.policy import Policy
 from poet.envs.base import Discrete, Interface, Step
+from poet.envs.episode_keys import action_key, level_key, reset_key, step_key
 from poet.errors import ConfigError
 from tests.contracts.carried import check_carried
 from tests.contracts.cases import installed, parameters
@@ -113,12 +114,12 @@ def play(agent: int, level: int, start: Any = None, length: int = 0, limit: int 
     laid_out = level_of(level)
     key = LEVEL_KEYS[level] if key is None else key
     if start is None:
-        start = (*ENVIRONMENT.reset(jax.random.fold_in(key, 1), laid_out), POLICY.init_memory())
+        start = (*ENVIRONMENT.reset(reset_key(key), laid_out), POLICY.init_memory())
     states, actions, rewards, ended = [start], [], [], False
     while not ended:
         world, obs, memory = states[-1]
-        action, memory = ACT(AGENTS[agent], memory, obs, jax.random.fold_in(jax.random.fold_in(key, 2**32 - 1), length))
-        step = STEP(jax.random.fold_in(key, 2 + length), laid_out, world, action)
+        action, memory = ACT(AGENTS[agent], memory, obs, action_key(key, length))
+        step = STEP(step_key(key, length), laid_out, world, action)
         length += 1
         states.append((step.world, step.obs, memory))
         actions.append(int(action))
@@ -130,7 +131,7 @@ def play(agent: int, level: int, start: Any = None, length: int = 0, limit: int 
 
 def level_of(number: int) -> Any:
     genome = {"limit": GENOMES["limit"][number]}
-    return ENVIRONMENT.build(jax.random.fold_in(LEVEL_KEYS[number], 0), genome)
+    return ENVIRONMENT.build(level_key(LEVEL_KEYS[number]), genome)
 
 
 def levels_for(engine: Engine) -> Levels:

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from poet.envs.episode_keys import level_key, reset_key
 from poet.errors import ConfigError, RunError
+from poet.types import numbered_keys
 from poet.view.evaluate import Evaluation, evaluate
 from poet.view.niches import commands
 from poet.view.open import open_run
@@ -14,8 +16,8 @@ def by_hand(run, niche, genome, key):
 
     environment, policy = run.generator().environment, run.policy()
     tree = policy.unravel(run.agent(niche))
-    level = environment.build(jax.random.fold_in(key, 0), genome)
-    state, obs = environment.reset(jax.random.fold_in(key, 1), level)
+    level = environment.build(level_key(key), genome)
+    state, obs = environment.reset(reset_key(key), level)
     step, total = jax.jit(environment.step), 0.0
     for time in range(environment.horizon):
         new = step(key, level, state, policy.act(tree, (), obs, key)[0])
@@ -31,7 +33,7 @@ def test_it_agrees_with_an_episode_by_hand(folder):
     run = open_run(folder)
     result = evaluate(run, 1, 2, episodes=5, fresh=False, seed=3)
     assert result.fitness.shape == result.length.shape == result.solved.shape == (5,)
-    total, length = by_hand(run, 1, run.niche(2).genome, jax.random.split(jax.random.key(3), 128)[4])
+    total, length = by_hand(run, 1, run.niche(2).genome, numbered_keys(jax.random.key(3), 5)[4])
     assert length == result.length[4]
     np.testing.assert_allclose(total, result.fitness[4], rtol=1e-4)
 

@@ -128,7 +128,7 @@ def map_elites(
     @pinned()
     def init(key: Key) -> MapElitesState:
         islands = tuple(
-            programs.init_island(derive_key(key, MapElitesPhase.START, index)) for index in range(config.islands)
+            programs.init_island(derive_key(key, MapElitesPhase.START, niche=index)) for index in range(config.islands)
         )
         zero = np.array(0, np.int64)
         return MapElitesState(key, zero, zero, zero, islands)
@@ -157,8 +157,7 @@ def map_elites(
         total = _sum_counts([*counts, *(island_counts for _, island_counts, _ in results)])
         metrics = _metrics(state, archive, scoring, elites, total, functions.names)
         if config.reevaluate:
-            key = derive_key(state.key, MapElitesPhase.REEVALUATE, iteration)
-            metrics |= _reevaluate(config, archive, scoring, programs, key, elites)
+            metrics |= _reevaluate(config, archive, scoring, programs, state.key, iteration, elites)
         snapshot = partial(
             elites_record,
             archive,
@@ -225,10 +224,11 @@ def _add_initial(
     """Add solutions from the prior, in blocks of a batch, to the archive of every island."""
     islands, counts, steps = list(state.islands), [], 0
     for block in range(-(-config.initial // config.batch)):
-        source = config.islands + block  # smaller numbers name the islands
-        keys = jax.random.split(derive_key(state.key, MapElitesPhase.START, source), config.batch)
+        numbers = block * config.batch + jnp.arange(config.batch)
+        keys = jax.vmap(lambda number: derive_key(state.key, MapElitesPhase.PRIOR, episode=number))(numbers)
         offspring = initial_offspring(jax.vmap(scoring.sample)(keys))
-        scores = programs.evaluate(derive_key(state.key, MapElitesPhase.EVALUATE, 0, source), offspring.params)
+        key = derive_key(state.key, MapElitesPhase.PRIOR_EVALUATE, source=block)
+        scores = programs.evaluate(key, offspring.params)
         first_id = np.array([0, block * config.batch], np.uint32)
         added = [
             programs.add_and_update(state.key, island, first_id, offspring, *scores[:2], scores.extra)
@@ -355,17 +355,25 @@ def _describe_empty_archive(iteration: int, metrics: Mapping[str, Any]) -> list[
 
 
 def _reevaluate(
-    config: MapElitesConfig, archive: Archive, scoring: ScoringFn, programs: _Programs, key: Key, elites: Entries
+    config: MapElitesConfig,
+    archive: Archive,
+    scoring: ScoringFn,
+    programs: _Programs,
+    key: Key,
+    iteration: int,
+    elites: Entries,
 ) -> dict[str, float]:
     """Scores of an archive whose elites have their mean fitness and mean descriptor over new evaluations."""
     batch, num_rows = config.batch, len(elites.fitness)
-    padded = jax.tree.map(lambda leaf: np.resize(leaf, (batch * -(-num_rows // batch), *leaf.shape[1:])), elites)
+    num_blocks = -(-num_rows // batch)
+    padded = np.resize(elites.payload, (num_blocks, batch, *elites.payload.shape[1:]))
     fitness, descriptor = [], []
-    for block in range(0, len(padded.fitness), batch):
-        scores = [
-            programs.evaluate(derive_key(key, block, repeat), jnp.asarray(padded.payload[block : block + batch]))
+    for block, params in enumerate(map(jnp.asarray, padded)):
+        keys = [
+            derive_key(key, MapElitesPhase.REEVALUATE, iteration, source=block, episode=repeat)
             for repeat in range(config.reevaluate)
         ]
+        scores = [programs.evaluate(each, params) for each in keys]
         fitness.append(np.mean([each.fitness for each in scores], axis=0, dtype=np.float32))
         descriptor.append(np.mean([each.descriptor for each in scores], axis=0, dtype=np.float32))
     means = elites._replace(

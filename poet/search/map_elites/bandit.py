@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from poet.archives.base import AddInfo
 from poet.search.map_elites.base import Emitter, Offspring, select_rows
-from poet.types import Key, PyTree
+from poet.types import Key, PyTree, numbered_keys
 
 BONUS = 0.05  # as in the paper
 
@@ -70,7 +70,7 @@ def bandit(emitters: Sequence[Emitter], counts: Sequence[int], num_active: int) 
         return lax.switch(group_of_arm[arm], [lambda k=k: branch(k) for k in range(len(emitters))])
 
     def init(key: Key) -> BanditState:
-        keys = [jax.random.split(jax.random.fold_in(key, k), count) for k, count in enumerate(counts)]
+        keys = [numbered_keys(jax.random.fold_in(key, k), count) for k, count in enumerate(counts)]
         groups = tuple(jax.vmap(emitter.init)(group_keys) for emitter, group_keys in zip(emitters, keys))
         zeros = jnp.zeros(sum(counts), jnp.int32)
         return BanditState(groups, jnp.arange(num_active), zeros, zeros)

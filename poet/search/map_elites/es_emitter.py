@@ -20,7 +20,7 @@ from poet.learners.config import ESConfig
 from poet.learners.es import es
 from poet.search.map_elites.base import Emitter, EmitterContext, Offspring
 from poet.search.map_elites.config import ESEmitterConfig
-from poet.types import Key, PyTree
+from poet.types import Key, PyTree, numbered_keys
 
 # Spread of the candidates, as a share of the spread at the start, at which a strategy has collapsed or diverged.
 MIN_SPREAD, MAX_SPREAD = 1e-6, 1e6
@@ -59,15 +59,15 @@ def es_emitter(config: ESEmitterConfig, context: EmitterContext) -> Emitter[ESEm
     learner = es(ESConfig(strategy=config.strategy, population=population, sigma=config.sigma), num_params)
 
     def start(key: Key, params: Float[Array, "K G"], origin: UInt32[Array, "K 2"]) -> ESEmitterState:
-        keys = jax.random.split(key, count)
+        keys = numbered_keys(key, count)
         return ESEmitterState(jax.vmap(learner.init)(keys, params), origin, jnp.zeros(count, jnp.int32))
 
     def init(key: Key) -> ESEmitterState:
-        params = jax.vmap(context.sample)(jax.random.split(jax.random.fold_in(key, 0), count))
+        params = jax.vmap(context.sample)(numbered_keys(jax.random.fold_in(key, 0), count))
         return start(jax.random.fold_in(key, 1), jnp.asarray(params), jnp.full((count, 2), NO_PARENT))
 
     def emit(key: Key, state: ESEmitterState, archive_state: PyTree) -> tuple[ESEmitterState, Offspring]:
-        asked, candidates = jax.vmap(learner.ask)(jax.random.split(key, count), state.learner)
+        asked, candidates = jax.vmap(learner.ask)(numbered_keys(key, count), state.learner)
         # `tell` gets the candidates as they are evaluated, so they are clipped here.
         params = materialise(context.clip(candidates.reshape(count * population, num_params)))
         origin = jnp.repeat(state.origin, population, axis=0)
@@ -88,7 +88,7 @@ def es_emitter(config: ESEmitterConfig, context: EmitterContext) -> Emitter[ESEm
         candidates = params.reshape(count, population, num_params)
         if config.ranking == "two_stage_improvement":
             improvement = jax.vmap(improvement_rank)(status, improvement)
-        keys = jax.random.split(jax.random.fold_in(key, 0), count)
+        keys = numbered_keys(jax.random.fold_in(key, 0), count)
         objective = fitness if config.ranking == "fitness" else improvement
         updated = jax.vmap(learner.tell)(keys, state.learner, candidates, objective)
         restarts = _needs_restart(config, learner, updated, state.age, candidates, status)

@@ -19,7 +19,7 @@ from poet.envs.host import is_host
 from poet.errors import ContractError, ShapeError, unknown
 from poet.executors.base import Batch, Episode, Executor
 from poet.search.map_elites.solutions import SolutionForm, solution_form
-from poet.types import Genome, Key, Params, PyTree
+from poet.types import Genome, Key, Params, PyTree, numbered_keys
 
 
 class Scores(NamedTuple):
@@ -177,8 +177,7 @@ def problem_scoring(problem: Problem) -> ScoringFn:
 
     def evaluate(key: Key, params: Float[Array, "B G"] | PyTree) -> Scores:
         size = jax.tree.leaves(params)[0].shape[0]
-        keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(size))
-        return Scores(*jax.vmap(problem.evaluate)(keys, params), size)
+        return Scores(*jax.vmap(problem.evaluate)(numbered_keys(key, size), params), size)
 
     meta = {
         "descriptor_names": list(problem.descriptor_names),
@@ -242,7 +241,7 @@ def episode_scoring(
 
     def evaluate(key: Key, params: Float[Array, "B G"]) -> Scores:
         pairs = np.stack([np.arange(len(params)), np.zeros(len(params), np.int64)], axis=1)
-        result = executor.evaluate(Batch(params, [Episode(genome, jax.random.fold_in(key, 0))], pairs))
+        result = executor.evaluate(Batch(params, [Episode(genome, key)], pairs))
         facts = {name: jnp.asarray(getattr(result, name)) for name in extra}
         return Scores(jnp.asarray(result.fitness), jnp.asarray(result.descriptor), int(result.length.sum()), facts)
 

@@ -12,7 +12,7 @@ from poet.archives.layout import NO_PARENT
 from poet.search.map_elites import noise
 from poet.search.map_elites.base import Emitter, EmitterContext, Offspring
 from poet.search.map_elites.config import CrossoverConfig, GaussianConfig, IsoLineConfig, PolynomialConfig
-from poet.types import Key, PyTree
+from poet.types import Key, PyTree, numbered_keys
 
 
 class Vary(Protocol):
@@ -44,7 +44,7 @@ def variation(vary: Vary, context: EmitterContext, num_parents: int) -> Emitter[
     def emit(key: Key, state: tuple[()], archive_state: PyTree) -> tuple[tuple[()], Offspring]:
         first, second = (context.archive.sample(jax.random.fold_in(key, n), archive_state, batch) for n in (0, 1))
         children = context.clip(vary(jax.random.fold_in(key, 2), first.payload, second.payload))
-        prior_keys = jax.random.split(jax.random.fold_in(key, 3), batch)
+        prior_keys = numbered_keys(jax.random.fold_in(key, 3), batch)
         params = lax.cond(first.valid[0], lambda: children, lambda: jax.vmap(context.sample)(prior_keys))
         second_id = second.id if num_parents == 2 else jnp.full_like(second.id, NO_PARENT)
         parents = jnp.stack([first.id, second_id], axis=1)

@@ -87,7 +87,7 @@ def paired_map_elites(
     @pinned()
     def init(key: Key) -> PairedMapElitesState:
         params = policy.init(derive_key(key, PairedPhase.START))
-        first = components.init_learner(derive_key(key, PairedPhase.BEGIN_TRAINING), params)
+        first = components.init_learner(derive_key(key, PairedPhase.START_LEARNER), params)
         trainees = init_trainees(components.simplest, first, config.trainees)
         zero = np.array(0, np.int64)
         return PairedMapElitesState(key, zero, zero, zero, archive.init(components.payload), trainees, first)

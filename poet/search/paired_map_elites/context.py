@@ -124,13 +124,13 @@ class StepContext:
         """The number of the iteration in progress."""
         return int(self.state.iteration)
 
-    def key(self, phase: PairedPhase, *identity: int) -> Key:
-        """The key of (phase, iteration, *identity)."""
-        return derive_key(self.state.key, phase, self.iteration, *identity)
+    def key(self, phase: PairedPhase, niche: int, source: int = 0, episode: int = 0) -> Key:
+        """The key of a piece of work of this iteration; `niche` is what the comment of the phase names."""
+        return derive_key(self.state.key, phase, self.iteration, niche, source, episode)
 
-    def episodes_for(self, genome: Genome, phase: PairedPhase, number: int, num_episodes: int) -> list[Episode]:
-        """Episodes in one environment; `number` distinguishes it from the other environments of the iteration."""
-        return [Episode(genome, self.key(phase, number, episode)) for episode in range(num_episodes)]
+    def episodes_for(self, genome: Genome, phase: PairedPhase, niche: int, num: int) -> list[Episode]:
+        """`num` episodes of one genome; `niche` as for `key`."""
+        return [Episode(genome, self.key(phase, niche, episode=episode)) for episode in range(num)]
 
     def elites(self) -> Entries:
         """The elites that are in the archive now, as NumPy arrays in the order of its rows."""

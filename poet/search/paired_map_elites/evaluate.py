@@ -22,7 +22,8 @@ class Trial(NamedTuple):
 
     genome: Genome
     candidates: Sequence[Candidate]
-    number: int  # distinguishes the episode keys of the trials of an iteration
+    phase: PairedPhase  # of its episodes
+    niche: int  # the second part of their keys, as the phase wants it
 
 
 class TrialResult(NamedTuple):
@@ -41,9 +42,7 @@ def evaluate(context: StepContext, trials: Sequence[Trial]) -> list[TrialResult]
     agents, episodes, pairs = [], [], []
     for trial in trials:
         start = len(episodes)
-        # The scores of trainees use the smaller numbers, one for each slot.
-        number = components.config.trainees + trial.number
-        episodes += context.episodes_for(trial.genome, PairedPhase.SCORE_EPISODE, number, num_episodes)
+        episodes += context.episodes_for(trial.genome, trial.phase, trial.niche, num_episodes)
         for candidate in trial.candidates:
             pairs += [(len(agents), start + episode) for episode in range(num_episodes)]
             agents.append(candidate.params)

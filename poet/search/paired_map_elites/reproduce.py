@@ -6,6 +6,7 @@ Axes: B batch, the variants of an agent; D descriptor, G parameters, R rows of e
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -16,6 +17,7 @@ from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.context import StepContext, nearest_elites
 from poet.search.paired_map_elites.evaluate import Trial, evaluate, solves
 from poet.search.paired_map_elites.state import Candidate, Offer, PromisingChild, Source
+from poet.types import Keys
 
 
 class Offspring(NamedTuple):
@@ -40,7 +42,7 @@ def reproduce(context: StepContext) -> Offspring:
         if solves(context, result, best):
             offspring.solved.append(offer)
         elif result.fitness[best] >= config.training_score:
-            offspring.promising.append(PromisingChild(offer, trial.number))
+            offspring.promising.append(PromisingChild(offer, trial.niche))
     if results and not (offspring.solved or offspring.promising or (context.state.trainees.age >= 0).any()):
         thresholds = context.components.thresholds
         best = thresholds.describe_best(np.array([result.fitness.max() for result in results]))
@@ -57,9 +59,15 @@ def _trials(context: StepContext, elites: Entries) -> list[Trial]:
     num_children = components.config.children
     if not num_elites:
         return []
-    parents = np.asarray(jax.random.randint(context.key(PairedPhase.PARENT), (num_children,), 0, num_elites))
-    keys = jax.random.split(context.key(PairedPhase.MUTATE), num_children)
-    children = components.mutate(keys, jax.tree.map(lambda leaf: leaf[parents], elites.payload["genome"]))
+
+    def keys(phase: PairedPhase) -> Keys:
+        return jnp.stack([context.key(phase, child) for child in range(num_children)])
+
+    draw = jax.vmap(lambda key: jax.random.randint(key, (), 0, num_elites))
+    parents = np.asarray(draw(keys(PairedPhase.PARENT)))
+    children = components.mutate(
+        keys(PairedPhase.MUTATE), jax.tree.map(lambda leaf: leaf[parents], elites.payload["genome"])
+    )
     descriptors, (valid, reasons) = components.descriptors(children), components.check(children)
     if not valid.any():
         words = sorted({components.generator.reasons[int(reason)] for reason in reasons})
@@ -71,6 +79,7 @@ def _trials(context: StepContext, elites: Entries) -> list[Trial]:
         Trial(
             get_item(children, child),
             _candidates(context, elites, int(parents[child]), descriptors[child], child),
+            PairedPhase.CHILD_SCORE_EPISODE,
             child,
         )
         for child in map(int, np.flatnonzero(valid))

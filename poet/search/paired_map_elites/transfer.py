@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from poet.search.host import get_item
+from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.context import StepContext, nearest_elites
 from poet.search.paired_map_elites.evaluate import Trial, evaluate, solves
 from poet.search.paired_map_elites.insert import insert
@@ -30,9 +31,8 @@ def transfer(context: StepContext, offers: Sequence[Offer]) -> None:
             # The environment comes from the neighbour, the agent from the parent of the offer.
             parents = np.stack([elites.id[row], offer.candidate.parents[0]])
             candidate = Candidate(offer.candidate.params, Source.TRANSFER, parents)
-            # The trials of children use the smaller numbers.
-            number = context.components.config.children + row
-            trials.append(Trial(get_item(elites.payload["genome"], row), [candidate], number))
+            genome = get_item(elites.payload["genome"], row)
+            trials.append(Trial(genome, [candidate], PairedPhase.TRANSFER_SCORE_EPISODE, row))
     insert(
         context,
         [

@@ -78,7 +78,7 @@ def poet(
         context = StepContext(components, state)
         for number, (genome, params) in enumerate(start):
             if params is None:
-                params = policy.init(derive_key(key, PoetPhase.START, number))
+                params = policy.init(derive_key(key, PoetPhase.START, niche=number))
             admit(context, jax.tree.map(np.asarray, genome), np.asarray(params))
         return context.state
 

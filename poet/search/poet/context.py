@@ -89,9 +89,9 @@ class StepContext:
         """The number of the iteration in progress."""
         return int(self.state.iteration)
 
-    def key(self, phase: PoetPhase, *identity: int) -> Key:
-        """The key of (phase, iteration, niche, source, episode)."""
-        return derive_key(self.state.key, phase, self.iteration, *identity)
+    def key(self, phase: PoetPhase, niche: int, source: int = 0, episode: int = 0) -> Key:
+        """The key of a piece of work of this iteration; `niche` is what the comment of the phase names."""
+        return derive_key(self.state.key, phase, self.iteration, niche, source, episode)
 
     def log_stall(self, occasion: int, text: str) -> None:
         """Append a journal row that says why nothing new came of an occasion; see `stall`."""
@@ -103,7 +103,7 @@ class StepContext:
 
     def episodes_for(self, genome: Genome, phase: PoetPhase, name: int, num: int) -> list[Episode]:
         """`num` episodes of one genome; `name` is its niche or, for a child, its number."""
-        return [Episode(genome, self.key(phase, name, 0, episode)) for episode in range(num)]
+        return [Episode(genome, self.key(phase, name, episode=episode)) for episode in range(num)]
 
     def active_pairs(self) -> ActivePairs:
         """The active pairs as they are now."""

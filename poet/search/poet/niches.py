@@ -64,10 +64,10 @@ def log_admission(context: StepContext, niche: int) -> None:
     )
 
 
-def set_agent(context: StepContext, slot: int, params: Params, *source: int) -> None:
+def set_agent(context: StepContext, slot: int, params: Params, source: int = 0) -> None:
     """Give a niche other weights and a new optimiser."""
     niches, niche = context.state.niches, int(context.state.niches.id[slot])
-    key = context.key(PoetPhase.SET_AGENT, niche, *source)
+    key = context.key(PoetPhase.SET_AGENT, niche, source)
     set_item(niches.learner, slot, context.components.init_learner(key, params))
 
 

@@ -160,11 +160,11 @@ def _seed_and_admit(context: StepContext, active: ActivePairs, child: _Child, ch
 
     def job(source: int) -> TrainJob:
         learner = components.init_learner(
-            context.key(PoetPhase.SEED_AGENT, child.number, ids[source], 0), active.agents[source]
+            context.key(PoetPhase.CHILD_AGENT, child.number, ids[source]), active.agents[source]
         )
         num = components.num_train_episodes
         episodes = context.episodes_for(child.genome, PoetPhase.CHILD_TRAIN_EPISODE, child.number, num)
-        return TrainJob(learner, context.key(PoetPhase.SEED_AGENT, child.number, ids[source], 1), episodes, ())
+        return TrainJob(learner, context.key(PoetPhase.CHILD_TRAIN, child.number, ids[source]), episodes, ())
 
     results = components.executor.train([job(source) for source in range(len(ids))])
     context.count(sum(r.num_steps for r in results), sum(r.num_episodes for r in results))

@@ -100,13 +100,13 @@ def _propose(context: StepContext, active: ActivePairs, pairs: list[tuple[int, i
     def job(source: int, target: int) -> TrainJob:
         slot = active.slots[target]
         learner = components.with_params(
-            context.key(PoetPhase.PROPOSE, ids[target], ids[source], 0),
+            context.key(PoetPhase.PROPOSE_AGENT, ids[target], ids[source]),
             get_item(niches.learner, slot),
             active.agents[source],
         )
         genome, num = get_item(niches.genome, slot), components.num_train_episodes
         episodes = context.episodes_for(genome, PoetPhase.TRAIN_EPISODE, ids[target], num)
-        return TrainJob(learner, context.key(PoetPhase.PROPOSE, ids[target], ids[source], 1), episodes, ())
+        return TrainJob(learner, context.key(PoetPhase.PROPOSE_TRAIN, ids[target], ids[source]), episodes, ())
 
     results = components.executor.train([job(source, target) for source, target in pairs])
     context.count(sum(r.num_steps for r in results), sum(r.num_episodes for r in results))

@@ -18,7 +18,7 @@ from poet.learners.base import Learner
 from poet.search.elites import elites_record
 from poet_curriculum.config import CurriculumConfig
 
-START, MUTATE, TRAIN, EPISODE = range(4)  # the phases of its keys
+START, START_LEARNER, MUTATE, TRAIN, EPISODE = range(5)  # the phases of its keys
 
 
 class CurriculumState(NamedTuple):
@@ -51,13 +51,13 @@ def curriculum(
         return jax.tree.map(np.asarray, tree)
 
     def init(key):
-        state = learner.init(poet.derive_key(key, START, 1), policy.init(poet.derive_key(key, START, 0)))
+        state = learner.init(poet.derive_key(key, START_LEARNER), policy.init(poet.derive_key(key, START)))
         zero = np.array(0, np.int64)
         return CurriculumState(key, zero, zero, zero, simplest, to_numpy(state), archive.init(example))
 
     def step(state):
         began, iteration = time.perf_counter(), int(state.iteration)
-        keys = [poet.derive_key(state.key, EPISODE, iteration, episode) for episode in range(config.num_episodes)]
+        keys = [poet.derive_key(state.key, EPISODE, iteration, episode=n) for n in range(config.num_episodes)]
         episodes = [Episode(state.genome, key) for key in keys]
         job = TrainJob(state.learner, poet.derive_key(state.key, TRAIN, iteration), episodes[:1], episodes)
         (result,) = executor.train([job])

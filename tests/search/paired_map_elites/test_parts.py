@@ -11,6 +11,7 @@ from poet.archives.config import GridConfig
 from poet.archives.layout import NO_PARENT
 from poet.errors import ConfigError
 from poet.executors.base import Executor
+from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.algorithm import paired_map_elites
 from poet.search.paired_map_elites.config import PairedMapElitesConfig
 from poet.search.paired_map_elites.context import Components, StepContext, nearest_elites
@@ -128,7 +129,8 @@ def test_a_score_is_the_mean_over_episodes_with_different_keys() -> None:
 
     context = make_context(deterministic=False, wrap=wrap, eval_episodes=3)
     candidates = [make_offer(0, 0.0).candidate] * 2
-    trials = [Trial({"level": np.int32(number)}, candidates, number) for number in range(2)]
+    phase = PairedPhase.CHILD_SCORE_EPISODE
+    trials = [Trial({"level": np.int32(number)}, candidates, phase, number) for number in range(2)]
     scores = evaluate(context, trials)
     assert [each.fitness.tolist() for each in scores] == [[1.0, 4.0], [7.0, 10.0]]
     assert len(seen) == 6, "candidates of a trial share its episodes"
