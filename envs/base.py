@@ -95,7 +95,7 @@ class Environment(Protocol):
     - `descriptor(level, world) -> f32[D]`: the behaviour descriptor, finite for every world, and within its bounds at
       the end of every episode. Archives of agents require it.
     - `observe(level, world) -> obs`: the observation of a world, where that needs nothing else. Episodes that start
-      from a stored world then need no stored observation.
+      from a world then need no stored observation; its last bit may differ from that of `step`.
     - `descriptor_names`: a tuple of D different strings; required with `descriptor`.
     - `descriptor_bounds`: a tuple of D pairs (low, high) of finite floats; required with `descriptor`.
 

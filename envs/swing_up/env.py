@@ -71,7 +71,7 @@ class SwingUpEnvironment:
         del key
         zero = jnp.float32(0)
         world = World(zero, zero, jnp.float32(0.5), zero, jnp.int32(0))
-        return world, _observe(level, world)
+        return world, self.observe(level, world)
 
     def step(self, key: Key, level: SwingUp, world: World, action: Float[Array, "1"]) -> Step:
         """Advance by 0.05 s."""
@@ -84,7 +84,12 @@ class SwingUpEnvironment:
         cos, _ = cos_sin_turns(new.angle)
         middle, _ = cos_sin_turns(jnp.clip(new.x / level.rail, -1, 1) / 4)
         reward = (1 + cos) / 2 * middle
-        return Step(new, _observe(level, new), reward, ~jnp.isfinite(new.x), new.time >= self.horizon, {})
+        return Step(new, self.observe(level, new), reward, ~jnp.isfinite(new.x), new.time >= self.horizon, {})
+
+    def observe(self, level: SwingUp, world: World) -> Float[Array, "5"]:
+        """Position as a share of the rail, speed, and the angle of the pole as cosine and sine, with its speed."""
+        cos, sin = cos_sin_turns(world.angle)
+        return jnp.stack([world.x / level.rail, world.speed / 4, cos, sin, world.spin / 8])
 
 
 def _advance(level: SwingUp, world: World, force: Float[Array, ""], seconds: float) -> World:
@@ -98,8 +103,3 @@ def _advance(level: SwingUp, world: World, force: Float[Array, ""], seconds: flo
     x, angle = world.x + seconds * speed, world.angle + seconds * spin / TURN
     inside = jnp.abs(x) < level.rail
     return World(jnp.clip(x, -level.rail, level.rail), jnp.where(inside, speed, 0), angle, spin, world.time)
-
-
-def _observe(level: SwingUp, world: World) -> Float[Array, "5"]:
-    cos, sin = cos_sin_turns(world.angle)
-    return jnp.stack([world.x / level.rail, world.speed / 4, cos, sin, world.spin / 8])

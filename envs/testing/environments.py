@@ -80,7 +80,7 @@ def play_environment(
 
     progress(f"environment: {BATCH} episodes of {interface.horizon + 1} steps, after compiling")
     player = Player(environment, genomes)
-    advice = "build, reset, step, success and descriptor must run under jax.vmap and jax.jit"
+    advice = "build, reset, step, observe, success and descriptor must run under jax.vmap and jax.jit"
     results = call("a batch of episodes", advice, player.play, interface.horizon + 1)
     _check_start(results)
     _check_steps(interface, player.kinds, results)
@@ -163,7 +163,10 @@ def _check_shapes(environment: Environment, interface: Interface, genome: Genome
         isinstance(step, Step),
         f"step must return a poet.envs.base.Step, got {type(step).__name__}: return Step(world, obs, reward, ...)",
     )
-    for name, value in (("reset", obs), ("step", step.obs)):
+    seen = {"reset": obs, "step": step.obs}
+    if observe := optional_method(environment, "observe"):
+        seen["observe"] = trace("observe", "", observe, level, world)
+    for name, value in seen.items():
         if jax.tree.structure(value) != jax.tree.structure(interface.obs):
             fail(f"obs of {name} must be like interface.obs {interface.obs}, got {value}: return what it declares")
         for place, array in zip(getattr(interface.obs, "_fields", ("",)), jax.tree.leaves(value)):
@@ -261,6 +264,14 @@ def _check_measures(environment: Environment, results: Episodes) -> None:
     if hasattr(environment, "descriptor"):
         for name, (low, high), column in zip(*_descriptor_declaration(environment), results.descriptor[:, 1].T):
             check_within(f"descriptor {name!r} at the end of an episode", low, high, column)
+    for seen, observed in zip(
+        jax.tree.leaves((results.first_obs, results.lane.obs)), jax.tree.leaves(results.observed)
+    ):
+        if not np.allclose(seen, observed, rtol=1e-3, atol=1e-3):
+            fail(
+                "`observe` must give the observation of a world, but in the first or the last world of an episode it "
+                "gives another one than `reset` or `step`: compute it from level and world, or leave it out"
+            )
     success = results.success
     if not ((success >= 0) & (success <= 1)).all():
         fail(f"`success` must lie in [0, 1], got {success.min()} to {success.max()}: clip it")

@@ -40,6 +40,7 @@ class Episodes(NamedTuple):
     level: PyTree
     first_obs: PyTree
     lane: Lane
+    observed: tuple[PyTree, PyTree]  # by `observe`, in the first and in the last world
     success: Float[Array, "B"]
     descriptor: Float[Array, "B 2 D"]  # in the first and in the last world
 
@@ -130,9 +131,10 @@ def _episode(environment: Environment) -> Callable[[Array, Array, Genome, Array]
         start = Lane(first, first, first_obs, zero, zero, jnp.int32(0), ~no, no, jnp.full(3, -1), no, no)
         lane = jax.lax.fori_loop(0, num_steps, advance, start)
         worlds = jax.tree.map(lambda *leaves: jnp.stack(leaves), first, lane.last)
-        return Episodes(
-            level, first_obs, lane, success(level, lane.last), jax.vmap(descriptor, (None, 0))(level, worlds)
-        )
+        observe = getattr(environment, "observe", None)
+        observed = (observe(level, first), observe(level, lane.last)) if observe else (first_obs, lane.obs)
+        descriptors = jax.vmap(descriptor, (None, 0))(level, worlds)
+        return Episodes(level, first_obs, lane, observed, success(level, lane.last), descriptors)
 
     return episode
 

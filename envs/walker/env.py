@@ -127,6 +127,10 @@ class Walker:
         terminated = fell | (x > c.FINISH_X) | ~jnp.isfinite(new.shaping)
         return Step(new, obs, reward, terminated, new.time >= self.horizon, {})
 
+    def observe(self, level: Terrain, world: World) -> Float[Array, "24"]:
+        """What the walker sees in a world, whose pose and velocities decide."""
+        return _observe(level, Motion(*world[:5]), world.time)[1]
+
     def success(self, level: Terrain, world: World) -> Float[Array, ""]:
         """1 if the walker passed the finish, else 0."""
         del level

@@ -183,6 +183,15 @@ ENVIRONMENTS = {
     "descriptor with too many names": (described(descriptor_names=("x", "y", "z")), "descriptor_bounds must be"),
     "names without a descriptor": (Changed(descriptor_names=("x", "y")), "need a `descriptor"),
     "descriptor that is no method": (described(descriptor=None), "`descriptor` must be a method, got None"),
+    "observation of another world": (
+        Changed(observe=lambda level, world: jnp.concatenate([world.place, world.speed])),
+        "`observe` must give the observation of a world",
+    ),
+    "observation of another shape": (
+        Changed(observe=lambda level, world: world.place),
+        "obs of observe must be float32",
+    ),
+    "observe that is no method": (Changed(observe=1.0), "`observe` must be a method, got 1.0"),
     "success that is no method": (Changed(success=1.0), "`success` must be a method, got 1.0"),
     "descriptor without names": (
         Changed(descriptor=lambda level, world: world.place),
