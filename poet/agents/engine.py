@@ -32,7 +32,7 @@ class Start(NamedTuple):
     had.
 
     Attributes:
-      world: of the environment, leaves [Q, ...].
+      world: of the environment, leaves [Q, ...]; on the engine `host` the actions so far [Q, horizon, ...].
       obs: what the agent saw there; None for an environment with `observe`.
       memory: of the policy; None for a policy that starts with an empty memory.
       length: steps that were done before.

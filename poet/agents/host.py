@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from poet.agents.config import HostEngineConfig
 from poet.agents.engine import Engine, EngineContext, EpisodeResult, Episodes, Levels
@@ -33,12 +33,15 @@ from poet.types import Genome, Key, Params, PyTree
 
 
 class _Episode(NamedTuple):
-    """What an episode is run from."""
+    """What an episode is run from; the fields after `limit` are of one that continues from a stored state."""
 
     agent: int
     genome: Genome  # NumPy leaves
     key: UInt32[np.ndarray, "2"]
     number: int  # position in the queue
+    limit: int
+    history: Sequence[np.ndarray] | np.ndarray = ()  # the actions so far
+    memory: PyTree | None = None
 
 
 def host(
@@ -91,8 +94,16 @@ class _Player:
             return jax.vmap(policy.unravel)(agents[agent])
 
         @jax.jit
-        def act_block(weights: PyTree, memory: PyTree, obs: PyTree, key: Array, length: Int[Array, "B"]) -> Any:
-            memory = where_lanes(length == 0, first_memory, memory)
+        def act_block(
+            weights: PyTree,
+            memory: PyTree,
+            first: PyTree,
+            begins: Bool[Array, "B"],
+            obs: PyTree,
+            key: Array,
+            length: Int[Array, "B"],
+        ) -> Any:
+            memory = where_lanes(begins, first, memory)
             return jax.vmap(functools.partial(act, policy))(weights, memory, obs, jax.random.wrap_key_data(key), length)
 
         self._weights_of, self._act, self._first_memory = weights_of, act_block, first_memory
@@ -106,8 +117,6 @@ class _Player:
         num_episodes: Int[Array, ""],
     ) -> tuple[EpisodeResult, Int[Array, ""]]:
         """`Run` of the engine."""
-        if episodes.start is not None:
-            raise ConfigError("engine host cannot continue episodes from stored states")
         size = episodes.agent.shape[0]
         result = EpisodeResult(
             np.zeros(size, np.float32),
@@ -115,13 +124,7 @@ class _Player:
             np.zeros(size, np.float32),
             np.zeros((size, self._num_descriptors), np.float32),
         )
-        level, agent = np.asarray(episodes.level), np.asarray(episodes.agent)
-        genomes = jax.tree.map(np.asarray, levels.genome)
-        keys = np.asarray(jax.random.key_data(levels.key))
-        waiting = [
-            _Episode(int(agent[q]), jax.tree.map(lambda leaf, at=level[q]: leaf[at], genomes), keys[level[q]], q)
-            for q in range(int(num_episodes))
-        ]
+        waiting = self._queue(levels, episodes, int(num_episodes))
         names = [self._name(agents, episode) for episode in waiting] if self._lost.any() else []
         known = {q for q, name in enumerate(names) if self._lost.has(name)}
         lost = self._play(agents, [each for each in waiting if each.number not in known], result)
@@ -134,9 +137,29 @@ class _Player:
         result.fitness[sorted(known)] = np.nan  # type: ignore[index]
         return result, jnp.int32(max(lane_steps, int(result.length.sum())))
 
+    def _queue(self, levels: Levels, episodes: Episodes, num: int) -> list[_Episode]:
+        agent, level = np.asarray(episodes.agent), np.asarray(episodes.level)
+        genomes = jax.tree.map(np.asarray, levels.genome)
+        start = None if episodes.start is None else episodes.start._replace(obs=None)
+        keys = np.asarray(jax.random.key_data(levels.key if start is None else start.key))
+        queue = []
+        for number in range(num):
+            at = level[number]
+            genome = jax.tree.map(lambda leaf, at=at: leaf[at], genomes)
+            episode = _Episode(int(agent[number]), genome, keys[at if start is None else number], number, self._horizon)
+            if start is not None:
+                own = jax.tree.map(lambda leaf, number=number: np.asarray(leaf[number]), start._replace(key=None))
+                episode = episode._replace(
+                    limit=int(own.limit), history=own.world[: int(own.length)], memory=own.memory
+                )
+            queue.append(episode)
+        return queue
+
     def _name(self, agents: Float[Array, "A G"], episode: _Episode) -> str:
         """A digest of what determines an episode."""
         parts = (*jax.tree.leaves(episode.genome), episode.key, np.asarray(agents[episode.agent]))
+        if len(episode.history):
+            parts += (np.asarray(episode.history), np.array(episode.limit), *jax.tree.leaves(episode.memory))
         return name_of(self._environment.interface, parts)
 
     def _play(self, agents: Float[Array, "A G"], episodes: Sequence[_Episode], result: EpisodeResult) -> list[_Episode]:
@@ -159,15 +182,20 @@ class _Player:
         """
         waiting, running = iter(episodes), dict[int, _Episode]()
         agent, length = np.zeros((2, self._lanes), np.int32)
-        keys = np.zeros((self._lanes, 2), np.uint32)
+        keys, started = np.zeros((self._lanes, 2), np.uint32), np.zeros(self._lanes, bool)
         obs = jax.tree.map(np.array, broadcast(zero_observation(self._environment.interface.obs), self._lanes))
-        memory, weights = self._first_memory, None
+        memory, first_memory, weights = self._first_memory, self._first_memory, None
         while True:
             begins = []
             for lane in range(self._lanes):
                 if lane not in running and (episode := next(waiting, None)) is not None:
-                    running[lane], agent[lane], length[lane], keys[lane] = episode, episode.agent, 0, episode.key
-                    begins.append(Begin(lane, episode.genome, seed_of(episode.key), self._horizon))
+                    running[lane], agent[lane], keys[lane] = episode, episode.agent, episode.key
+                    length[lane], started[lane] = len(episode.history), True
+                    if episode.memory is not None:
+                        first_memory = jax.tree.map(np.array, first_memory)
+                        write(first_memory, lane, tuple(jax.tree.leaves(episode.memory)))
+                    seed = seed_of(episode.key)
+                    begins.append(Begin(lane, episode.genome, seed, episode.limit, episode.history))
             if not running:
                 return
             if begins:
@@ -176,8 +204,8 @@ class _Player:
                 for lane, first in answers.firsts.items():
                     write(obs, lane, first)
                 yield from self._lost_with(answers.lost, running)
-            actions, memory = self._act(weights, memory, obs, keys, length)
-            actions = np.asarray(actions)
+            actions, memory = self._act(weights, memory, first_memory, started, obs, keys, length)
+            actions, started = np.asarray(actions), np.zeros(self._lanes, bool)
             answers = self._workers.exchange([], [Act(lane, actions[lane]) for lane in running])
             yield from self._lost_with(answers.lost, running)
             for lane, acted in answers.acted.items():
@@ -185,7 +213,8 @@ class _Player:
                 if record is not None and lane == 0:
                     record.append((actions[0], acted.reward))
                 if acted.ended:
-                    yield running.pop(lane), acted, int(length[lane])
+                    episode = running.pop(lane)
+                    yield episode, acted, int(length[lane]) - len(episode.history)
                 else:
                     write(obs, lane, acted.obs)
 
@@ -196,7 +225,7 @@ class _Player:
 
     def replay(self, params: Params, key: Key, genome: Genome) -> Trajectory:
         """`Replay` of the engine: without worlds, which stay in the simulator."""
-        episode = _Episode(0, jax.tree.map(np.asarray, genome), np.asarray(jax.random.key_data(key)), 0)
+        episode = _Episode(0, jax.tree.map(np.asarray, genome), np.asarray(jax.random.key_data(key)), 0, self._horizon)
         for _ in range(MAX_LOSSES):
             record: list[tuple[Array, float]] = []
             ((_, acted, _),) = self._finished(jnp.asarray(params)[None], [episode], record)

@@ -7,10 +7,9 @@ gone, with its worker or with an earlier process, is made again and given the sa
 import functools
 from collections import OrderedDict
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
@@ -23,10 +22,11 @@ from poet.agents.worker import Act, Acted, Begin
 from poet.agents.workers import Workers, seed_of, write
 from poet.envs.host import HostEnvironment
 from poet.envs.spaces import random_action, zero_observation
-from poet.types import Genome, Key, Keys, PyTree
+from poet.types import Genome, Key, Keys, PyTree, numbered_keys
 
 MAX_LIVE = 1024  # simulators that are kept from one call to the next
 FIRST_ID = 2**20  # queues use smaller numbers of lanes in the workers
+_LaneKey: TypeAlias = tuple[int, bytes]
 
 
 class HostLanes:
@@ -38,8 +38,8 @@ class HostLanes:
         self._environment, self._policy, self._workers, self._lost = environment, policy, workers, lost
         self._genome, self._horizon = genome, environment.interface.horizon
         self._num_descriptors = len(getattr(environment, "descriptor_names", ()))
-        # Key of an episode -> its simulator: the number, the generation of its worker, and a hash of where it is.
-        self._live: OrderedDict[bytes, tuple[int, int, int]] = OrderedDict()
+        # Its simulator: the number, the generation of its worker, and a hash of where it is.
+        self._live: OrderedDict[_LaneKey, tuple[int, int, int]] = OrderedDict()
         self._next_id, self._retired = FIRST_ID, list[int]()
         self._next_episodes = jax.jit(jax.vmap(next_episode, (None, 0, 0)))
 
@@ -113,7 +113,6 @@ class HostLanes:
         num, interface = len(keys), self._environment.interface
         action = np.asarray(random_action(jax.random.key(0), interface.action))
         level_index, length, before, started = np.zeros((4, num), np.int32)
-        streams = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(num))
         leaves: Any = (
             np.ones(num, bool),
             level_index,
@@ -126,7 +125,7 @@ class HostLanes:
             before,
             np.full(num, self._horizon, np.int32),
             np.zeros(num, np.float32),
-            np.asarray(jax.random.key_data(streams)),
+            np.asarray(jax.random.key_data(numbered_keys(key, num))),
             started,
         )
         return jax.tree.map(np.array, Lanes(*leaves))
@@ -166,12 +165,12 @@ class HostLanes:
             if acted.ended:
                 success[lane] = acted.success
                 descriptor[lane] = 0 if acted.descriptor is None else acted.descriptor
-                self._retire(lanes.key[lane].tobytes())
+                self._retire(_lane_key(lanes, lane))
         np.add(lanes.length, 1, out=lanes.length)
-        for lane in map(int, np.flatnonzero(lanes.running)):
-            key = lanes.key[lane].tobytes()
-            self._live[key] = (*self._live[key][:2], _place(lanes, lane))
         np.add(lanes.fitness, rewards, out=lanes.fitness)
+        for lane in map(int, np.flatnonzero(lanes.running)):
+            key = _lane_key(lanes, lane)
+            self._live[key] = (*self._live[key][:2], _place(lanes, lane))
         ended = ~lanes.running
         values = (lanes.level_index, lanes.fitness, lanes.length - lanes.before, success)
         fields: list[Any] = [ended, *(np.where(ended, value, np.zeros_like(value)) for value in values), descriptor]
@@ -215,7 +214,7 @@ class HostLanes:
 
     def _simulator_of(self, lanes: Any, lane: int) -> tuple[int, Begin | None]:
         """The simulator of a lane, and the message that makes it if there is none."""
-        key, place = lanes.key[lane].tobytes(), _place(lanes, lane)
+        key, place = _lane_key(lanes, lane), _place(lanes, lane)
         number, *there = self._live.get(key, (0, -1, 0))
         if there == [self._workers.generation(number), place]:
             self._live.move_to_end(key)
@@ -227,15 +226,21 @@ class HostLanes:
             self._retire(next(iter(self._live)))
         genome = jax.tree.map(lambda leaf: leaf[lane], lanes.level)
         history = np.asarray(lanes.world[lane, : lanes.length[lane]])
-        return number, Begin(number, genome, seed_of(lanes.key[lane]), int(lanes.limit[lane]), history)
+        seed, limit, fitness = seed_of(lanes.key[lane]), int(lanes.limit[lane]), float(lanes.fitness[lane])
+        return number, Begin(number, genome, seed, limit, history, fitness)
 
-    def _retire(self, key: bytes) -> None:
+    def _retire(self, key: _LaneKey) -> None:
         """Have the worker of an episode drop its simulator, with the next message."""
         if key in self._live:
             self._retired.append(self._live.pop(key)[0])
 
 
+def _lane_key(lanes: Any, lane: int) -> _LaneKey:
+    """What the episode of a lane is found by: two lanes may have episodes of one key."""
+    return lane, lanes.key[lane].tobytes()
+
+
 def _place(lanes: Any, lane: int) -> int:
-    """A hash of where the episode of a lane is: its genome and the actions so far."""
-    genome = b"".join(leaf[lane].tobytes() for leaf in jax.tree.leaves(lanes.level))
-    return hash(genome + lanes.world[lane, : lanes.length[lane]].tobytes())
+    """A hash of where the episode of a lane is, and of when it ends."""
+    leaves = (*jax.tree.leaves(lanes.level), lanes.limit, lanes.fitness)
+    return hash(b"".join(leaf[lane].tobytes() for leaf in leaves) + lanes.world[lane, : lanes.length[lane]].tobytes())

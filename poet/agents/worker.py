@@ -16,13 +16,17 @@ import numpy as np
 
 
 class Begin(NamedTuple):
-    """Start an episode in a lane; it is truncated after `limit` steps. It has had the actions of `history`."""
+    """Start an episode in a lane, or continue it where the actions of `history` lead.
+
+    It is truncated after `limit` steps, those of `history` included; rewards are added to `fitness`.
+    """
 
     lane: int
     genome: Any
     seed: int
     limit: int
     history: Sequence[np.ndarray] | np.ndarray = ()
+    fitness: float = 0.0
 
 
 class Act(NamedTuple):
@@ -49,9 +53,9 @@ class _Lane:
     def __init__(self, environment: Any, begin: Begin) -> None:
         self.simulator = environment.make_simulator(begin.genome)
         self.obs = _plain(self.simulator.reset(begin.seed))
-        self.left, self.fitness = begin.limit, np.float32(0)
         for action in begin.history:
-            self.obs = self.act(action).obs
+            self.obs = _plain(self.simulator.step(action).obs)
+        self.left, self.fitness = begin.limit - len(begin.history), np.float32(begin.fitness)
 
     def act(self, action: np.ndarray | np.integer) -> Acted:
         step = self.simulator.step(action)
@@ -59,7 +63,7 @@ class _Lane:
         self.left -= 1
         with np.errstate(all="ignore"):
             self.fitness = np.float32(self.fitness + np.float32(step.reward))
-        if not (step.terminated or self.left == 0 or not np.isfinite(self.fitness)):
+        if not (step.terminated or self.left <= 0 or not np.isfinite(self.fitness)):
             return Acted(obs, float(step.reward), False)
         success = float(getattr(self.simulator, "success", lambda: 1.0)())
         descriptor = np.asarray(getattr(self.simulator, "descriptor", lambda: np.zeros(0))(), np.float32)

@@ -168,7 +168,7 @@ def seed_of(key: UInt32[np.ndarray, "2"]) -> int:
     return int(jax.random.bits(reset_key(jax.random.wrap_key_data(jnp.asarray(key))), (), np.uint32))
 
 
-def write(obs: PyTree, lane: int, value: Any) -> None:
-    """Write what a worker has sent as an observation into those of all lanes."""
-    for whole, part in zip(jax.tree.leaves(obs), value if isinstance(value, tuple) else (value,), strict=True):
+def write(tree: PyTree, lane: int, value: Any) -> None:
+    """Write the leaves of one lane, or its only one, into the tree of all lanes."""
+    for whole, part in zip(jax.tree.leaves(tree), value if isinstance(value, tuple) else (value,), strict=True):
         whole[lane] = part

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from poet.agents.config import GRUConfig, HostEngineConfig, MLPConfig, XLAEngineConfig
-from poet.agents.engine import Engine, EpisodeResult, Levels, LevelTable
+from poet.agents.engine import Engine, EpisodeResult, Episodes, Levels, LevelTable, Start
 from poet.agents.host import simulator_pictures
 from poet.agents.lost import FILE
 from poet.envs.adapters.config import GymnasiumConfig
@@ -237,6 +237,38 @@ def test_lanes_can_be_advanced_twice_from_one_state() -> None:
     first, second = (advanced(engine, (4,), lanes) for _ in range(2))
     engine.close()
     assert_equal_trees(first, second)
+
+
+@pytest.mark.parametrize("given_memory", [True, False])
+def test_queues_continue_episodes_from_stored_states(given_memory: bool) -> None:
+    """With the bits that they would have had; the world of a state is the list of actions so far."""
+    engine = make_engine()
+    work, at = batch((20, 14, 30)), 3  # steps of at most 5
+    genomes = Limit(np.array([work.episodes[level].genome.limit for _, level in work.pairs]))
+    levels = Levels(genomes, jnp.stack([work.episodes[level].key for _, level in work.pairs]))
+    level = engine.build(levels)
+    first = engine.enter(level, engine.reset(level, levels.key), KEY)
+    agents = jnp.asarray(work.agents)[work.pairs[:, 0]]
+    table = LevelTable(level, jnp.ones(len(work.pairs)))
+    lanes, traced, _ = engine.advance(agents, table, first, at, trace)
+    assert lanes.running.all(), "no episode ends before the stored state"
+    memory = lanes.memory if given_memory else None
+    limit = np.full(len(work.pairs), 8, np.int32)
+    start = Start(lanes.world, None, memory, lanes.length, limit, levels.key)
+    rows = np.arange(len(work.pairs))
+    episodes = Episodes(work.pairs[:, 0], rows, start)
+    result, _ = engine.run(jnp.asarray(work.agents), levels, episodes, len(rows), len(rows))
+    if not given_memory:
+        lanes = lanes._replace(memory=first.memory)
+    _, _, finished = engine.advance(agents, table, lanes._replace(limit=limit), 8 - at, trace)
+    engine.close()
+    step = finished.ended.argmax(axis=0)
+    assert finished.ended[step, rows].all()
+    np.testing.assert_array_equal(result.length, step + 1)
+    rewards = finished.fitness[step, rows] - traced[2].sum(axis=0)
+    np.testing.assert_array_equal(result.fitness, rewards)
+    np.testing.assert_array_equal(result.success, finished.success[step, rows])
+    np.testing.assert_array_equal(result.descriptor, finished.descriptor[step, rows])
 
 
 @pytest.mark.ci
