@@ -18,6 +18,7 @@ from poet.terminal import discard_output, new_console, printable
 
 PLAIN_EVERY_S = 5.0  # not a line for each of 25,200 iterations
 SILENT_S = 3.0  # after so long without a line, the next one says what is being done
+PLAIN_SILENT_S = 60.0  # the same for an iteration that takes long, where lines stay
 TICK_S = 0.5
 
 
@@ -44,7 +45,7 @@ class Reporter:
         self._window: deque[tuple[float, int]] = deque(maxlen=10)  # seconds and environment steps of iterations
         self._env_steps: int | None = None
         self._headline: Sequence[str] = ()
-        self._iterated_at = 0.0
+        self._iterated_at: float | None = None
         self._updated_at = -PLAIN_EVERY_S
         self._said_at = activity.clock()
 
@@ -125,15 +126,15 @@ class Reporter:
         if self._live is not None:
             with _printing():
                 self._live.stop()
-        self._closed = self._live = self._bar = None
+        self._closed = self._live = self._bar = self._iterated_at = None
 
     def tick(self) -> None:
         """Update the terminal; elsewhere print a line if there was none for some time."""
-        live, text = self._live, activity.describe()
+        live, text, silent = self._live, activity.describe(), activity.clock() - self._said_at
         if live is not None:
             with _printing():
                 live.refresh()
-        elif text and activity.clock() - self._said_at >= SILENT_S:
+        elif (text and silent >= SILENT_S) or (silent >= PLAIN_SILENT_S and (text := self._describe_iteration())):
             self.message(text)
 
     def _watch(self, closed: threading.Event) -> None:
@@ -143,11 +144,15 @@ class Reporter:
     def _picture(self) -> RenderableType:
         """What is updated in place: the bar, and below it what is being done."""
         bar, text = self._bar, activity.describe()
-        seconds = activity.clock() - self._iterated_at
-        if bar is not None and not text and seconds >= SILENT_S:
-            text = f"next iteration, {seconds:.0f} s"
+        if bar is not None:
+            text = text or self._describe_iteration()
         line = Text(printable(text), no_wrap=True, overflow="ellipsis")
         return line if bar is None else Group(bar, line) if text else bar
+
+    def _describe_iteration(self) -> str:
+        """How long the iteration takes, if it takes long."""
+        seconds = 0.0 if self._iterated_at is None else activity.clock() - self._iterated_at
+        return f"next iteration, {duration(seconds)}" if seconds >= SILENT_S else ""
 
 
 def _is_terminal(stream: Any) -> bool:

@@ -49,6 +49,24 @@ def test_where_there_is_no_terminal_silence_is_followed_by_a_line(clock: Clock) 
     assert text.getvalue().splitlines() == [f"compiling the learner, {SILENT_S:.0f} s", "a line"]
 
 
+def test_where_there_is_no_terminal_a_long_iteration_has_a_line_a_minute(clock: Clock) -> None:
+    reporter, text = recorded()
+    reporter.start(0, 9)
+    reporter.update({}, 1, 9, 1.0)
+    for _ in range(130):
+        clock.now += 1
+        reporter.tick()
+    reporter.update({}, 2, 9, 130.0)
+    for _ in range(59):
+        clock.now += 1
+        reporter.tick()
+    reporter.close()
+    clock.now += 300
+    reporter.tick()
+    lines = [line.strip() for line in text.getvalue().splitlines()]
+    assert [line for line in lines if "/9" not in line] == ["next iteration, 60 s", "next iteration, 2 min"]
+
+
 def test_on_a_terminal_it_is_updated_in_place_and_then_removed(clock: Clock) -> None:
     reporter, text = recorded(terminal=True)
     with reporter:
