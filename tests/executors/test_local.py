@@ -1,6 +1,7 @@
 """Results depend on the work alone: not on devices, queue length or other jobs."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.monitoring
@@ -133,9 +134,12 @@ def test_more_jobs_compile_no_new_program() -> None:
     runner.train(make_jobs(1))
     evaluate_pairs(runner)
     many = make_jobs(20)
-    jax.monitoring.register_event_duration_secs_listener(
-        lambda event, _, **kwargs: compiled.append(event) if "backend_compile" in event else None
-    )
+
+    def count(event: str, seconds: float, **details: Any) -> None:
+        if "backend_compile" in event:
+            compiled.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(count)
     try:
         runner.train(many)
         runner.train(many[:7])
@@ -144,7 +148,7 @@ def test_more_jobs_compile_no_new_program() -> None:
         jax.jit(lambda x: x + 1)(np.float32(1))
         assert compiled, "the listener must be called for a compilation"
     finally:
-        jax.monitoring.clear_event_listeners()
+        jax.monitoring.unregister_event_duration_listener(count)
 
 
 def test_timings_are_reported_once() -> None:
