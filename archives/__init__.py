@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from poet.archives.base import entries as entries
     from poet.archives.config import ArchiveConfig as ArchiveConfig
     from poet.archives.config import BufferConfig as BufferConfig
+    from poet.archives.config import CellsConfig as CellsConfig
     from poet.archives.config import CVTConfig as CVTConfig
     from poet.archives.config import GridConfig as GridConfig
     from poet.archives.config import ParetoConfig as ParetoConfig
@@ -33,6 +34,7 @@ _NAMES = {
         "ArchiveConfig",
         "BufferConfig",
         "CVTConfig",
+        "CellsConfig",
         "GridConfig",
         "ParetoConfig",
         "UnstructuredConfig",

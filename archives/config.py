@@ -249,6 +249,42 @@ class BufferConfig(ArchiveConfig):
         return self.from_spec(self.spec(bounds))
 
 
+@dataclasses.dataclass(frozen=True)
+class CellsConfig(ArchiveConfig):
+    """A grid whose cells get a row when they are first met, so that it may have far more cells than rows."""
+
+    id: ClassVar[str] = "cells"
+
+    shape: tuple[int, ...] = (1000,)  # cells along each coordinate; a single number applies to all coordinates
+    capacity: int = 10_000  # number of rows; later cells are not stored
+    out_of_bounds: OutOfBounds = "clip"  # move descriptors outside the bounds to the bounds, or reject their entries
+    tie_break: tuple[str, ...] = ()  # extra fields that decide between equally fit entries: the smaller value wins
+
+    def __post_init__(self) -> None:
+        _check_shape(self.shape)
+        _check_positive(self, "capacity")
+
+    def spec(self, bounds: Bounds) -> dict[str, Any]:
+        """The spec of the archive. Raises `ConfigError` where the shape has another number of coordinates."""
+        pairs = _pairs(bounds)
+        return {
+            "id": self.id,
+            "shape": _shape_for(self.shape, len(pairs)),
+            "bounds": pairs,
+            "capacity": self.capacity,
+            "out_of_bounds": self.out_of_bounds,
+            "tie_break": list(self.tie_break),
+            "layout": layout(self.capacity, "other"),
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Archive:
+        """The archive of a spec. Raises `ConfigError` for unknown, missing or impossible options."""
+        from poet.archives.cells import cells
+
+        return _call(cls.id, cells, spec)
+
+
 archives: Registry[type[ArchiveConfig]] = Registry("archive", ArchiveConfig)
 
 

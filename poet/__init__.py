@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from poet.agents.config import XLAEngineConfig as XLAEngineConfig
     from poet.archives.config import ArchiveConfig as ArchiveConfig
     from poet.archives.config import BufferConfig as BufferConfig
+    from poet.archives.config import CellsConfig as CellsConfig
     from poet.archives.config import CVTConfig as CVTConfig
     from poet.archives.config import GridConfig as GridConfig
     from poet.archives.config import ParetoConfig as ParetoConfig
@@ -93,6 +94,7 @@ _NAMES = {
         "ArchiveConfig",
         "BufferConfig",
         "CVTConfig",
+        "CellsConfig",
         "GridConfig",
         "ParetoConfig",
         "UnstructuredConfig",

@@ -20,7 +20,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poet.archives import ArchiveConfig, BufferConfig, CVTConfig, GridConfig, ParetoConfig, UnstructuredConfig, make
+from poet.archives import (
+    ArchiveConfig,
+    BufferConfig,
+    CellsConfig,
+    CVTConfig,
+    GridConfig,
+    ParetoConfig,
+    UnstructuredConfig,
+    make,
+)
 from poet.archives.base import Archive, Entries
 from poet.archives.layout import num_objectives
 from poet.registry import register
@@ -38,6 +47,8 @@ CONFIGS: dict[str, ArchiveConfig] = {
     "unstructured": UnstructuredConfig(capacity=12, min_distance=0.4),
     "unstructured-large": UnstructuredConfig(capacity=80, min_distance=0.2),
     "buffer": BufferConfig(capacity=12),
+    "cells": CellsConfig(shape=(5, 3), capacity=12),
+    "cells-many": CellsConfig(shape=(5000, 3000), capacity=20),
     "pareto": ParetoConfig(shape=(5, 3), front_size=4),
     "pareto-single-objective": ParetoConfig(shape=(5, 3), front_size=3, num_objectives=1),
     "hexagons": HexagonConfig(),
@@ -53,7 +64,7 @@ def names(*default: str, ci: Sequence[str] = ()) -> list:
     return [pytest.param(name, marks=marks[name]) for name in CONFIGS]
 
 
-NAMES = names("grid", "cvt", "unstructured", "buffer", ci=("grid-thresholds", "pareto"))
+NAMES = names("grid", "cvt", "unstructured", "buffer", "cells-many", ci=("grid-thresholds", "pareto", "cells"))
 EXAMPLE = {"x": jnp.zeros(3), "n": jnp.zeros((), jnp.int32)}
 
 

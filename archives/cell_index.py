@@ -1,0 +1,116 @@
+"""Which row of an archive a cell has: an index of the cells that were met, by 64-bit keys or by small numbers.
+
+Cells are numbered in the order in which they are met; within a batch by the rank of the first entry. A hash index has
+open addressing with a second hash as the stride. All devices give the same bits, since only scatters are used whose
+result does not depend on the order of their updates.
+
+Axes: B batch, D descriptor, S slots.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Int, UInt32
+
+FREE = np.int32(2**31 - 1)
+CLAIM = np.int32(2**30)  # claims of a batch are numbers from here on; those of cells are smaller
+MAX_LOAD = 3  # of 4 slots; a search for a key that is not there takes 4 probes on average at this load
+
+
+class CellIndex(NamedTuple):
+    """An index of the cells that were met.
+
+    Attributes:
+      number: of the cell in each slot; FREE where there is none.
+      key: of the cell in each slot; None in a dense index, where the slot is the key.
+      known: number of cells that were met.
+    """
+
+    number: Int[Array, "S"]
+    key: UInt32[Array, "S 2"] | None
+    known: Int[Array, ""]
+
+
+def dense_index(num_cells: int) -> CellIndex:
+    """An empty index for keys below `num_cells`."""
+    return CellIndex(jnp.full(num_cells, FREE), None, jnp.int32(0))
+
+
+def hash_index(capacity: int) -> CellIndex:
+    """An empty index of four slots or more for each of `capacity` cells."""
+    num_slots = 4 << max(capacity - 1, 1).bit_length()
+    return CellIndex(jnp.full(num_slots, FREE), jnp.zeros((num_slots, 2), jnp.uint32), jnp.int32(0))
+
+
+def max_batch(index: CellIndex) -> int:
+    """The largest batch for which an empty hash index has slots."""
+    return MAX_LOAD * index.number.shape[0] // 4
+
+
+def number_cells(
+    index: CellIndex, key: Int[Array, "B"] | UInt32[Array, "B 2"], rank: Int[Array, "B"], valid: Bool[Array, "B"]
+) -> tuple[CellIndex, Int[Array, "B"]]:
+    """The number of the cell of each entry, where new cells get the next ones; FREE for an entry that is not valid.
+
+    `rank` is a permutation: new cells are numbered by the smallest rank of their entries. A hash index in which too few
+    slots are free for a whole batch learns no new cell, and gives FREE for it.
+    """
+    number, slots = index.number, index.number.shape[0]
+    if index.key is None:
+        keys, slot = None, jnp.where(valid, key, slots)
+        number = number.at[slot].min(CLAIM + rank, mode="drop")
+        slot = jnp.minimum(slot, slots - 1)
+    else:
+        number, keys, slot = _find_slots(index, key, rank, valid)
+    found = jnp.where(valid, number[slot], FREE)
+    first = found == CLAIM + rank
+    order = jnp.cumsum(jnp.zeros_like(rank).at[rank].set(first, unique_indices=True)) - 1
+    new = index.known + order[rank]
+    number = number.at[jnp.where(first, slot, slots)].set(new, mode="drop", unique_indices=True)
+    found = jnp.where(valid, number[slot], FREE)
+    return CellIndex(number, keys, index.known + jnp.sum(first)), found
+
+
+def _find_slots(
+    index: CellIndex, key: UInt32[Array, "B 2"], rank: Int[Array, "B"], valid: Bool[Array, "B"]
+) -> tuple[Int[Array, "S"], UInt32[Array, "S 2"], Int[Array, "B"]]:
+    """The slot of each key, where free slots that were needed hold claims; any free one for a key that has no slot."""
+    assert index.key is not None, "a hash index"
+    slots = index.number.shape[0]
+    stride = (key[:, 1] | 1).astype(jnp.uint32)
+    may_claim = 4 * (index.known + key.shape[0]) <= MAX_LOAD * slots
+    claim = jnp.where(may_claim, CLAIM + rank, FREE)
+
+    def probe(carry: tuple) -> tuple:
+        number, keys, slot, place, done = carry
+        slot = jnp.where(done, slot, (place & (slots - 1)).astype(jnp.int32))
+        number = number.at[jnp.where(done, slots, slot)].min(claim, mode="drop")
+        owner = number[slot]
+        wins = ~done & (owner == CLAIM + rank)
+        keys = keys.at[jnp.where(wins, slot, slots)].set(key, mode="drop", unique_indices=True)
+        done |= (owner == FREE) | (keys[slot] == key).all(1)
+        return number, keys, slot, place + stride, done
+
+    start = (index.number, index.key, jnp.zeros_like(rank), key[:, 0], ~valid)
+    number, keys, slot, _, _ = lax.while_loop(lambda carry: ~carry[-1].all(), probe, start)
+    return number, keys, slot
+
+
+def hash_key(words: Int[Array, "B D"]) -> UInt32[Array, "B 2"]:
+    """64 bits for each row of integers: of a million rows, two share their bits with a probability of 3e-8."""
+    words = words.astype(jnp.uint32)
+    position = np.arange(1, words.shape[1] + 1, dtype=np.uint32)
+    halves = [_mix(_mix(words ^ _mix(position * seed)).sum(axis=1)) for seed in _SEEDS]
+    return jnp.stack(halves, axis=1)
+
+
+_SEEDS = (np.uint32(0x9E3779B1), np.uint32(0x85EBCA77))  # odd, so that positions stay apart
+
+
+def _mix(x: Any) -> Any:
+    """A bijection of arrays of 32 bits in which every bit depends on every other (the finaliser of MurmurHash3)."""
+    x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
+    x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
+    return x ^ (x >> 16)
