@@ -71,6 +71,7 @@ class Registry(Generic[EntryT]):
         self.plural = (
             f"{kind}es" if kind.endswith(("ch", "x")) else f"{kind[:-1]}ies" if kind[-1] == "y" else f"{kind}s"
         )
+        self.group = f"poet.{self.plural.replace(' ', '_')}"  # of entry points
         self.base = base
         self._instances = instances
         self._registered: dict[str, EntryT] = {}
@@ -79,7 +80,7 @@ class Registry(Generic[EntryT]):
 
     def ids(self) -> list[str]:
         """Every id, without importing any entry."""
-        return sorted({*self._registered, *_entry_points(f"poet.{self.plural}")})
+        return sorted({*self._registered, *_entry_points(self.group)})
 
     def get(self, id: str) -> EntryT:
         """The entry behind an id.
@@ -133,7 +134,7 @@ class Registry(Generic[EntryT]):
         if not id:
             where = "pass id=..." if self._instances else "set `id` in the class"
             raise ContractError(f"{entry!r:.100} has no id, the name by which a {self.kind} is found: {where}")
-        for point in _entry_points(f"poet.{self.plural}").get(id, []):
+        for point in _entry_points(self.group).get(id, []):
             if self._instances or point.value != f"{entry.__module__}:{entry.__qualname__}":  # type: ignore[attr-defined]
                 raise ContractError(f"{self.kind} {id!r} is installed by {_origin(point)}: choose another id")
         self._registered[id] = entry
@@ -141,7 +142,7 @@ class Registry(Generic[EntryT]):
 
     def _find(self, id: str) -> EntryT | list[importlib.metadata.EntryPoint]:
         check_value(f"the id of a {self.kind}", str, id)
-        points = _entry_points(f"poet.{self.plural}")
+        points = _entry_points(self.group)
         for name in (id, RENAMED.get(id, id)):
             if name in self._registered:
                 return self._registered[name]

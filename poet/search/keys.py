@@ -58,3 +58,11 @@ class PairedPhase(enum.IntEnum):
     CHILD_SCORE_EPISODE = 8  # child, episode
     TRANSFER_SCORE_EPISODE = 9  # row of the elite, episode
     BEGIN_TRAINING = 10  # child
+
+
+class GoExplorePhase(enum.IntEnum):
+    """Of Go-Explore."""
+
+    START = 0
+    SELECT = 1  # number of the round, as its source
+    SEGMENT = 2  # number of the segment, as its episode, of all iterations

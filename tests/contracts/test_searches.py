@@ -11,6 +11,7 @@ import pytest
 from poet.agents.config import MLPConfig, XLAEngineConfig
 from poet.archives.config import GridConfig
 from poet.envs.arm.config import ArmConfig
+from poet.envs.maze.config import MazeConfig
 from poet.executors.config import LocalExecutorConfig
 from poet.learners.config import ESConfig
 from poet.registry import registries
@@ -22,6 +23,7 @@ from poet.runs.launch import build_search
 from poet.runs.snapshots import write_snapshot
 from poet.search.base import Info, Record, Search
 from poet.search.config import RunConfig, searches
+from poet.search.go_explore.config import GoExploreConfig, GoExploreRunConfig
 from poet.search.map_elites.config import MapElitesConfig, MapElitesRunConfig
 from poet.search.paired_map_elites.config import PairedMapElitesConfig, PairedMapElitesRunConfig
 from poet.search.poet.config import PoetConfig, PoetRunConfig
@@ -64,6 +66,11 @@ def cases() -> list[RunConfig]:
             executor=LocalExecutorConfig(devices=1),
         ),
         PairedMapElitesRunConfig(search=few_pairs, archive=GridConfig(shape=(3, 3)), **SMALL),
+        GoExploreRunConfig(
+            generator=MazeConfig(horizon=12),
+            engine=XLAEngineConfig(lanes=8),
+            search=GoExploreConfig(rounds=2, batch=8, draw=8, steps=10, capacity=16),
+        ),
         foreign.TINY,
     ]
 

@@ -1,0 +1,168 @@
+"""Go-Explore: remember cells, return to one, explore from there (Ecoffet et al. 2021, arXiv 2004.12919).
+
+Returning means restoring: the state of the environment is part of the archive. An iteration is some rounds in one
+compiled program; between iterations the archive grows where its rows become few.
+
+Axes: N segments.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from poet.agents.engine import Engine
+from poet.agents.policy import Policy
+from poet.archives.base import Archive, Entries, entries
+from poet.archives.cells import CellsState, cells, grow
+from poet.archives.layout import NO_PARENT
+from poet.envs.base import Generator
+from poet.envs.interface import generator_identity
+from poet.errors import ConfigError
+from poet.jax_settings import pinned
+from poet.search.base import Info, Search
+from poet.search.elites import elites_record
+from poet.search.go_explore.cells import CellFunction
+from poet.search.go_explore.config import GoExploreConfig
+from poet.search.go_explore.explore import Memory, explore
+from poet.search.go_explore.state import Counters, GoExploreState, empty_best, empty_counters
+from poet.search.go_explore.trajectory import Explorer
+from poet.types import Key, PyTree
+
+HEADLINE = ("cells", "dropped", "best", "best_ended")
+MIN_SEGMENTS = 1024
+
+
+def go_explore(
+    config: GoExploreConfig, generator: Generator, policy: Policy, engine: Engine, cell: CellFunction
+) -> Search[GoExploreState]:
+    """The search in the simplest environment of a generator.
+
+    Args:
+      config: rules.
+      generator: only its environment and its simplest genome count.
+      policy: explores; it starts with an empty memory wherever it returns to.
+      engine: of this policy in this environment.
+      cell: in which cell a state is.
+
+    Raises `ConfigError` for an engine that cannot be traced.
+    """
+    if not engine.traceable:
+        raise ConfigError("go-explore expects an engine that jax can trace, as xla; host engines follow")
+    explorer = Explorer(config, generator, policy, engine)
+
+    @functools.cache
+    def archive_of(capacity: int) -> Archive[CellsState]:
+        return cells(cell.shape, cell.bounds, capacity, tie_break=("length",))
+
+    @functools.cache
+    def program(capacity: int) -> Any:
+        explore_round = explore(
+            config, config.selection.make(), engine, explorer.params, archive_of(capacity), cell, explorer.horizon
+        )
+
+        def iterate(key: Key, level: PyTree, iteration: Any, first: Any, memory: Memory) -> Any:
+            def one(memory: Memory, number: Any) -> tuple[Memory, Any]:
+                base = first + number.astype(jnp.uint32) * config.batch
+                memory, parents, counts = explore_round(key, level, iteration, number, base, memory)
+                return memory, (parents, counts)
+
+            return lax.scan(one, memory, jnp.arange(config.rounds))
+
+        return jax.jit(iterate, donate_argnums=4)
+
+    @functools.cache
+    def table_of(capacity: int) -> Callable[[CellsState, Counters], Entries]:
+        """The elites with their counters, without the states to return to."""
+
+        def table(state: CellsState, counters: Counters) -> Entries:
+            rows = archive_of(capacity).elites(state)
+            return rows._replace(payload=(), extra={**rows.extra, **counters._asdict()})
+
+        return jax.jit(table)
+
+    @pinned()
+    def init(key: Key) -> GoExploreState:
+        level, point = explorer.root(key)
+        length, archive = {"length": jnp.int32(0)}, archive_of(config.capacity)
+        row = (point, jnp.float32(0), cell.coordinates(level, *point), length)
+        payload, score, where, extra = jax.tree.map(lambda leaf: leaf[None], row)
+        batch = entries(payload, score, where, extra=extra)
+        state = archive.init(point, length)
+        state, _ = jax.jit(archive.add)(state, batch)
+        zero = np.array(0, np.int64)
+        parent = np.full((MIN_SEGMENTS, 2), NO_PARENT)
+        one = np.array(1, np.int64)  # the root is a segment too
+        return GoExploreState(key, zero, zero, state, empty_counters(config.capacity), empty_best(), parent, one)
+
+    @pinned()
+    def step(state: GoExploreState) -> tuple[GoExploreState, Info]:
+        began, iteration = time.perf_counter(), int(state.iteration)
+        state = with_room(state)
+        num_segments = int(state.num_segments)
+        level, _ = explorer.root(state.key)
+        memory = Memory(state.archive, state.counters, state.best)
+        run = program(state.counters.seen.shape[0])
+        memory, (parents, counts) = run(state.key, level, np.int32(iteration), np.uint32(num_segments), memory)
+        parents = np.asarray(parents).reshape(-1, 2)
+        counts = {name: int(values.sum()) for name, values in counts._asdict().items()}
+        state = GoExploreState(
+            state.key,
+            np.array(iteration + 1, np.int64),
+            np.array(state.env_steps + counts["steps"], np.int64),
+            memory.archive,
+            memory.counters,
+            memory.best,
+            _append(state.parent, num_segments, parents),
+            np.array(num_segments + len(parents), np.int64),
+        )
+        return state, report(state, counts, time.perf_counter() - began)
+
+    def with_room(state: GoExploreState) -> GoExploreState:
+        capacity = state.counters.seen.shape[0]
+        while 2 * int(state.archive.cells.known) > capacity and 2 * capacity <= config.max_capacity:
+            _, archive_state = grow(archive_of(capacity), state.archive, 2 * capacity)
+            counters = [jnp.concatenate([counter, jnp.zeros(capacity, jnp.int32)]) for counter in state.counters]
+            state, capacity = state._replace(archive=archive_state, counters=Counters(*counters)), 2 * capacity
+        return state
+
+    def report(state: GoExploreState, counts: dict[str, int], seconds: float) -> Info:
+        # Copied now, since the next step takes the memory of the state.
+        rows = jax.tree.map(np.asarray, table_of(state.counters.seen.shape[0])(state.archive, state.counters))
+        ended = np.isfinite(state.best.score)
+        metrics = {
+            "env_steps": int(state.env_steps),
+            "cells": int(rows.valid.sum()),
+            "best": float(rows.fitness.max()),
+            "best_ended": float(state.best.score) if ended else None,
+            **{name: number for name, number in counts.items() if name != "steps"},
+        }
+        snapshot = functools.partial(
+            elites_record,
+            archive_of(len(rows.fitness)),
+            rows,
+            iteration=int(state.iteration),
+            evaluations=int(state.num_segments) - 1,
+            descriptor_names=list(cell.names),
+            fitness_bounds=None,
+            problem=None,
+        )
+        return Info((), metrics, snapshots={"elites": snapshot}, timings={"step_s": seconds})
+
+    return Search(init, step, engine.close, HEADLINE, generator_identity(generator))
+
+
+def _append(parent: np.ndarray, num: int, new: np.ndarray) -> np.ndarray:
+    """The parents of all segments; the array doubles where it is full."""
+    size = len(parent)
+    while size < num + len(new):
+        size *= 2
+    grown = np.full((size, 2), NO_PARENT)
+    grown[:num] = parent[:num]
+    grown[num : num + len(new)] = new
+    return grown

@@ -1,0 +1,73 @@
+"""Cell functions: in which cell a state of an environment is. Config classes and their registry; imports no jax.
+
+Derive a frozen dataclass from `CellFunctionConfig`; in a separate package it is found by an entry point in the group
+`poet.cell_functions`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, ClassVar
+
+from poet.errors import ConfigError, ContractError
+from poet.registry import PluginConfig, Registry
+
+if TYPE_CHECKING:
+    from poet.envs.base import Environment
+    from poet.search.go_explore.cells import CellFunction
+    from poet.types import Genome
+
+
+@dataclasses.dataclass(frozen=True)
+class CellFunctionConfig(PluginConfig):
+    """Base of the configs of cell functions. Subclasses set `id`, add fields with defaults, and define `make`."""
+
+    def make(self, environment: Environment, genome: Genome) -> CellFunction:
+        """The cell function for an environment, of which `genome` is an example.
+
+        Import jax here, not at the top of the module that holds the config.
+        """
+        raise ContractError(f"{type(self).__name__} must define make(self, environment, genome) -> CellFunction")
+
+
+@dataclasses.dataclass(frozen=True)
+class DescriptorCellConfig(CellFunctionConfig):
+    """Equal cells of the environment's own descriptor, as the position of a robot."""
+
+    id: ClassVar[str] = "descriptor"
+
+    shape: tuple[int, ...] = (30,)  # cells along each coordinate; a single number applies to all coordinates
+
+    def make(self, environment: Environment, genome: Genome) -> CellFunction:
+        """Raises `ContractError` for an environment without a descriptor."""
+        from poet.search.go_explore.cells import descriptor_cells
+
+        return descriptor_cells(environment, self)
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldsCellConfig(CellFunctionConfig):
+    """Numbers of the world or of the observation, each divided into cells."""
+
+    id: ClassVar[str] = "fields"
+
+    # Paths from "world" or "obs" on, through names of fields and indices of arrays: "world.x", "obs.0". An array stands
+    # for all of its numbers.
+    fields: tuple[str, ...] = ("obs",)
+    low: tuple[float, ...] = (-1.0,)  # smallest value of each field; a single number applies to all fields
+    high: tuple[float, ...] = (1.0,)  # largest value of each
+    # Number of cells between them. For integers from 0 to n: low 0, high n + 1, n + 1 cells.
+    cells: tuple[int, ...] = (8,)
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise ConfigError("cell.fields expects one path or more, as in --cell.fields world.x world.y")
+
+    def make(self, environment: Environment, genome: Genome) -> CellFunction:
+        """Raises `ConfigError` for a path that the environment does not have."""
+        from poet.search.go_explore.cells import field_cells
+
+        return field_cells(environment, genome, self)
+
+
+cell_functions: Registry[type[CellFunctionConfig]] = Registry("cell function", CellFunctionConfig)

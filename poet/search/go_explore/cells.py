@@ -1,0 +1,125 @@
+"""Cell functions: a state of an environment -> coordinates, which an archive divides into equal cells.
+
+Axes: D coordinates.
+"""
+
+import math
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from poet.envs.base import Environment
+from poet.errors import ConfigError, ContractError
+from poet.search.go_explore.cell_functions import DescriptorCellConfig, FieldsCellConfig
+from poet.types import Genome, Key, PyTree
+
+
+class Coordinates(Protocol):
+    """Where a state is."""
+
+    def __call__(self, level: PyTree, world: PyTree, obs: PyTree, /) -> Float[Array, "D"]:
+        """Of one state, traced; what is outside the bounds counts as at the bounds."""
+        ...
+
+
+class CellFunction(NamedTuple):
+    """In which cell a state is.
+
+    Attributes:
+      coordinates: (level, world, observation) -> f32[D].
+      names: of the D coordinates.
+      bounds: (low, high) of each.
+      shape: number of equal cells along each.
+    """
+
+    coordinates: Coordinates
+    names: tuple[str, ...]
+    bounds: tuple[tuple[float, float], ...]
+    shape: tuple[int, ...]
+
+
+def descriptor_cells(environment: Environment, config: DescriptorCellConfig) -> CellFunction:
+    """Equal cells of the descriptor. Raises `ContractError` for an environment without one.
+
+    >>> from poet.envs.maze.env import Maze
+    >>> descriptor_cells(Maze(), DescriptorCellConfig(shape=(20,))).shape
+    (20, 20)
+    """
+    described: Any = environment
+    if not hasattr(described, "descriptor"):
+        raise ContractError(
+            f"{environment.interface.id} has no descriptor to make cells of: choose another cell function, as in "
+            "--cell fields"
+        )
+    names = tuple(described.descriptor_names)
+    shape = _for_each("cell.shape", config.shape, len(names))
+    return CellFunction(
+        lambda level, world, obs: described.descriptor(level, world),
+        names,
+        tuple(map(tuple, described.descriptor_bounds)),  # type: ignore[arg-type]
+        shape,
+    )
+
+
+def field_cells(environment: Environment, genome: Genome, config: FieldsCellConfig) -> CellFunction:
+    """Equal cells of numbers in the world or the observation. Raises `ConfigError` for a path that is not there.
+
+    >>> from poet.envs.maze.config import MazeConfig
+    >>> mazes = MazeConfig().make()
+    >>> config = FieldsCellConfig(fields=("world.x", "obs"), low=(0.0,), cells=(4,))
+    >>> field_cells(mazes.environment, mazes.simplest(), config).names
+    ('world.x', 'obs.0', 'obs.1', 'obs.2', 'obs.3', 'obs.4')
+    """
+
+    def start(key: Key) -> dict[str, PyTree]:
+        level = environment.build(key, genome)
+        world, obs = environment.reset(key, level)
+        return {"world": world, "obs": obs}
+
+    example = jax.eval_shape(start, jax.random.key(0))
+    arrays = [_follow(example, path) for path in config.fields]
+    sizes = [math.prod(array.shape) for array in arrays]
+    names = [
+        f"{path}.{index}" if array.shape else path
+        for path, array, size in zip(config.fields, arrays, sizes)
+        for index in range(size)
+    ]
+    per_field = [_for_each(f"cell.{name}", getattr(config, name), len(sizes)) for name in ("low", "high", "cells")]
+    low, high, cells = (tuple(np.repeat(values, sizes).tolist()) for values in per_field)
+
+    def coordinates(level: PyTree, world: PyTree, obs: PyTree, /) -> Float[Array, "D"]:
+        tree = {"world": world, "obs": obs}
+        return jnp.concatenate([jnp.ravel(_follow(tree, path)).astype(jnp.float32) for path in config.fields])
+
+    return CellFunction(coordinates, tuple(names), tuple(zip(low, high)), cells)
+
+
+def _first(example: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(example.shape[1:], example.dtype)
+
+
+def _for_each(name: str, values: tuple, num: int) -> tuple:
+    values = values * num if len(values) == 1 else values
+    if len(values) != num:
+        raise ConfigError(f"{name} expects one number, or one for each of {num}; got {len(values)}")
+    return values
+
+
+def _follow(tree: PyTree, path: str) -> Any:
+    """The array at a path. Raises `ConfigError` if there is none."""
+    at: Any = tree
+    for part in path.split("."):
+        known = at.keys() if isinstance(at, dict) else getattr(at, "_fields", ())
+        if part in known:
+            at = at[part] if isinstance(at, dict) else getattr(at, part)
+        elif part.isdigit() and getattr(at, "shape", ())[:1] > (int(part),):
+            at = at[int(part)] if not isinstance(at, jax.ShapeDtypeStruct) else _first(at)
+        else:
+            there = ", ".join(known) or f"an array of shape {getattr(at, 'shape', ())}"
+            raise ConfigError(f"cell.fields: {path!r} has no {part!r}; there: {there}")
+    if not hasattr(at, "shape"):
+        raise ConfigError(f"cell.fields: {path!r} is not one array: name one of its fields, {', '.join(at._fields)}")
+    return at

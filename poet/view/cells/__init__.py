@@ -1,0 +1,1 @@
+"""Runs that remember cells of one environment and the ways to them."""
