@@ -66,3 +66,4 @@ class GoExplorePhase(enum.IntEnum):
     START = 0
     SELECT = 1  # number of the round, as its source
     SEGMENT = 2  # number of the segment, as its episode, of all iterations
+    POLICY = 3

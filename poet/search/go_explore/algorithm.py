@@ -62,19 +62,18 @@ def go_explore(
 
     @functools.cache
     def program(capacity: int) -> Any:
-        explore_round = explore(
-            config, config.selection.make(), engine, explorer.params, archive_of(capacity), cell, explorer.horizon
-        )
+        archive, selection = archive_of(capacity), config.selection.make()
+        explore_round = explore(config, selection, engine, archive, cell, explorer.horizon)
 
-        def iterate(key: Key, level: PyTree, iteration: Any, first: Any, memory: Memory) -> Any:
+        def iterate(key: Key, params: Any, level: PyTree, iteration: Any, first: Any, memory: Memory) -> Any:
             def one(memory: Memory, number: Any) -> tuple[Memory, Any]:
                 base = first + number.astype(jnp.uint32) * config.batch
-                memory, parents, counts = explore_round(key, level, iteration, number, base, memory)
+                memory, parents, counts = explore_round(key, params, level, iteration, number, base, memory)
                 return memory, (parents, counts)
 
             return lax.scan(one, memory, jnp.arange(config.rounds))
 
-        return jax.jit(iterate, donate_argnums=4)
+        return jax.jit(iterate, donate_argnums=5)
 
     @functools.cache
     def table_of(capacity: int) -> Callable[[CellsState, Counters], Entries]:
@@ -107,8 +106,9 @@ def go_explore(
         num_segments = int(state.num_segments)
         level, _ = explorer.root(state.key)
         memory = Memory(state.archive, state.counters, state.best)
-        run = program(state.counters.seen.shape[0])
-        memory, (parents, counts) = run(state.key, level, np.int32(iteration), np.uint32(num_segments), memory)
+        iterate, params = program(state.counters.seen.shape[0]), explorer.params(state.key)
+        number, first = np.int32(iteration), np.uint32(num_segments)
+        memory, (parents, counts) = iterate(state.key, params, level, number, first, memory)
         parents = np.asarray(parents).reshape(-1, 2)
         counts = {name: int(values.sum()) for name, values in counts._asdict().items()}
         state = GoExploreState(

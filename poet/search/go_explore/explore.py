@@ -58,7 +58,7 @@ class _Rollout(NamedTuple):
     counts: RoundCounts
 
 
-Round = Callable[[Key, PyTree, Int[Array, ""], Int[Array, ""], UInt32[Array, ""], Memory], Any]
+Round = Callable[..., tuple[Memory, UInt32[Array, "B 2"], RoundCounts]]
 
 
 def segment_key(key: Key, segment: Any) -> Key:
@@ -80,12 +80,15 @@ def explore(
     config: GoExploreConfig,
     selection: Selection,
     engine: Engine,
-    params: Float[Array, "G"],
     archive: Archive[CellsState],
     cell: CellFunction,
     horizon: int,
 ) -> Round:
-    """The function of one round: (key of the run, level, iteration, round, first segment, memory) -> (memory, ...)."""
+    """The function of one round.
+
+    (key of the run, weights of the policy, level, iteration, number of the round, first segment, memory)
+    -> (memory, ids of the elites that were returned to, counts).
+    """
     batch, num_rows = config.batch, archive.spec["capacity"]
     trace = trace_point(cell)
 
@@ -97,13 +100,15 @@ def explore(
             rows = elites._replace(extra={**elites.extra, **counters._asdict()})
             weights = jnp.ones(num_rows) if selection.weights is None else selection.weights(rows)
             chosen = draw_rows(jax.random.fold_in(key, number), weights, elites.valid, config.draw)
-            return jax.tree.map(lambda counter: counter.at[chosen].add(1), counters), chosen
+            used = (number * config.draw + jnp.arange(config.draw) < batch).astype(jnp.int32)
+            return jax.tree.map(lambda counter: counter.at[chosen].add(used), counters), chosen
 
         counters, rows = lax.scan(draw, memory.counters, jnp.arange(-(-batch // config.draw)))
         return counters, rows.reshape(-1)[:batch]
 
     def explore_round(
         key: Key,
+        params: Float[Array, "G"],
         level: PyTree,
         iteration: Int[Array, ""],
         number: Int[Array, ""],

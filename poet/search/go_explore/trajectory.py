@@ -1,6 +1,6 @@
 """Ways to cells: chains of segments, and how they are replayed.
 
-Axes: B batch, T steps.
+Axes: B batch, T steps, G parameters.
 """
 
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from poet.agents.engine import Engine, Lanes, Levels, LevelTable, Start
 from poet.agents.lane import broadcast
@@ -44,7 +44,7 @@ class Explorer:
     def __init__(self, config: GoExploreConfig, generator: Generator, policy: Policy, engine: Engine) -> None:
         self.config, self.engine = config, engine
         self.horizon = generator.environment.interface.horizon
-        self.params = jnp.zeros(policy.num_params)
+        self._init_policy = jax.jit(policy.init)
         genome = jax.tree.map(lambda leaf: np.asarray(leaf)[None], generator.simplest())
         self._build = jax.jit(lambda key: engine.build(Levels(genome, key[None])))
         self._reset = jax.jit(lambda level, key: engine.reset(level, key[None]))
@@ -57,16 +57,22 @@ class Explorer:
         start = self._reset(level, key)
         return jax.tree.map(lambda leaf: leaf[0], (level, Point(start.world, start.obs)))
 
+    def params(self, key: Key) -> Float[Array, "G"]:
+        """The weights of the policy that explores, if it has any."""
+        return jnp.asarray(self._init_policy(derive_key(key, GoExplorePhase.POLICY)))
+
     def replay(self, state: GoExploreState, id: tuple[int, int]) -> Trajectory:
         """The way to an elite, step by step, from nothing but the keys of its segments.
 
         Raises `RunError` for an id that no segment has.
         """
         level, point = self.root(state.key)
+        params = self.params(state.key)
         length, score = 0, np.float32(0)
         actions, rewards = [], []
         for segment, num_actions in chain(state, id):
-            done = self._follow(segment_key(state.key, np.uint32(segment)), level, point, np.int32(length))
+            key = segment_key(state.key, np.uint32(segment))
+            done = self._follow(key, params, level, point, np.int32(length))
             points, reward, action = jax.tree.map(lambda leaf, end=num_actions: np.asarray(leaf)[:end], done)
             point, length = jax.tree.map(lambda leaf: leaf[-1], points), length + num_actions
             actions.append(action)
@@ -77,7 +83,9 @@ class Explorer:
             return Trajectory(np.zeros(0), np.zeros(0, np.float32), point, 0.0)
         return Trajectory(np.concatenate(actions), np.concatenate(rewards), point, float(score))
 
-    def _follow_segment(self, key: Key, level: PyTree, point: Point, length: Int[Array, ""]) -> PyTree:
+    def _follow_segment(
+        self, key: Key, params: Float[Array, "G"], level: PyTree, point: Point, length: Int[Array, ""]
+    ) -> PyTree:
         """The points, rewards and actions of a whole segment, in a block of as many lanes as the search has."""
         one = Start(point.world, point.obs, None, length, jnp.int32(self.horizon), key)
         level_of_lanes, start = broadcast((level, one), self.config.batch)
@@ -85,7 +93,7 @@ class Explorer:
         table = LevelTable(jax.tree.map(lambda leaf: leaf[None], level), jnp.ones(1))
 
         def step(lanes: Lanes, _: None) -> tuple[Lanes, PyTree]:
-            lanes, traced, _ended = self.engine.advance(self.params, table, lanes, 1, trace_point(None))
+            lanes, traced, _ended = self.engine.advance(params, table, lanes, 1, trace_point(None))
             point, _, reward, action = jax.tree.map(lambda leaf: leaf[0, 0], traced)
             return lanes, (point, reward, action)
 

@@ -69,7 +69,7 @@ class RoomsGenerator:
 
 ENGINE, POLICY = XLAEngineConfig(lanes=16), RandomActionsConfig(repeat=0.5)
 CELL = FieldsCellConfig(fields=("world.x", "world.y"), low=(0.0,), high=(12.0,), cells=(12,))
-SEARCH = GoExploreConfig(rounds=3, batch=16, draw=8, steps=10, capacity=32, max_capacity=256)
+SEARCH = GoExploreConfig(rounds=3, batch=16, draw=8, steps=10, capacity=128, max_capacity=256)
 
 
 def parts(environment: Rooms = Rooms(), **options: Any) -> tuple[Search[GoExploreState], Explorer]:
@@ -144,18 +144,20 @@ def test_a_restart_changes_no_bit(finished) -> None:
     assert_equal_trees(after, state)
 
 
+@pytest.mark.ci
 def test_the_archive_grows_and_drops_what_it_has_no_room_for(finished) -> None:
     state, infos, _ = finished
     assert state.counters.seen.shape == (256,)
     assert infos[-1].metrics["dropped"] == 0
-    small, reports = run_search(parts(max_capacity=32)[0], 6)
+    small, reports = run_search(parts(capacity=32, max_capacity=32)[0], 6)
     assert small.counters.seen.shape == (32,)
     assert sum(info.metrics["dropped"] for info in reports) > 0
     assert reports[-1].metrics["cells"] == 32
 
 
+@pytest.mark.ci
 def test_counters_without_resets_add_up() -> None:
-    state, _ = run_search(parts(reset_on_update=False)[0], 4)
+    state, _ = run_search(parts(reset_on_update=False, draw=6)[0], 4)
     counters = jax.tree.map(np.asarray, state.counters)
     assert counters.chosen.sum() == int(state.num_segments) - 1
     assert (counters.chosen_since_new <= counters.chosen).all()
@@ -172,6 +174,7 @@ def test_states_after_a_score_that_is_nan_are_never_stored() -> None:
     assert not np.isnan(float(state.best.score))
 
 
+@pytest.mark.ci
 def test_returning_reaches_what_starting_over_does_not() -> None:
     """With room for the cells around the root only, the search does not get far."""
     with_archive, _ = run_search(parts(steps=6)[0], 6)
