@@ -87,10 +87,13 @@ class DeviceQueues:
         with self._lock:  # the tables are shared
             return self._run(shares, episodes, num)
 
+    @pinned()
     def _run(self, shares: Sequence[Share], episodes: Sequence[Episode], num: int) -> EpisodeResult:
         start = time.perf_counter()
+        # All tables before any episode: agents of one device come from another, which would be busy from then on.
+        tables = [self._fill_table(number, share.agents) for number, share in enumerate(shares)]
         # In threads, since the first call on each device compiles, which is most of a cold start.
-        done = self._pool.map(lambda number: self._run_share(number, shares[number], episodes), range(len(shares)))
+        done = self._pool.map(functools.partial(self._run_share, episodes), range(len(shares)), shares, tables)
         parts = [part for each in done for part in each]
         result = EpisodeResult(
             np.zeros(num, np.float32),
@@ -130,10 +133,9 @@ class DeviceQueues:
 
     @pinned()  # it runs in a thread
     def _run_share(
-        self, number: int, share: Share, episodes: Sequence[Episode]
+        self, episodes: Sequence[Episode], number: int, share: Share, table: Float[Array, "R G"]
     ) -> list[tuple[Int[np.ndarray, "K"], EpisodeResult, Array]]:
-        device, table = self.devices[number], self._fill_table(number, share.agents)
-        parts = []
+        device, parts = self.devices[number], []
         for first in range(0, len(share.agent), self.queue):
             part = slice(first, first + self.queue)
             genome, key_data, level, num_levels = self._levels(episodes, share.level[part])

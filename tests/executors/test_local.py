@@ -14,6 +14,7 @@ from poet.errors import ConfigError, ContractError
 from poet.executors.base import Batch, Episode, TrainJob
 from poet.executors.config import LocalExecutorConfig
 from poet.executors.local import local
+from poet.executors.queues import DeviceQueues
 from poet.executors.recipe import Recipe
 from poet.learners.config import ESConfig
 from poet.types import derive_key
@@ -149,6 +150,25 @@ def test_more_jobs_compile_no_new_program() -> None:
         assert compiled, "the listener must be called for a compilation"
     finally:
         jax.monitoring.unregister_event_duration_listener(count)
+
+
+def test_the_agents_of_all_devices_are_there_before_a_device_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of one device may come from another: they would wait for its episodes, and devices would take turns."""
+    order: list[str] = []
+
+    def recorded(name: str) -> None:
+        method = getattr(DeviceQueues, name)
+
+        def call(self: DeviceQueues, *args: Any) -> Any:
+            order.append(name)
+            return method(self, *args)
+
+        monkeypatch.setattr(DeviceQueues, name, call)
+
+    recorded("_fill_table")
+    recorded("_run_share")
+    executor(devices=2).train(make_jobs(1))
+    assert order == ["_fill_table"] * 2 + ["_run_share"] * 2
 
 
 def test_timings_are_reported_once() -> None:
