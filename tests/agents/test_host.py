@@ -109,6 +109,7 @@ def test_an_episode_whose_worker_is_lost_is_run_again(tmp_path: Path, limit: int
         np.testing.assert_array_equal(values, others)
 
 
+@pytest.mark.ci
 def test_an_episode_that_is_lost_three_times_is_nan_from_then_on(tmp_path: Path) -> None:
     events: list[Any] = []
     (tmp_path / "counts").mkdir()

@@ -124,7 +124,8 @@ def test_entries_below_the_threshold_are_added_to_free_cells():
 def test_sources_of_a_real_batch_add_up_to_its_counts(name):
     made = archive(name)
     state, _ = made.add(made.init(EXAMPLE), batch(0, made=made))
-    mixed = batch(0, iteration=1, made=made)._replace(emitter=np.arange(32, dtype=np.int32) % 3)
+    again = batch(0, made=made).descriptor  # in an archive of very many cells, no other entry would improve any
+    mixed = batch(0, iteration=1, made=made)._replace(descriptor=again, emitter=np.arange(32, dtype=np.int32) % 3)
     _, info = made.add(state, mixed)
     found = stats.batch_counts_by_emitter(mixed, jax.device_get(info), 3)
     assert found.evaluations.tolist() == [11, 11, 10]

@@ -248,12 +248,15 @@ def _compiled_iteration(config: MapElitesConfig, functions: Generation, evaluate
     def run_generations(
         key: Key, island: Island, iteration: Array, index: Array
     ) -> tuple[Island, OffspringCounts, Array]:
-        def body(island: Island, number: Array) -> tuple[Island, tuple[OffspringCounts, Array]]:
-            island, counts, steps = _run_generation(config, functions, evaluate, key, island, number, index)
+        def body(island: Island, generation: tuple[Array, _Keys]) -> tuple[Island, tuple[OffspringCounts, Array]]:
+            number, keys = generation
+            island, counts, steps = _run_generation(config, functions, evaluate, keys, island, number, index)
             return island, (counts, jnp.asarray(steps, jnp.int32))
 
         numbers = iteration * config.generations + jnp.arange(config.generations)
-        island, (counts, steps) = lax.scan(body, island, numbers)
+        # Of all generations at once: XLA on CPUs takes microseconds for one key as for many.
+        keys = jax.vmap(lambda number: _keys_of(key, number, index))(numbers)
+        island, (counts, steps) = lax.scan(body, island, (numbers, keys))
         return island, jax.tree.map(lambda leaf: leaf.sum(0), counts), steps.sum()
 
     return run_generations
@@ -266,7 +269,8 @@ def _host_iteration(config: MapElitesConfig, functions: Generation, evaluate: Ev
     def run(key: Key, island: Island, iteration: Array, index: Array) -> tuple[Island, OffspringCounts, int]:
         all_counts, all_steps, first = [], 0, int(iteration) * config.generations
         for number in range(first, first + config.generations):
-            island, counts, steps = _run_generation(config, compiled, evaluate, key, island, number, index)
+            keys = _keys_of(key, number, index)
+            island, counts, steps = _run_generation(config, compiled, evaluate, keys, island, number, index)
             all_counts.append(counts)
             all_steps += int(steps)
         return island, _sum_counts(all_counts), all_steps
@@ -274,22 +278,36 @@ def _host_iteration(config: MapElitesConfig, functions: Generation, evaluate: Ev
     return run
 
 
+class _Keys(NamedTuple):
+    """Of one generation, or stacked."""
+
+    emit: Any
+    evaluate: Any
+    tell: Any
+
+
+def _keys_of(key: Key, number: Any, index: Any) -> _Keys:
+    """The keys of generation `number` on the island of that index."""
+    phases = (MapElitesPhase.EMIT, MapElitesPhase.EVALUATE, MapElitesPhase.TELL)
+    return _Keys(*(derive_key(key, phase, number, index) for phase in phases))
+
+
 def _run_generation(
     config: MapElitesConfig,
     functions: Generation,
     evaluate: Evaluate,
-    key: Key,
+    keys: _Keys,
     island: Island,
     number: Any,
     index: Any,
 ) -> tuple[Island, OffspringCounts, Any]:
     """Generation `number` of the run, on the island of that index."""
-    island, offspring = functions.emit(derive_key(key, MapElitesPhase.EMIT, number, index), island)
-    scores: Scores = evaluate(derive_key(key, MapElitesPhase.EVALUATE, number, index), offspring.params)
+    island, offspring = functions.emit(keys.emit, island)
+    scores: Scores = evaluate(keys.evaluate, offspring.params)
     # Ids (0, ...) are the solutions from the prior; the islands number their offspring one after the other.
     first_id = jnp.stack([jnp.uint32(number + 1), jnp.uint32(index * config.batch)])
     island, counts, _ = functions.add_and_update(
-        derive_key(key, MapElitesPhase.TELL, number, index),
+        keys.tell,
         island,
         first_id,
         offspring,

@@ -44,8 +44,11 @@ def variation(vary: Vary, context: EmitterContext, num_parents: int) -> Emitter[
     def emit(key: Key, state: tuple[()], archive_state: PyTree) -> tuple[tuple[()], Offspring]:
         first, second = (context.archive.sample(jax.random.fold_in(key, n), archive_state, batch) for n in (0, 1))
         children = context.clip(vary(jax.random.fold_in(key, 2), first.payload, second.payload))
-        prior_keys = numbered_keys(jax.random.fold_in(key, 3), batch)
-        params = lax.cond(first.valid[0], lambda: children, lambda: jax.vmap(context.sample)(prior_keys))
+
+        def from_prior() -> PyTree:
+            return jax.vmap(context.sample)(numbered_keys(jax.random.fold_in(key, 3), batch))
+
+        params = lax.cond(first.valid[0], lambda: children, from_prior)
         second_id = second.id if num_parents == 2 else jnp.full_like(second.id, NO_PARENT)
         parents = jnp.stack([first.id, second_id], axis=1)
         return state, Offspring(params, parents, jnp.zeros(batch, jnp.int32))

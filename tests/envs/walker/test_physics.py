@@ -190,6 +190,7 @@ def test_angular_momentum_is_conserved_in_free_flight() -> None:
     assert lost.max() < 0.15
 
 
+@pytest.mark.ci
 def test_creates_no_energy() -> None:
     def rotation_energy(world: World) -> np.ndarray:
         return np.asarray(energies(motion_of(world._replace(velocity=np.zeros((LANES, 2), np.float32)))))

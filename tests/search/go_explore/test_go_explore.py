@@ -134,6 +134,7 @@ def test_elites_are_in_the_cell_of_their_state_and_counts_add_up(finished) -> No
     assert len(state.parent) >= int(state.num_segments) > len(state.parent) // 2
 
 
+@pytest.mark.ci
 def test_a_restart_changes_no_bit(finished) -> None:
     state, _, _ = finished
     before, _ = run_search(parts()[0], 7)

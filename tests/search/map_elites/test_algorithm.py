@@ -126,6 +126,7 @@ def test_a_restart_changes_no_bit() -> None:
     assert_equal_trees(whole.islands[0].archive, saved.islands[0].archive)
 
 
+@pytest.mark.ci
 def test_islands_share_their_elites() -> None:
     state, _, _ = run(sphere_search(dataclasses.replace(CONFIG, islands=2)))
     assert_equal_trees(state.islands[0].archive, state.islands[1].archive)

@@ -62,6 +62,7 @@ def test_elites_that_were_chosen_least_are_preferred(counter: str) -> None:
 
 
 @pytest.mark.parametrize("islands", [1, pytest.param(3, marks=pytest.mark.ci)])
+@pytest.mark.ci
 def test_every_child_is_counted_until_its_parent_is_replaced(islands: int) -> None:
     """With a fitness that never improves, all children of three iterations are counted."""
     scoring = problem_scoring(PROBLEM)
@@ -106,6 +107,7 @@ def test_a_run_with_counters_resumes_with_the_same_bits(tmp_path: Path) -> None:
     assert whole.archive().facts()["chosen"].any()  # type: ignore[attr-defined]
 
 
+@pytest.mark.ci
 def test_ask_and_tell_select_and_count(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, selection=LeastChosenConfig())
     archive = GRID.make([(-1, 1), (-1, 1)])

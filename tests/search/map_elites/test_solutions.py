@@ -90,6 +90,7 @@ def search_of(problem: Any, **options: Any):
     return map_elites(config, GRID.make(problem.descriptor_bounds), problem_scoring(problem))
 
 
+@pytest.mark.ci
 def test_a_problem_of_trees_is_searched_as_the_problem_of_vectors() -> None:
     check_problem(TreeProblem())
     trees, vectors = (run_search(search_of(TreeProblem(tree)), 3) for tree in (True, False))
@@ -283,6 +284,7 @@ def scoring_with_cost(jittable: bool) -> ScoringFn:
 
 
 @pytest.mark.parametrize("jittable", [True, pytest.param(False, marks=pytest.mark.ci)])
+@pytest.mark.ci
 def test_extra_fields_of_an_evaluation_are_stored_and_decide(jittable: bool) -> None:
     costs = []
     for tie_break in ((), ("cost",)):
@@ -296,6 +298,7 @@ def test_extra_fields_of_an_evaluation_are_stored_and_decide(jittable: bool) -> 
     assert costs[1] < 0.8 * costs[0]
 
 
+@pytest.mark.ci
 def test_extra_fields_of_ask_and_tell(tmp_path: Path) -> None:
     archive = BufferConfig(capacity=8, tie_break=("seconds",)).make()
     search = AskTell(CONFIG, archive, np.ones((1, 3)), extra={"seconds": 0.0})

@@ -124,6 +124,7 @@ def test_parents_of_elites_were_elites(finished) -> None:
         assert tuple(parents) in ids or (parents == 0xFFFFFFFF).all()
 
 
+@pytest.mark.ci
 def test_devices_and_restarts_change_no_bit() -> None:
     one, first = run_search(build(devices=1), 12)
     state, infos = run_search(build(devices=2), 6)

@@ -60,6 +60,7 @@ def test_the_terminal_shows_cells(folder: Path, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.few(1)
 @pytest.mark.parametrize("kind", PLOTS)
+@pytest.mark.ci
 def test_texts_are_inside_and_apart(folder: Path, kind: str) -> None:
     check_layout(PLOTS[kind](open_run(folder)))
 
