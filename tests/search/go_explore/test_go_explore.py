@@ -156,7 +156,7 @@ def test_the_archive_grows_and_drops_what_it_has_no_room_for(finished) -> None:
     assert reports[-1].metrics["cells"] == 32
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_counters_without_resets_add_up() -> None:
     state, _ = run_search(parts(reset_on_update=False, draw=6)[0], 4)
     counters = jax.tree.map(np.asarray, state.counters)
@@ -175,7 +175,7 @@ def test_states_after_a_score_that_is_nan_are_never_stored() -> None:
     assert not np.isnan(float(state.best.score))
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_returning_reaches_what_starting_over_does_not() -> None:
     """With room for the cells around the root only, the search does not get far."""
     with_archive, _ = run_search(parts(steps=6)[0], 6)
