@@ -17,9 +17,10 @@ from jaxtyping import Array, Float
 
 from poet.archives import store
 from poet.archives.base import AddInfo, Archive, Entries, check_entries, check_extra, examples_of, with_checked_states
-from poet.archives.bounds import check_bounds, check_resolution, validate_batch
+from poet.archives.bounds import check_bounds, validate_batch
 from poet.archives.cell_index import CellIndex, dense_index, hash_index, hash_key, max_batch, number_cells
 from poet.archives.config import OutOfBounds
+from poet.archives.grid import equal_cells, equal_parts
 from poet.archives.layout import layout
 from poet.archives.store import Store
 from poet.errors import ConfigError
@@ -77,12 +78,9 @@ def cells(
     shape = check_value("cells: shape", tuple[int, ...], shape)
     capacity = check_value("cells: capacity", int, capacity)
     tie_break = check_value("cells: tie_break", tuple[str, ...], tie_break)
-    if len(shape) != len(low) or min(shape, default=0) < 1:
-        raise ConfigError(f"shape expects a number of cells, at least 1, for each of {len(low)} bounds, got {shape!r}")
-    check_resolution(np.stack([low, high], axis=1).astype(np.float64), *shape)
+    key_of = _key_function(shape, low, high)
     if not 1 <= capacity <= MAX_CAPACITY:
         raise ConfigError(f"archive.capacity expects 1 to {MAX_CAPACITY}, got {capacity}")
-    key_of = _key_function(shape, low, high)
 
     def init(example: PyTree, extra: Mapping[str, Any] = {}, /) -> CellsState:
         index = dense_index(math.prod(shape)) if math.prod(shape) <= MAX_DENSE else hash_index(capacity)
@@ -130,18 +128,14 @@ def _check_batch(index: CellIndex, size: int) -> None:
 
 
 def _key_function(shape: Sequence[int], low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"]) -> _KeyOf:
-    """The keys of the cells of descriptors: numbers of cells if these are few, else hashes of their positions."""
-    scale = np.array([number / float(h - l) for number, l, h in zip(shape, low, high)], np.float32)
-    last = np.array(shape, np.int32) - 1
-    strides = [math.prod(shape[d + 1 :]) for d in range(len(shape))]
+    """The keys of the cells of descriptors: numbers of cells if these are few, else hashes of their positions.
 
-    def key_of(descriptor: Float[Array, "B D"]) -> Array:
-        position = jnp.clip(jnp.floor((descriptor - low) * scale).astype(jnp.int32), 0, last)
-        if math.prod(shape) > MAX_DENSE:
-            return hash_key(position)
-        return (position * np.array(strides, np.int32)).sum(axis=1)
-
-    return key_of
+    Raises `ConfigError` for an impossible shape.
+    """
+    if math.prod(shape) <= MAX_DENSE:
+        return equal_cells(shape, low, high)[1]
+    find_positions = equal_parts(shape, low, high)
+    return lambda descriptor: hash_key(jnp.stack(find_positions(descriptor), axis=1))
 
 
 def grow(archive: Archive[CellsState], state: CellsState, capacity: int) -> tuple[Archive[CellsState], CellsState]:

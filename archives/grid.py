@@ -80,21 +80,38 @@ def equal_cells(
 ) -> tuple[int, Callable[[Float[Array, "B D"]], Int[Array, "B"]]]:
     """The number of cells, and a function that gives the cells of descriptors within the bounds.
 
+    Raises `ConfigError` for an impossible shape, and for more cells than can be numbered.
+    """
+    find_positions = equal_parts(shape, low, high)
+    num_cells = math.prod(shape)
+    if num_cells > MAX_CELLS:
+        raise ConfigError(f"shape {tuple(shape)} has {num_cells} cells, more than the maximum {MAX_CELLS}")
+
+    def find_cell(descriptor: Float[Array, "B D"]) -> Int[Array, "B"]:
+        cell = jnp.zeros(descriptor.shape[0], jnp.int32)
+        for cells, position in zip(shape, find_positions(descriptor)):
+            cell = cells * cell + position
+        return cell
+
+    return num_cells, find_cell
+
+
+def equal_parts(
+    shape: Sequence[int], low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"]
+) -> Callable[[Float[Array, "B D"]], list[Int[Array, "B"]]]:
+    """A function that gives, along each coordinate, the number of the part in which descriptors are.
+
     Raises `ConfigError` for an impossible shape.
     """
     if len(shape) != len(low) or min(shape, default=0) < 1:
         raise ConfigError(f"shape expects a number of cells, at least 1, for each of {len(low)} bounds, got {shape!r}")
     check_resolution(np.stack([low, high], axis=1).astype(np.float64), *shape)
-    num_cells = math.prod(shape)
-    if num_cells > MAX_CELLS:
-        raise ConfigError(f"shape {tuple(shape)} has {num_cells} cells, more than the maximum {MAX_CELLS}")
     scale = [cells / float(h - l) for cells, l, h in zip(shape, low, high)]
 
-    def find_cell(descriptor: Float[Array, "B D"]) -> Int[Array, "B"]:
-        cell = jnp.zeros(descriptor.shape[0], jnp.int32)
-        for d, cells in enumerate(shape):
-            position = jnp.floor((descriptor[:, d] - low[d]) * scale[d]).astype(jnp.int32)
-            cell = cells * cell + jnp.clip(position, 0, cells - 1)
-        return cell
+    def find_positions(descriptor: Float[Array, "B D"]) -> list[Int[Array, "B"]]:
+        return [
+            jnp.clip(jnp.floor((descriptor[:, d] - low[d]) * scale[d]).astype(jnp.int32), 0, cells - 1)
+            for d, cells in enumerate(shape)
+        ]
 
-    return num_cells, find_cell
+    return find_positions

@@ -82,7 +82,7 @@ class Workers:
         try:
             replies = self._ask(messages)
         except BaseException:
-            self.close()  # others may answer later, which nobody would expect
+            self.close()  # else the replies of other workers would be taken for those to the next messages
             raise
         for number, reply in replies.items():
             if reply is None:

@@ -130,11 +130,13 @@ class Reporter:
 
     def tick(self) -> None:
         """Update the terminal; elsewhere print a line if there was none for some time."""
-        live, text, silent = self._live, activity.describe(), activity.clock() - self._said_at
+        live, text = self._live, activity.describe()
+        patience = SILENT_S if text else PLAIN_SILENT_S
+        text = text or self._describe_iteration()
         if live is not None:
             with _printing():
                 live.refresh()
-        elif (text and silent >= SILENT_S) or (silent >= PLAIN_SILENT_S and (text := self._describe_iteration())):
+        elif text and activity.clock() - self._said_at >= patience:
             self.message(text)
 
     def _watch(self, closed: threading.Event) -> None:
@@ -143,9 +145,7 @@ class Reporter:
 
     def _picture(self) -> RenderableType:
         """What is updated in place: the bar, and below it what is being done."""
-        bar, text = self._bar, activity.describe()
-        if bar is not None:
-            text = text or self._describe_iteration()
+        bar, text = self._bar, activity.describe() or self._describe_iteration()
         line = Text(printable(text), no_wrap=True, overflow="ellipsis")
         return line if bar is None else Group(bar, line) if text else bar
 

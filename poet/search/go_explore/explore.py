@@ -13,9 +13,8 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from poet.agents.engine import Engine, LevelTable, Start, Transition
 from poet.agents.lane import broadcast
-from poet.archives.base import Archive, Entries
+from poet.archives.base import Archive, entries
 from poet.archives.cells import CellsState
-from poet.archives.layout import NO_PARENT
 from poet.archives.select import Selection, draw_rows
 from poet.search.go_explore.cells import CellFunction
 from poet.search.go_explore.config import GoExploreConfig
@@ -133,19 +132,18 @@ def explore(
             score = rollout.score + jnp.where(running, reward, 0)
             length = before + number + 1
             id = jnp.stack([segment, jnp.full(batch, number + 1, jnp.uint32)], axis=1)
-            entries = Entries(
-                point,
-                score,
-                coordinates,
-                id,
-                jnp.full((batch, 2, 2), NO_PARENT),
-                jnp.full(batch, -1, jnp.int32),
-                running & ~ended,
-                {"length": length},
-            )
-            archive_state, info = archive.add(rollout.archive, entries)
+            states = entries(point, score, coordinates, valid=running & ~ended, extra={"length": length})
+            archive_state, info = archive.add(rollout.archive, states._replace(id=id))
             entered = (info.cell >= 0) & (rollout.rows != info.cell).all(axis=0)
-            counts, c = rollout.counts, info.counts
+            c = info.counts
+            counts = RoundCounts(
+                jnp.sum(running),
+                c.added,
+                c.improved,
+                c.not_finite + jnp.sum(running & ~jnp.isfinite(score)),
+                c.seen - c.not_finite - c.out_of_bounds - jnp.sum(info.cell >= 0),
+                jnp.sum(running & ended),
+            )
             return _Rollout(
                 lanes,
                 archive_state,
@@ -156,14 +154,7 @@ def explore(
                 rollout.rows.at[number + 1].set(info.cell),
                 rollout.found | info.stored,
                 rollout.stored.at[jnp.where(info.stored, info.cell, num_rows)].set(True, mode="drop"),
-                RoundCounts(
-                    counts.steps + jnp.sum(running),
-                    counts.added + c.added,
-                    counts.improved + c.improved,
-                    counts.not_finite + c.not_finite + jnp.sum(running & ~jnp.isfinite(score)),
-                    counts.dropped + c.seen - c.not_finite - c.out_of_bounds - jnp.sum(info.cell >= 0),
-                    counts.ended + jnp.sum(running & ended),
-                ),
+                jax.tree.map(jnp.add, rollout.counts, counts),
             )
 
         rollout = _Rollout(

@@ -46,16 +46,19 @@ class Explorer:
         self.horizon = generator.environment.interface.horizon
         self._init_policy = jax.jit(policy.init)
         genome = jax.tree.map(lambda leaf: np.asarray(leaf)[None], generator.simplest())
-        self._build = jax.jit(lambda key: engine.build(Levels(genome, key[None])))
-        self._reset = jax.jit(lambda level, key: engine.reset(level, key[None]))
+        self._build = jax.jit(lambda key: jax.tree.map(lambda leaf: leaf[0], engine.build(Levels(genome, key[None]))))
+        self._reset = jax.jit(lambda level, key: engine.reset(jax.tree.map(lambda leaf: leaf[None], level), key[None]))
         self._follow = jax.jit(self._follow_segment)
+
+    def level(self, key: Key) -> PyTree:
+        """The level of a run."""
+        return self._build(derive_key(key, GoExplorePhase.START))
 
     def root(self, key: Key) -> tuple[PyTree, Point]:
         """The level of a run, and the point from which everything starts."""
-        key = derive_key(key, GoExplorePhase.START)
-        level = self._build(key)
-        start = self._reset(level, key)
-        return jax.tree.map(lambda leaf: leaf[0], (level, Point(start.world, start.obs)))
+        level = self.level(key)
+        start = self._reset(level, derive_key(key, GoExplorePhase.START))
+        return level, jax.tree.map(lambda leaf: leaf[0], Point(start.world, start.obs))
 
     def params(self, key: Key) -> Float[Array, "G"]:
         """The weights of the policy that explores, if it has any."""

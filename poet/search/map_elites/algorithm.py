@@ -248,7 +248,7 @@ def _compiled_iteration(config: MapElitesConfig, functions: Generation, evaluate
     def run_generations(
         key: Key, island: Island, iteration: Array, index: Array
     ) -> tuple[Island, OffspringCounts, Array]:
-        def body(island: Island, generation: tuple[Array, _Keys]) -> tuple[Island, tuple[OffspringCounts, Array]]:
+        def body(island: Island, generation: tuple[Array, list[Key]]) -> tuple[Island, tuple[OffspringCounts, Array]]:
             number, keys = generation
             island, counts, steps = _run_generation(config, functions, evaluate, keys, island, number, index)
             return island, (counts, jnp.asarray(steps, jnp.int32))
@@ -278,36 +278,29 @@ def _host_iteration(config: MapElitesConfig, functions: Generation, evaluate: Ev
     return run
 
 
-class _Keys(NamedTuple):
-    """Of one generation, or stacked."""
-
-    emit: Any
-    evaluate: Any
-    tell: Any
-
-
-def _keys_of(key: Key, number: Any, index: Any) -> _Keys:
-    """The keys of generation `number` on the island of that index."""
+def _keys_of(key: Key, number: Any, index: Any) -> list[Key]:
+    """The keys of generation `number` on the island of that index: to emit, to evaluate, to tell."""
     phases = (MapElitesPhase.EMIT, MapElitesPhase.EVALUATE, MapElitesPhase.TELL)
-    return _Keys(*(derive_key(key, phase, number, index) for phase in phases))
+    return [derive_key(key, phase, number, index) for phase in phases]
 
 
 def _run_generation(
     config: MapElitesConfig,
     functions: Generation,
     evaluate: Evaluate,
-    keys: _Keys,
+    keys: Sequence[Key],
     island: Island,
     number: Any,
     index: Any,
 ) -> tuple[Island, OffspringCounts, Any]:
     """Generation `number` of the run, on the island of that index."""
-    island, offspring = functions.emit(keys.emit, island)
-    scores: Scores = evaluate(keys.evaluate, offspring.params)
+    emit_key, evaluate_key, tell_key = keys
+    island, offspring = functions.emit(emit_key, island)
+    scores: Scores = evaluate(evaluate_key, offspring.params)
     # Ids (0, ...) are the solutions from the prior; the islands number their offspring one after the other.
     first_id = jnp.stack([jnp.uint32(number + 1), jnp.uint32(index * config.batch)])
     island, counts, _ = functions.add_and_update(
-        keys.tell,
+        tell_key,
         island,
         first_id,
         offspring,

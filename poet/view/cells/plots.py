@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # metric -> label of its axis, and the metric that is drawn beside it with its name
 CURVES = {"cells": ("cells", "", ""), "best": ("score", "best_ended", "of an episode that ended")}
+# column of the cells -> label of its colours
+MAPS = {"fitness": "score of the best way", "extra.length": "steps of it", "extra.seen": "rollouts that entered"}
 
 
 def overview(run: CellsRun) -> Figure:
@@ -28,7 +30,7 @@ def overview(run: CellsRun) -> Figure:
     figure = new_figure(WIDTH, 5.8)
     set_title(figure, plots.title(run))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.5, 1])[0]
-    _draw_map(left, run.latest(), "score")
+    _draw_map(left, run.latest(), "fitness")
     for axes, name in zip(right.subplots(2, 1, sharex=True), CURVES, strict=True):
         draw_curve(axes, run, name)
         if name != "best":
@@ -38,12 +40,12 @@ def overview(run: CellsRun) -> Figure:
 
 def cell_map(run: CellsRun) -> Figure:
     """Each cell by the score of the best way to it, by the steps of that way, and by how often it was entered."""
-    cells, shown = run.latest(), ("score", "steps", "rollouts that entered")
+    cells = run.latest()
     beside = cells is None or len(cells.names) < 3  # maps of more coordinates have many panels
     figure = new_figure(WIDTH, 3.4 if beside else 18.0)
     set_title(figure, plots.title(run))
-    for part, what in zip(figure.subfigures(*(1, 3) if beside else (3, 1), squeeze=False).ravel(), shown, strict=True):
-        _draw_map(part, cells, what)
+    for part, column in zip(figure.subfigures(*(1, 3) if beside else (3, 1), squeeze=False).ravel(), MAPS, strict=True):
+        _draw_map(part, cells, column)
     return figure
 
 
@@ -77,14 +79,14 @@ def draw_curve(axes: Axes, run: CellsRun, name: str) -> None:
     return None
 
 
-def _draw_map(part: Figure | SubFigure, cells: Elites | None, what: str) -> None:
+def _draw_map(part: Figure | SubFigure, cells: Elites | None, column: str) -> None:
     if cells is None:
         return show_message(part.subplots(), maps.NO_SNAPSHOT)
-    colouring = colour_by_fitness(cells)._replace(label="score of the best way")
-    if what != "score":
-        name, label = {"steps": ("extra.length", "steps of it"), "rollouts that entered": ("extra.seen", what)}[what]
-        values = np.asarray(cells.columns[name], float)
-        colouring = Colouring(values, label, float(values.min(initial=0)), float(values.max(initial=1)))
+    if column == "fitness":
+        colouring = colour_by_fitness(cells)._replace(label=MAPS[column])
+    else:
+        values = np.asarray(cells.columns[column], float)
+        colouring = Colouring(values, MAPS[column], float(values.min(initial=0)), float(values.max(initial=1)))
     maps.draw_map(part, cells, colouring)
     return None
 
