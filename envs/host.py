@@ -7,8 +7,10 @@ by the rollout engine `host` (`--engine host`).
 from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
+from jaxtyping import Array, Int, UInt8, UInt32
 
 from poet.envs.base import Interface
+from poet.errors import ContractError
 from poet.types import Genome, PyTree
 
 
@@ -20,12 +22,28 @@ class HostStep(NamedTuple):
     terminated: bool  # the episode ended by the rules of the environment
 
 
+class History(NamedTuple):
+    """A state of a simulator without snapshots: how it was reached. The length of the episode says how many count."""
+
+    seed: UInt32[Array, ""]  # that it was reset with
+    actions: Array  # [horizon, ...]
+
+
+class Snapshot(NamedTuple):
+    """A state of a simulator with snapshots."""
+
+    size: Int[Array, ""]  # bytes that count
+    data: UInt8[Array, "_"]
+
+
 @runtime_checkable
 class Simulator(Protocol):
     """One episode, in a worker process. The same genome, seed and actions give the same episode.
 
     Optional members, used if present:
 
+    - `snapshot() -> bytes` and `restore(data)`: the state, and the return to it, also in another process and after the
+      episode of this simulator has ended; used if the environment has `snapshot_bytes`.
     - `success() -> float`: how far the task was solved at the end of an episode, in [0, 1]; without it every episode
       counts as 1.
     - `descriptor() -> f32[D]`: at the end of an episode; required if the environment has `descriptor_names`.
@@ -51,6 +69,7 @@ class HostEnvironment(Protocol):
 
     It is hashable and can be pickled (a frozen dataclass of plain values in a module that can be imported), since
     worker processes get a copy. `descriptor_names` and `descriptor_bounds` are optional, as for an `Environment`.
+    So is `snapshot_bytes`, the largest size of a snapshot: without it a stored state is the list of actions so far.
     """
 
     @property
@@ -66,3 +85,19 @@ class HostEnvironment(Protocol):
 def is_host(environment: Any) -> TypeGuard[HostEnvironment]:
     """Whether an environment runs in simulators of worker processes."""
     return hasattr(environment, "make_simulator")
+
+
+def snapshot_bytes(environment: Any) -> int:
+    """The largest size of a snapshot; 0 for an environment without them."""
+    return getattr(environment, "snapshot_bytes", 0)
+
+
+def pack_snapshot(data: bytes, environment: HostEnvironment) -> Snapshot:
+    """A snapshot as arrays of one size. Raises `ContractError` for one that is larger than the environment says."""
+    largest, array = snapshot_bytes(environment), np.frombuffer(data, np.uint8)
+    if len(array) > largest:
+        raise ContractError(
+            f"snapshots of {environment.interface.id} are expected to have at most snapshot_bytes = {largest}, got "
+            f"{len(array)}: declare the largest size"
+        )
+    return Snapshot(np.int32(len(array)), np.pad(array, (0, largest - len(array))))  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def test_listed_with_its_package(site: Path, tmp_path: Path) -> None:
     assert "curriculum: maze with a linear policy, 8 iterations" in rows["curriculum-tiny"]
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_killed_and_resumed_it_is_the_same_run(shell: Shell) -> None:
     shell("run", "curriculum-tiny", "--name", "b", "--iterations", "41")
     assert "equal: same history, same state" in shell("diff", "a", "b")

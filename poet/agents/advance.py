@@ -3,6 +3,7 @@
 The step of a lane is that of a queue; what is kept of each step is the caller's choice.
 """
 
+import functools
 import math
 
 import jax
@@ -78,7 +79,7 @@ def advance(environment: Environment, policy: Policy, reset: Reset) -> Advance:
 
     def step(trace: Trace, weights: PyTree, lanes: Lanes) -> tuple[Lane, PyTree]:
         """One step of one lane, and what the trace keeps of it."""
-        before = Lane(lanes.running, lanes.world, lanes.obs, lanes.memory, lanes.length, lanes.fitness)
+        before = _lane(lanes)
         key = jax.random.wrap_key_data(lanes.key)
         after, action, reward = step_lane(environment, policy, weights, lanes.level, key, lanes.limit, before)
         return after, trace(
@@ -98,7 +99,7 @@ def advance(environment: Environment, policy: Policy, reset: Reset) -> Advance:
 
     def advance_lanes(
         params: Float[Array, "G"] | Float[Array, "B G"],
-        table: LevelTable,
+        table: LevelTable | None,
         lanes: Lanes,
         num_steps: int,
         trace: Trace,
@@ -109,10 +110,14 @@ def advance(environment: Environment, policy: Policy, reset: Reset) -> Advance:
         require_memory_for_trace(jax.eval_shape(step_block, weights, lanes)[1], num_steps)
 
         def body(lanes: Lanes, _: None) -> tuple[Lanes, tuple[PyTree, Finished]]:
-            lanes = lax.cond(lanes.running.all(), lambda lanes: lanes, lambda lanes: restart(table, lanes), lanes)
+            if table is not None:
+                start_others = functools.partial(restart, table)
+                lanes = lax.cond(lanes.running.all(), lambda lanes: lanes, start_others, lanes)
             after, traced = step_block(weights, lanes)
+            ended = lanes.running & ~after.running
+            if table is None:
+                after = where_lanes(lanes.running, after, _lane(lanes))
             lanes = lanes._replace(**after._asdict())
-            ended = ~lanes.running
             finished = lax.cond(ended.any(), finished_in, lambda lanes, ended: nothing, lanes, ended)
             return lanes, (traced, finished)
 
@@ -122,6 +127,10 @@ def advance(environment: Environment, policy: Policy, reset: Reset) -> Advance:
         return lanes, traced, finished
 
     return advance_lanes
+
+
+def _lane(lanes: Lanes) -> Lane:
+    return Lane(lanes.running, lanes.world, lanes.obs, lanes.memory, lanes.length, lanes.fitness)
 
 
 def next_episode(

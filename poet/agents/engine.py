@@ -32,8 +32,8 @@ class Start(NamedTuple):
     had.
 
     Attributes:
-      world: of the environment, leaves [Q, ...]; on the engine `host` the actions so far [Q, horizon, ...].
-      obs: what the agent saw there; None for an environment with `observe`.
+      world: of the environment, leaves [Q, ...]; of simulators a `Snapshot` or a `History`.
+      obs: what the agent saw there; None for an environment with `observe`, and for a `History`.
       memory: of the policy; None for a policy that starts with an empty memory.
       length: steps that were done before.
       limit: number of steps, those before included, at which the episode is truncated.
@@ -207,7 +207,7 @@ class Advance(Protocol):
     def __call__(
         self,
         params: Float[Array, "G"] | Float[Array, "B G"],
-        table: LevelTable,
+        table: LevelTable | None,
         lanes: Lanes,
         num_steps: int,
         trace: Trace,
@@ -216,7 +216,8 @@ class Advance(Protocol):
         """The lanes after `num_steps` steps, the trace (leaves [T, B, ...]), and the episodes that ended.
 
         `params` is one agent for all lanes, or one for each. A lane whose episode has ended starts another in a level
-        of the table at its next step. Raises `ConfigError` if this machine cannot hold the trace.
+        of the table at its next step; without a table it stays as it is, and its trace means nothing.
+        Raises `ConfigError` if this machine cannot hold the trace.
         """
         ...
 

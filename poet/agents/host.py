@@ -24,9 +24,9 @@ from poet.agents.lane import act, broadcast, where_lanes
 from poet.agents.lost import MAX_LOSSES, LostEpisodes, name_of
 from poet.agents.policy import Policy
 from poet.agents.worker import Act, Acted, Begin
-from poet.agents.workers import Workers, seed_of, write
+from poet.agents.workers import Workers, begin, seed_of, write
 from poet.envs.base import Trajectory
-from poet.envs.host import HostEnvironment, is_host
+from poet.envs.host import History, HostEnvironment, Snapshot, is_host
 from poet.envs.spaces import zero_observation
 from poet.errors import ConfigError
 from poet.types import Genome, Key, Params, PyTree
@@ -40,8 +40,14 @@ class _Episode(NamedTuple):
     key: UInt32[np.ndarray, "2"]
     number: int  # position in the queue
     limit: int
-    history: Sequence[np.ndarray] | np.ndarray = ()  # the actions so far
+    length: int = 0
+    world: History | Snapshot | None = None
+    obs: PyTree | None = None
     memory: PyTree | None = None
+
+    def begin(self, lane: int) -> Begin:
+        """The message that starts it."""
+        return begin(lane, self.genome, self.world or seed_of(self.key), self.length, self.limit)
 
 
 def host(
@@ -140,7 +146,7 @@ class _Player:
     def _queue(self, levels: Levels, episodes: Episodes, num: int) -> list[_Episode]:
         agent, level = np.asarray(episodes.agent), np.asarray(episodes.level)
         genomes = jax.tree.map(np.asarray, levels.genome)
-        start = None if episodes.start is None else episodes.start._replace(obs=None)
+        start = episodes.start
         keys = np.asarray(jax.random.key_data(levels.key if start is None else start.key))
         queue = []
         for number in range(num):
@@ -149,17 +155,16 @@ class _Player:
             episode = _Episode(int(agent[number]), genome, keys[at if start is None else number], number, self._horizon)
             if start is not None:
                 own = jax.tree.map(lambda leaf, number=number: np.asarray(leaf[number]), start._replace(key=None))
-                episode = episode._replace(
-                    limit=int(own.limit), history=own.world[: int(own.length)], memory=own.memory
-                )
+                limit, length = int(own.limit), int(own.length)
+                episode = episode._replace(limit=limit, length=length, world=own.world, obs=own.obs, memory=own.memory)
             queue.append(episode)
         return queue
 
     def _name(self, agents: Float[Array, "A G"], episode: _Episode) -> str:
         """A digest of what determines an episode."""
         parts = (*jax.tree.leaves(episode.genome), episode.key, np.asarray(agents[episode.agent]))
-        if len(episode.history):
-            parts += (np.asarray(episode.history), np.array(episode.limit), *jax.tree.leaves(episode.memory))
+        if episode.world is not None:
+            parts += (np.array([episode.length, episode.limit]), *jax.tree.leaves((episode.world, episode.memory)))
         return name_of(self._environment.interface, parts)
 
     def _play(self, agents: Float[Array, "A G"], episodes: Sequence[_Episode], result: EpisodeResult) -> list[_Episode]:
@@ -190,19 +195,19 @@ class _Player:
             for lane in range(self._lanes):
                 if lane not in running and (episode := next(waiting, None)) is not None:
                     running[lane], agent[lane], keys[lane] = episode, episode.agent, episode.key
-                    length[lane], started[lane] = len(episode.history), True
+                    length[lane], started[lane] = episode.length, True
                     if episode.memory is not None:
                         first_memory = jax.tree.map(np.array, first_memory)
                         write(first_memory, lane, tuple(jax.tree.leaves(episode.memory)))
-                    seed = seed_of(episode.key)
-                    begins.append(Begin(lane, episode.genome, seed, episode.limit, episode.history))
+                    begins.append(episode.begin(lane))
             if not running:
                 return
             if begins:
                 weights = self._weights_of(agents, agent)
                 answers = self._workers.exchange(begins, [])
-                for lane, first in answers.firsts.items():
-                    write(obs, lane, first)
+                for lane, began in answers.began.items():
+                    stored = tuple(jax.tree.leaves(running[lane].obs))
+                    write(obs, lane, stored if began.obs is None else began.obs)
                 yield from self._lost_with(answers.lost, running)
             actions, memory = self._act(weights, memory, first_memory, started, obs, keys, length)
             actions, started = np.asarray(actions), np.zeros(self._lanes, bool)
@@ -214,7 +219,7 @@ class _Player:
                     record.append((actions[0], acted.reward))
                 if acted.ended:
                     episode = running.pop(lane)
-                    yield episode, acted, int(length[lane]) - len(episode.history)
+                    yield episode, acted, int(length[lane]) - episode.length
                 else:
                     write(obs, lane, acted.obs)
 

@@ -1,7 +1,7 @@
-"""Lanes of the engine `host`: episodes that continue from one call to the next, for learners of the step kind.
+"""Lanes of the engine `host`: episodes that continue from one call to the next.
 
-A simulator cannot be part of a state, so the world of a lane is the list of its actions so far. A simulator that is
-gone, with its worker or with an earlier process, is made again and given the same actions.
+A simulator cannot be part of a state, so the world of a lane is a snapshot of it, or the list of its actions so far. A
+simulator that is gone, with its worker or with an earlier process, is made again and brought to the same state.
 """
 
 import functools
@@ -18,13 +18,14 @@ from poet.agents.engine import Finished, Lanes, Levels, LevelTable, Start, Trace
 from poet.agents.lane import act, broadcast
 from poet.agents.lost import MAX_LOSSES, LostEpisodes, name_of
 from poet.agents.policy import Policy
-from poet.agents.worker import Act, Acted, Begin
-from poet.agents.workers import Workers, seed_of, write
-from poet.envs.host import HostEnvironment
+from poet.agents.worker import Act, Acted, Began, Begin
+from poet.agents.workers import Workers, begin, seed_of, seeds_of, write
+from poet.envs.host import History, HostEnvironment, Snapshot, pack_snapshot, snapshot_bytes
 from poet.envs.spaces import random_action, zero_observation
+from poet.errors import ContractError
 from poet.types import Genome, Key, Keys, PyTree, numbered_keys
 
-MAX_LIVE = 1024  # simulators that are kept from one call to the next
+MAX_LIVE = 1024  # simulators without snapshots that are kept from one call to the next
 FIRST_ID = 2**20  # queues use smaller numbers of lanes in the workers
 _LaneKey: TypeAlias = tuple[int, bytes]
 
@@ -41,7 +42,9 @@ class HostLanes:
         # Its simulator: the number, the generation of its worker, and a hash of where it is.
         self._live: OrderedDict[_LaneKey, tuple[int, int, int]] = OrderedDict()
         self._next_id, self._retired = FIRST_ID, list[int]()
+        self._max_live = 0 if snapshot_bytes(environment) else MAX_LIVE
         self._next_episodes = jax.jit(jax.vmap(next_episode, (None, 0, 0)))
+        self._block = functools.lru_cache(8)(lambda trace: jax.jit(jax.vmap(trace)))
 
         act_lane = functools.partial(act, policy)
 
@@ -61,7 +64,7 @@ class HostLanes:
         return jax.tree.map(np.asarray, levels.genome)
 
     def reset(self, level: PyTree, key: Keys) -> Start:
-        """New episodes, whose worlds are empty lists of actions."""
+        """New episodes."""
         lanes = self._begin(level, np.asarray(jax.random.key_data(key)), key[0])
         self._exchange(lanes, range(len(lanes.length)), None)
         return Start(lanes.world, lanes.obs, lanes.memory, lanes.length, lanes.limit, key)
@@ -72,34 +75,41 @@ class HostLanes:
         return lanes._replace(running=np.zeros(num_lanes, bool))
 
     def enter(self, level: PyTree, start: Start, key: Key) -> Lanes:
-        """Lanes in given episodes."""
+        """Lanes in given episodes.
+
+        Raises `ContractError` for snapshots without the observations there.
+        """
+        if start.obs is None and snapshot_bytes(self._environment):
+            raise ContractError("a start in a snapshot expects its observation, got none: store it with the snapshot")
         lanes = self._begin(level, np.asarray(jax.random.key_data(start.key)), key)
-        given = {"world": start.world, "length": start.length, "before": start.length, "limit": start.limit}
-        if start.memory is not None:
-            given["memory"] = start.memory
-        lanes = lanes._replace(**{name: jax.tree.map(np.array, value) for name, value in given.items()})
-        self._exchange(lanes, range(len(lanes.length)), None)
+        given: dict[str, Any] = {"world": start.world, "length": start.length, "before": start.length}
+        given |= {"limit": start.limit, "memory": start.memory, "obs": start.obs}
+        given = {name: jax.tree.map(np.array, value) for name, value in given.items() if value is not None}
+        lanes = lanes._replace(**given)
+        if start.obs is None:
+            self._exchange(lanes, range(len(lanes.length)), None)
         return lanes
 
     def advance(
         self,
         params: Float[Array, "G"] | Float[Array, "B G"],
-        table: LevelTable,
+        table: LevelTable | None,
         lanes: Lanes,
         num_steps: int,
         trace: Trace,
     ) -> tuple[Lanes, PyTree, Finished]:
-        """Some steps of all lanes; `level` of a transition is the genome, `world` the list of actions."""
+        """Some steps of all lanes; `level` of a transition is the genome, `world` a `History` or a `Snapshot`."""
         lanes = jax.tree.map(np.array, lanes)
-        trace_block = jax.jit(jax.vmap(trace))
+        trace_block = self._block(trace)
         rows = []
         for number in range(num_steps):
-            self._restart(table, lanes)
+            if table is not None:
+                self._restart(table, lanes)
             actions, memory = self._act(params, lanes.memory, lanes.obs, lanes.key, lanes.length)
             actions = np.asarray(actions)
             obs, before = jax.tree.map(np.copy, lanes.obs), lanes.memory
             finished, rewards = self._step(lanes, actions)
-            lanes = lanes._replace(memory=jax.tree.map(np.array, memory))
+            lanes = lanes._replace(memory=jax.tree.map(np.array, memory))  # of lanes that stay it means nothing
             after: Any = (actions, rewards, lanes.obs, lanes.memory, lanes.length, lanes.key)
             traced = trace_block(Transition(lanes.level, lanes.world, obs, before, *after))
             if number == 0:
@@ -113,11 +123,16 @@ class HostLanes:
         num, interface = len(keys), self._environment.interface
         action = np.asarray(random_action(jax.random.key(0), interface.action))
         level_index, length, before, started = np.zeros((4, num), np.int32)
+        if size := snapshot_bytes(self._environment):
+            world = Snapshot(length, np.zeros((num, size), np.uint8))  # type: ignore[arg-type]
+        else:
+            actions = np.zeros((num, self._horizon, *action.shape), action.dtype)
+            world = History(seeds_of(keys), actions)  # type: ignore[arg-type]
         leaves: Any = (
             np.ones(num, bool),
             level_index,
             level,
-            np.zeros((num, self._horizon, *action.shape), action.dtype),
+            world,
             broadcast(zero_observation(interface.obs), num),
             broadcast(self._policy.init_memory(), num),
             keys,
@@ -144,14 +159,15 @@ class HostLanes:
         self._exchange(lanes, which, None)
 
     def _step(self, lanes: Any, actions: np.ndarray) -> tuple[Finished, Float[np.ndarray, "B"]]:
-        """One action in each lane, written into `lanes`: the episodes that ended, and the rewards."""
-        num = len(actions)
-        names = [self._name(lanes, lane, actions) for lane in range(num)] if self._lost.any() else []
-        known = {lane for lane in range(num) if names and self._lost.has(names[lane])}
-        came = self._exchange(lanes, [lane for lane in range(num) if lane not in known], actions)
+        """One action in each lane that runs, written into `lanes`: the episodes that ended, and the rewards."""
+        num, ran = len(actions), lanes.running.copy()
+        which = [int(lane) for lane in np.flatnonzero(ran)]
+        names = {lane: self._name(lanes, lane, actions) for lane in which} if self._lost.any() else {}
+        known = {lane for lane, name in names.items() if self._lost.has(name)}
+        came = self._exchange(lanes, [lane for lane in which if lane not in known], actions)
         rewards, success = np.zeros((2, num), np.float32)
         descriptor = np.zeros((num, self._num_descriptors), np.float32)
-        for lane in range(num):
+        for lane in which:
             acted = came.get(lane)
             if acted is None:
                 if lane not in known:
@@ -160,26 +176,33 @@ class HostLanes:
             else:
                 write(lanes.obs, lane, acted.obs)
             rewards[lane] = acted.reward
-            lanes.world[lane, lanes.length[lane]] = actions[lane]
+            self._keep(lanes, lane, actions[lane], acted.snapshot)
             lanes.running[lane] = not acted.ended
             if acted.ended:
                 success[lane] = acted.success
                 descriptor[lane] = 0 if acted.descriptor is None else acted.descriptor
                 self._retire(_lane_key(lanes, lane))
-        np.add(lanes.length, 1, out=lanes.length)
+        np.add(lanes.length, ran, out=lanes.length)
         np.add(lanes.fitness, rewards, out=lanes.fitness)
         for lane in map(int, np.flatnonzero(lanes.running)):
-            key = _lane_key(lanes, lane)
-            self._live[key] = (*self._live[key][:2], _place(lanes, lane))
-        ended = ~lanes.running
+            self._note_place(lanes, lane)
+        ended = ran & ~lanes.running
         values = (lanes.level_index, lanes.fitness, lanes.length - lanes.before, success)
         fields: list[Any] = [ended, *(np.where(ended, value, np.zeros_like(value)) for value in values), descriptor]
         return Finished(*fields), rewards
 
+    def _keep(self, lanes: Any, lane: int, action: np.ndarray | None, snapshot: bytes | None) -> None:
+        """Write the world of a lane after an action; there is no snapshot of an episode that has ended."""
+        if isinstance(lanes.world, History):
+            lanes.world.actions[lane, lanes.length[lane]] = action
+        elif snapshot is not None:
+            packed = pack_snapshot(snapshot, self._environment)
+            lanes.world.size[lane], lanes.world.data[lane] = packed
+
     def _name(self, lanes: Any, lane: int, actions: np.ndarray) -> str:
         """A digest of what determines the episode up to this action."""
-        history = np.asarray(lanes.world[lane, : lanes.length[lane]])
-        parts = (*(leaf[lane] for leaf in jax.tree.leaves(lanes.level)), lanes.key[lane], history, actions[lane])
+        level = [leaf[lane] for leaf in jax.tree.leaves(lanes.level)]
+        parts = (*level, lanes.key[lane], *_world(lanes, lane), actions[lane])
         return name_of(self._environment.interface, parts)
 
     def _exchange(self, lanes: Lanes, which: Collection[int], actions: np.ndarray | None) -> dict[int, Acted | None]:
@@ -207,10 +230,18 @@ class HostLanes:
                     came[lane] = None
                 elif actions is not None:
                     came[lane] = answers.acted[number]
-                if number in answers.firsts:
-                    write(lanes.obs, lane, answers.firsts[number])
+                if number in answers.began:
+                    self._place_in(lanes, lane, answers.began[number])
                 waiting.remove(lane)
         return came
+
+    def _place_in(self, lanes: Any, lane: int, began: Began) -> None:
+        """Write the state of a simulator that was made."""
+        if began.obs is not None:
+            write(lanes.obs, lane, began.obs)
+        if began.snapshot is not None:
+            self._keep(lanes, lane, None, began.snapshot)
+            self._note_place(lanes, lane)
 
     def _simulator_of(self, lanes: Any, lane: int) -> tuple[int, Begin | None]:
         """The simulator of a lane, and the message that makes it if there is none."""
@@ -222,12 +253,18 @@ class HostLanes:
         self._retire(key)  # another state of this episode
         number, self._next_id = self._next_id, self._next_id + 1
         self._live[key] = (number, self._workers.generation(number), place)
-        if len(self._live) > max(MAX_LIVE, len(lanes.length)):
+        if len(self._live) > max(self._max_live, len(lanes.length)):
             self._retire(next(iter(self._live)))
-        genome = jax.tree.map(lambda leaf: leaf[lane], lanes.level)
-        history = np.asarray(lanes.world[lane, : lanes.length[lane]])
-        seed, limit, fitness = seed_of(lanes.key[lane]), int(lanes.limit[lane]), float(lanes.fitness[lane])
-        return number, Begin(number, genome, seed, limit, history, fitness)
+        genome, world = jax.tree.map(lambda leaf: leaf[lane], (lanes.level, lanes.world))
+        start = seed_of(lanes.key[lane]) if isinstance(world, Snapshot) and not world.size else world
+        length, limit, fitness = int(lanes.length[lane]), int(lanes.limit[lane]), float(lanes.fitness[lane])
+        keep = isinstance(world, Snapshot)
+        return number, begin(number, genome, start, length, limit, fitness, keep)
+
+    def _note_place(self, lanes: Any, lane: int) -> None:
+        """Note where the simulator of a lane is now."""
+        key = _lane_key(lanes, lane)
+        self._live[key] = (*self._live[key][:2], _place(lanes, lane))
 
     def _retire(self, key: _LaneKey) -> None:
         """Have the worker of an episode drop its simulator, with the next message."""
@@ -242,5 +279,12 @@ def _lane_key(lanes: Any, lane: int) -> _LaneKey:
 
 def _place(lanes: Any, lane: int) -> int:
     """A hash of where the episode of a lane is, and of when it ends."""
-    leaves = (*jax.tree.leaves(lanes.level), lanes.limit, lanes.fitness)
-    return hash(b"".join(leaf[lane].tobytes() for leaf in leaves) + lanes.world[lane, : lanes.length[lane]].tobytes())
+    leaves = (*jax.tree.leaves(lanes.level), lanes.length, lanes.limit, lanes.fitness)
+    parts = [*(leaf[lane] for leaf in leaves), *_world(lanes, lane)]
+    return hash(b"".join(part.tobytes() for part in parts))
+
+
+def _world(lanes: Any, lane: int) -> list[np.ndarray]:
+    """The parts of the world of a lane that count."""
+    first, second = (leaf[lane] for leaf in lanes.world)
+    return [first, second[: first if isinstance(lanes.world, Snapshot) else lanes.length[lane]]]

@@ -1,10 +1,11 @@
 """A worker process: it runs simulators for the engine `host`, one for each of its lanes. Knows nothing of policies.
 
 Messages are pickled tuples. From the engine: a list of `Begin`, one of `Act`, and the lanes that are not needed any
-more. From the worker: ("done", observations of the episodes that began, `Acted` of the lanes that acted), or ("error",
+more. From the worker: ("done", `Began` of the episodes that began, `Acted` of the lanes that acted), or ("error",
 text). The process ends with the connection.
 """
 
+import collections
 import multiprocessing.connection
 import pickle
 import sys
@@ -14,11 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poet.envs.host import snapshot_bytes
+
+MAX_FREE = 256  # simulators that are kept for the next episodes
+
 
 class Begin(NamedTuple):
-    """Start an episode in a lane, or continue it where the actions of `history` lead.
+    """Start an episode in a lane, or continue it where the actions of `history` lead, or from a snapshot.
 
-    It is truncated after `limit` steps, those of `history` included; rewards are added to `fitness`.
+    It is truncated after `limit` more steps; rewards are added to `fitness`.
     """
 
     lane: int
@@ -27,6 +32,15 @@ class Begin(NamedTuple):
     limit: int
     history: Sequence[np.ndarray] | np.ndarray = ()
     fitness: float = 0.0
+    snapshot: bytes | None = None
+    keep: bool = False  # whether snapshots of the episode are wanted
+
+
+class Began(NamedTuple):
+    """The state in which an episode begins; the observation is None where it continues from a snapshot."""
+
+    obs: Any
+    snapshot: bytes | None
 
 
 class Act(NamedTuple):
@@ -42,20 +56,63 @@ class Acted(NamedTuple):
     obs: Any
     reward: float
     ended: bool
+    snapshot: bytes | None = None
     fitness: float = 0.0
     success: float = 1.0
     descriptor: np.ndarray | None = None
 
 
+class _Simulators:
+    """Makes simulators, and keeps some of those that an episode has left where a snapshot can be restored in them."""
+
+    def __init__(self, environment: Any) -> None:
+        self.environment = environment
+        self._free = collections.deque[tuple[bytes, Any]](maxlen=MAX_FREE if snapshot_bytes(environment) else 0)
+
+    def make(self, genome: Any) -> Any:
+        return self.environment.make_simulator(genome)
+
+    def take(self, genome: Any) -> Any:
+        """One in any state."""
+        level = pickle.dumps(genome)
+        for number, (known, simulator) in enumerate(self._free):
+            if known == level:
+                del self._free[number]
+                return simulator
+        return self.make(genome)
+
+    def leave(self, genome: Any, simulator: Any) -> None:
+        if len(self._free) == self._free.maxlen:
+            simulator.close()
+        else:
+            self._free.append((pickle.dumps(genome), simulator))
+
+
 class _Lane:
     """An episode in progress."""
 
-    def __init__(self, environment: Any, begin: Begin) -> None:
-        self.simulator = environment.make_simulator(begin.genome)
-        self.obs = _plain(self.simulator.reset(begin.seed))
+    def __init__(self, simulators: _Simulators, begin: Begin) -> None:
+        self.simulators, self.genome, self.keep = simulators, begin.genome, begin.keep
+        self.left, self.fitness = begin.limit, np.float32(begin.fitness)
+        self.simulator: Any
+        if begin.snapshot is not None:
+            self.simulator = simulators.take(begin.genome)
+            self.simulator.restore(begin.snapshot)
+            self.began = Began(None, None)
+            return
+        self.simulator = simulators.make(begin.genome)
+        obs = _plain(self.simulator.reset(begin.seed))
         for action in begin.history:
-            self.obs = _plain(self.simulator.step(action).obs)
-        self.left, self.fitness = begin.limit - len(begin.history), np.float32(begin.fitness)
+            obs = _plain(self.simulator.step(action).obs)
+        self.began = Began(obs, self.snapshot())
+
+    def snapshot(self) -> bytes | None:
+        return self.simulator.snapshot() if self.keep else None
+
+    def leave(self) -> None:
+        if self.simulator is not None:
+            self.simulators.leave(self.genome, self.simulator)
+        self.simulator = None
 
     def act(self, action: np.ndarray | np.integer) -> Acted:
         step = self.simulator.step(action)
@@ -64,11 +121,11 @@ class _Lane:
         with np.errstate(all="ignore"):
             self.fitness = np.float32(self.fitness + np.float32(step.reward))
         if not (step.terminated or self.left <= 0 or not np.isfinite(self.fitness)):
-            return Acted(obs, float(step.reward), False)
+            return Acted(obs, float(step.reward), False, self.snapshot())
         success = float(getattr(self.simulator, "success", lambda: 1.0)())
         descriptor = np.asarray(getattr(self.simulator, "descriptor", lambda: np.zeros(0))(), np.float32)
-        self.simulator.close()
-        return Acted(obs, float(step.reward), True, float(self.fitness), success, descriptor)
+        self.leave()
+        return Acted(obs, float(step.reward), True, None, float(self.fitness), success, descriptor)
 
 
 def _plain(obs: Any) -> Any:
@@ -83,16 +140,16 @@ def serve(file: int) -> None:
     sys.path[:] = path
     lanes: dict[int, _Lane] = {}
     try:
-        environment = pickle.loads(environment)
+        simulators = _Simulators(pickle.loads(environment))
         connection.send(("done", [], []))
         while True:
             begins, acts, ends = connection.recv()
-            for lane in ends:
-                lanes.pop(lane, None)
+            for lane in [lane for lane in ends if lane in lanes]:
+                lanes.pop(lane).leave()
             for begin in begins:
-                lanes[begin.lane] = _Lane(environment, begin)
+                lanes[begin.lane] = _Lane(simulators, begin)
             acted = [lanes[act.lane].act(act.action) for act in acts]
-            connection.send(("done", [lanes[begin.lane].obs for begin in begins], acted))
+            connection.send(("done", [lanes[begin.lane].began for begin in begins], acted))
     except (EOFError, BrokenPipeError):  # the engine is gone
         return
     except Exception as error:  # a simulator may fail in any way

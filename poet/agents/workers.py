@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import UInt32
+from jaxtyping import Array, UInt32
 
-from poet.agents.worker import Act, Acted, Begin
+from poet.agents.worker import Act, Acted, Began, Begin
 from poet.envs.episode_keys import reset_key
-from poet.envs.host import HostEnvironment
+from poet.envs.host import History, HostEnvironment, Snapshot
 from poet.errors import ContractError
-from poet.types import PyTree
+from poet.types import Genome, PyTree
 
 START_S = 120.0  # for a worker to import the environment
 
@@ -30,12 +30,12 @@ class Answers(NamedTuple):
     """Of all workers.
 
     Attributes:
-      firsts: the first observation of each lane that began.
+      began: the state in which each lane began.
       acted: what came of each action, by lane.
       lost: the workers that gave no answer and were replaced: what their lanes had is gone.
     """
 
-    firsts: dict[int, Any]
+    began: dict[int, Began]
     acted: dict[int, Acted]
     lost: set[int]
 
@@ -165,7 +165,36 @@ def _end(worker: _Worker) -> None:
 
 def seed_of(key: UInt32[np.ndarray, "2"]) -> int:
     """What a simulator is reset with, from the data of the key of its episode."""
-    return int(jax.random.bits(reset_key(jax.random.wrap_key_data(jnp.asarray(key))), (), np.uint32))
+    return int(seeds_of(key[None])[0])
+
+
+def seeds_of(keys: UInt32[np.ndarray, "B 2"]) -> UInt32[np.ndarray, "B"]:
+    """The same for several episodes."""
+    return np.asarray(_seeds_of(keys))
+
+
+@jax.jit
+def _seeds_of(keys: UInt32[Array, "B 2"]) -> UInt32[Array, "B"]:
+    draw = jax.vmap(lambda key: jax.random.bits(reset_key(jax.random.wrap_key_data(key)), (), jnp.uint32))
+    return draw(keys)
+
+
+def begin(
+    lane: int,
+    genome: Genome,
+    start: int | History | Snapshot,
+    length: int,
+    limit: int,
+    fitness: float = 0.0,
+    keep: bool = False,
+) -> Begin:
+    """The message that starts an episode from a seed, or continues it after `length` steps from a stored state."""
+    left = limit - length
+    if isinstance(start, Snapshot):
+        return Begin(lane, genome, 0, left, (), fitness, np.asarray(start.data)[: int(start.size)].tobytes(), keep)
+    if isinstance(start, History):
+        return Begin(lane, genome, int(start.seed), left, np.asarray(start.actions)[:length], fitness, None, keep)
+    return Begin(lane, genome, start, left, (), fitness, None, keep)
 
 
 def write(tree: PyTree, lane: int, value: Any) -> None:

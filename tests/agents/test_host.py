@@ -109,7 +109,7 @@ def test_an_episode_whose_worker_is_lost_is_run_again(tmp_path: Path, limit: int
         np.testing.assert_array_equal(values, others)
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_an_episode_that_is_lost_three_times_is_nan_from_then_on(tmp_path: Path) -> None:
     events: list[Any] = []
     (tmp_path / "counts").mkdir()
@@ -272,7 +272,7 @@ def test_queues_continue_episodes_from_stored_states(given_memory: bool) -> None
     np.testing.assert_array_equal(result.descriptor, finished.descriptor[step, rows])
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_lanes_whose_worker_is_lost_continue(tmp_path: Path) -> None:
     """The first two episodes of a level that kills its worker are lost, and played again."""
 
@@ -297,7 +297,7 @@ def test_lanes_whose_worker_is_lost_continue(tmp_path: Path) -> None:
     assert np.isfinite(finished.fitness[finished.ended & ~lost]).all()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_learners_of_the_step_kind_train_in_simulators() -> None:
     config = REINFORCEConfig(lanes=3, steps=10)
     recipe = Recipe(CountingGenerator(), MLPConfig(hidden=(), actor_critic=True), CONFIG, config)

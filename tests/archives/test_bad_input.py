@@ -270,7 +270,7 @@ def test_cells_that_no_descriptor_reaches_are_refused(make_archive: Callable[[],
         make_archive()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_the_finest_cells_that_are_accepted_can_all_be_reached() -> None:
     low, high, cells = 5e6, 5e6 + 20, 40
     finest = GridConfig(shape=(cells,)).make([(low, high)])

@@ -80,7 +80,7 @@ def test_it_is_a_dictionary(shape: tuple[int, int], capacity: int, batches: list
     assert [tuple(map(int, each)) for each, _ in zip(found, rows)] == [known[cell] for cell in rows]
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_an_archive_that_grows_has_the_rows_of_one_that_was_larger_from_the_start() -> None:
     small, large = archive(MANY, 9), archive(MANY, 40)
     first, second = (batch_of([(cell, 1, 1) for cell in range(k, k + 4)], MANY, k) for k in (0, 4))

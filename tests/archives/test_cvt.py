@@ -56,6 +56,7 @@ def test_centroids_of_the_state_are_used() -> None:
     assert (made.add(state, batch(0))[1].cell == 14 - made.add(moved, batch(0))[1].cell).all()
 
 
+@pytest.mark.ci
 def test_descriptors_out_of_bounds_are_clipped_or_rejected() -> None:
     far = jnp.array([[7.0, 0.2], [-1e30, 1e30], [0.5, 0.6]])
     given_ = entries(jnp.zeros((3, 1)), jnp.ones(3), far)

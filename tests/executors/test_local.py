@@ -67,6 +67,7 @@ def evaluate_pairs(runner):  # type: ignore[no-untyped-def]
     ("devices", "queue"),
     [(2, 13), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(3, 64), (4, 64), (1, 8)])],
 )
+@pytest.mark.ci
 def test_devices_and_queue_change_no_bit(devices: int, queue: int) -> None:
     one, other = executor(), executor(devices, queue)
     assert_equal(evaluate_pairs(one), evaluate_pairs(other))

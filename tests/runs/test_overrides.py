@@ -60,6 +60,7 @@ def test_a_run_is_resumed_with_the_objects_of_its_start_and_with_no_others(start
     np.testing.assert_allclose(elites.arrays["fitness"], -(params**2).sum(axis=1), rtol=1e-5)
 
 
+@pytest.mark.ci
 def test_the_command_and_a_fork_refuse_such_a_run(started: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(started), "--iterations", "3"]) == 2
     assert "user-defined objects" in capsys.readouterr().err

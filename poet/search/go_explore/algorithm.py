@@ -9,12 +9,10 @@ Axes: N segments.
 import functools
 import time
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from poet.agents.engine import Engine
 from poet.agents.policy import Policy
@@ -23,16 +21,16 @@ from poet.archives.cells import CellsState, cells, grow
 from poet.archives.layout import NO_PARENT
 from poet.envs.base import Generator
 from poet.envs.interface import generator_identity
-from poet.errors import ConfigError
 from poet.jax_settings import pinned
 from poet.search.base import Info, Search
 from poet.search.elites import elites_record
 from poet.search.go_explore.cells import CellFunction
 from poet.search.go_explore.config import GoExploreConfig
-from poet.search.go_explore.explore import Memory, explore
+from poet.search.go_explore.explore import Memory, explorers
+from poet.search.go_explore.rounds import Rounds, stepwise_rounds, traced_rounds
 from poet.search.go_explore.state import Counters, GoExploreState, empty_best, empty_counters
 from poet.search.go_explore.trajectory import Explorer
-from poet.types import Key, PyTree
+from poet.types import Key
 
 HEADLINE = ("cells", "dropped", "best", "best_ended")
 MIN_SEGMENTS = 1024
@@ -49,11 +47,7 @@ def go_explore(
       policy: explores; it starts with an empty memory wherever it returns to.
       engine: of this policy in this environment.
       cell: in which cell a state is.
-
-    Raises `ConfigError` for an engine that cannot be traced.
     """
-    if not engine.traceable:
-        raise ConfigError("go-explore expects an engine that jax can trace, as xla; host engines follow")
     explorer = Explorer(config, generator, policy, engine)
 
     @functools.cache
@@ -61,19 +55,9 @@ def go_explore(
         return cells(cell.shape, cell.bounds, capacity, tie_break=("length",))
 
     @functools.cache
-    def program(capacity: int) -> Any:
-        archive, selection = archive_of(capacity), config.selection.make()
-        explore_round = explore(config, selection, engine, archive, cell, explorer.horizon)
-
-        def iterate(key: Key, params: Any, level: PyTree, iteration: Any, first: Any, memory: Memory) -> Any:
-            def one(memory: Memory, number: Any) -> tuple[Memory, Any]:
-                base = first + number.astype(jnp.uint32) * config.batch
-                memory, parents, counts = explore_round(key, params, level, iteration, number, base, memory)
-                return memory, (parents, counts)
-
-            return lax.scan(one, memory, jnp.arange(config.rounds))
-
-        return jax.jit(iterate, donate_argnums=5)
+    def program(capacity: int) -> Rounds:
+        parts = explorers(config, config.selection.make(), archive_of(capacity), explorer.horizon)
+        return (traced_rounds if engine.traceable else stepwise_rounds)(config, engine, cell, parts)
 
     @functools.cache
     def table_of(capacity: int) -> Callable[[CellsState, Counters], Entries]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from poet.envs.base import Environment
+from poet.envs.host import is_host
 from poet.errors import ConfigError, ContractError
 from poet.search.go_explore.cell_functions import DescriptorCellConfig, FieldsCellConfig
 from poet.types import Genome, Key, PyTree
@@ -49,6 +50,11 @@ def descriptor_cells(environment: Environment, config: DescriptorCellConfig) -> 
     (20, 20)
     """
     described: Any = environment
+    if is_host(environment):
+        raise ContractError(
+            f"{environment.interface.id} has simulators, whose descriptor is known at the end of an episode only: "
+            "choose another cell function, as in --cell fields"
+        )
     if not hasattr(described, "descriptor"):
         raise ContractError(
             f"{environment.interface.id} has no descriptor to make cells of: choose another cell function, as in "
@@ -79,7 +85,10 @@ def field_cells(environment: Environment, genome: Genome, config: FieldsCellConf
         world, obs = environment.reset(key, level)
         return {"world": world, "obs": obs}
 
-    example = jax.eval_shape(start, jax.random.key(0))
+    if is_host(environment):
+        example = {"obs": environment.interface.obs}
+    else:
+        example = jax.eval_shape(start, jax.random.key(0))
     arrays = [_follow(example, path) for path in config.fields]
     sizes = [math.prod(array.shape) for array in arrays]
     names = [

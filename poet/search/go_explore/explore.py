@@ -1,22 +1,22 @@
-"""One round: choose cells, return to them, explore, and store what was found; all on the device.
+"""The parts of a round: choose cells and return to them, store what exploration finds, update counters.
 
 Axes: B batch, R rows of the archive, T steps of exploration, G parameters.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from poet.agents.engine import Engine, LevelTable, Start, Transition
-from poet.agents.lane import broadcast
+from poet.agents.engine import Finished, Start, Transition
 from poet.archives.base import Archive, entries
 from poet.archives.cells import CellsState
-from poet.archives.select import Selection, draw_rows
+from poet.archives.select import Selection
 from poet.search.go_explore.cells import CellFunction
+from poet.search.go_explore.choose import choose
 from poet.search.go_explore.config import GoExploreConfig
 from poet.search.go_explore.state import Best, Counters, Point
 from poet.search.keys import GoExplorePhase
@@ -42,10 +42,9 @@ class RoundCounts(NamedTuple):
     ended: Int[Array, ""]  # episodes
 
 
-class _Rollout(NamedTuple):
+class Rollout(NamedTuple):
     """B rollouts in progress."""
 
-    lanes: Any
     archive: CellsState
     seen: Int[Array, "R"]
     best: Best
@@ -57,7 +56,22 @@ class _Rollout(NamedTuple):
     counts: RoundCounts
 
 
-Round = Callable[..., tuple[Memory, UInt32[Array, "B 2"], RoundCounts]]
+class Begun(NamedTuple):
+    """What a round begins with.
+
+    Attributes:
+      counters: with the cells that were chosen.
+      parents: ids of their elites.
+      before: steps from the root to them.
+      segment: number of the segment that each rollout becomes.
+      start: where the rollouts begin.
+    """
+
+    counters: Counters
+    parents: UInt32[Array, "B 2"]
+    before: Int[Array, "B"]
+    segment: UInt32[Array, "B"]
+    start: Start
 
 
 def segment_key(key: Key, segment: Any) -> Key:
@@ -65,6 +79,7 @@ def segment_key(key: Key, segment: Any) -> Key:
     return derive_key(key, GoExplorePhase.SEGMENT, episode=segment)
 
 
+@functools.cache
 def trace_point(cell: CellFunction | None) -> Callable[[Transition], PyTree]:
     """What is kept of a step: the point that it leads to, its coordinates, the reward, and the action."""
 
@@ -75,90 +90,39 @@ def trace_point(cell: CellFunction | None) -> Callable[[Transition], PyTree]:
     return trace
 
 
-def explore(
-    config: GoExploreConfig,
-    selection: Selection,
-    engine: Engine,
-    archive: Archive[CellsState],
-    cell: CellFunction,
-    horizon: int,
-) -> Round:
-    """The function of one round.
+class Explorers(NamedTuple):
+    """The parts of a round, each a function for `jax.jit`.
 
-    (key of the run, weights of the policy, level, iteration, number of the round, first segment, memory)
-    -> (memory, ids of the elites that were returned to, counts).
+    Attributes:
+      begin: (key of the run, iteration, number of the round, first segment, memory) -> what it begins with, and
+        rollouts.
+      absorb: (begun, rollouts, number of the step, its trace and what ended) -> rollouts.
+      end: (begun, rollouts) -> memory.
     """
+
+    begin: Callable[..., tuple[Begun, Rollout]]
+    absorb: Callable[..., Rollout]
+    end: Callable[..., Memory]
+
+
+def explorers(config: GoExploreConfig, selection: Selection, archive: Archive[CellsState], horizon: int) -> Explorers:
+    """The parts of a round with this archive, in episodes of at most `horizon` steps."""
     batch, num_rows = config.batch, archive.spec["capacity"]
-    trace = trace_point(cell)
+    choose_rows = choose(config, selection)
 
-    def choose(key: Key, memory: Memory) -> tuple[Counters, Int[Array, "B"]]:
-        """The rows to return to; those chosen first count before the next are drawn."""
+    def begin(
+        key: Key, iteration: Int[Array, ""], number: Int[Array, ""], first: UInt32[Array, ""], memory: Memory
+    ) -> tuple[Begun, Rollout]:
         elites = archive.elites(memory.archive)
-
-        def draw(counters: Counters, number: Int[Array, ""]) -> tuple[Counters, Int[Array, "_"]]:
-            rows = elites._replace(extra={**elites.extra, **counters._asdict()})
-            weights = jnp.ones(num_rows) if selection.weights is None else selection.weights(rows)
-            chosen = draw_rows(jax.random.fold_in(key, number), weights, elites.valid, config.draw)
-            used = (number * config.draw + jnp.arange(config.draw) < batch).astype(jnp.int32)
-            return jax.tree.map(lambda counter: counter.at[chosen].add(used), counters), chosen
-
-        counters, rows = lax.scan(draw, memory.counters, jnp.arange(-(-batch // config.draw)))
-        return counters, rows.reshape(-1)[:batch]
-
-    def explore_round(
-        key: Key,
-        params: Float[Array, "G"],
-        level: PyTree,
-        iteration: Int[Array, ""],
-        number: Int[Array, ""],
-        first: UInt32[Array, ""],
-        memory: Memory,
-    ) -> tuple[Memory, UInt32[Array, "B 2"], RoundCounts]:
-        counters, rows = choose(derive_key(key, GoExplorePhase.SELECT, iteration, source=number), memory)
-        chosen = jax.tree.map(lambda leaf: leaf[rows], archive.elites(memory.archive))
+        select = derive_key(key, GoExplorePhase.SELECT, iteration, source=number)
+        counters, rows = choose_rows(select, elites, memory.counters)
+        chosen = jax.tree.map(lambda leaf: leaf[rows], elites)
         segment = first + jnp.arange(batch, dtype=jnp.uint32)
         keys = jax.vmap(lambda each: segment_key(key, each))(segment)
         before = chosen.extra["length"]
-        limit = jnp.full(batch, horizon, jnp.int32)
-        start = Start(chosen.payload.world, chosen.payload.obs, None, before, limit, keys)
-        table = LevelTable(jax.tree.map(lambda leaf: leaf[None], level), jnp.ones(1))
-        # Lanes whose rollout has ended take new episodes, which count for nothing.
-        lanes = engine.enter(broadcast(level, batch), start, key)
-
-        def step(number: Int[Array, ""], rollout: _Rollout) -> _Rollout:
-            lanes, traced, finished = engine.advance(params, table, rollout.lanes, 1, trace)
-            point, coordinates, reward, _ = jax.tree.map(lambda leaf: leaf[0], traced)
-            running, ended = rollout.running, finished.ended[0]
-            score = rollout.score + jnp.where(running, reward, 0)
-            length = before + number + 1
-            id = jnp.stack([segment, jnp.full(batch, number + 1, jnp.uint32)], axis=1)
-            states = entries(point, score, coordinates, valid=running & ~ended, extra={"length": length})
-            archive_state, info = archive.add(rollout.archive, states._replace(id=id))
-            entered = (info.cell >= 0) & (rollout.rows != info.cell).all(axis=0)
-            c = info.counts
-            counts = RoundCounts(
-                jnp.sum(running),
-                c.added,
-                c.improved,
-                c.not_finite + jnp.sum(running & ~jnp.isfinite(score)),
-                c.seen - c.not_finite - c.out_of_bounds - jnp.sum(info.cell >= 0),
-                jnp.sum(running & ended),
-            )
-            return _Rollout(
-                lanes,
-                archive_state,
-                rollout.seen.at[jnp.where(entered, info.cell, num_rows)].add(1, mode="drop"),
-                _better(rollout.best, score, length, id, running & ended),
-                score,
-                running & ~ended,
-                rollout.rows.at[number + 1].set(info.cell),
-                rollout.found | info.stored,
-                rollout.stored.at[jnp.where(info.stored, info.cell, num_rows)].set(True, mode="drop"),
-                jax.tree.map(jnp.add, rollout.counts, counts),
-            )
-
-        rollout = _Rollout(
-            lanes,
+        point: Point = chosen.payload
+        start = Start(point.world, point.obs, None, before, jnp.full(batch, horizon, jnp.int32), keys)
+        rollout = Rollout(
             memory.archive,
             counters.seen,
             memory.best,
@@ -169,14 +133,48 @@ def explore(
             jnp.zeros(num_rows, bool),
             RoundCounts(*[jnp.int32(0)] * len(RoundCounts._fields)),
         )
-        rollout = lax.fori_loop(0, config.steps, step, rollout)
+        return Begun(counters, chosen.id, before, segment, start), rollout
+
+    def absorb(begun: Begun, rollout: Rollout, number: Int[Array, ""], traced: PyTree, finished: Finished) -> Rollout:
+        """After a step of all lanes: offer the states that it led to."""
+        point, coordinates, reward, _ = jax.tree.map(lambda leaf: leaf[0], traced)
+        running, ended = rollout.running, finished.ended[0]
+        score = rollout.score + jnp.where(running, reward, 0)
+        length = begun.before + number + 1
+        id = jnp.stack([begun.segment, jnp.full(batch, number + 1, jnp.uint32)], axis=1)
+        states = entries(point, score, coordinates, valid=running & ~ended, extra={"length": length})
+        archive_state, info = archive.add(rollout.archive, states._replace(id=id))
+        entered = (info.cell >= 0) & (rollout.rows != info.cell).all(axis=0)
+        c = info.counts
+        counts = RoundCounts(
+            jnp.sum(running),
+            c.added,
+            c.improved,
+            c.not_finite + jnp.sum(running & ~jnp.isfinite(score)),
+            c.seen - c.not_finite - c.out_of_bounds - jnp.sum(info.cell >= 0),
+            jnp.sum(running & ended),
+        )
+        return Rollout(
+            archive_state,
+            rollout.seen.at[jnp.where(entered, info.cell, num_rows)].add(1, mode="drop"),
+            _better(rollout.best, score, length, id, running & ended),
+            score,
+            running & ~ended,
+            rollout.rows.at[number + 1].set(info.cell),
+            rollout.found | info.stored,
+            rollout.stored.at[jnp.where(info.stored, info.cell, num_rows)].set(True, mode="drop"),
+            jax.tree.map(jnp.add, rollout.counts, counts),
+        )
+
+    def end(begun: Begun, rollout: Rollout) -> Memory:
+        counters, rows = begun.counters, rollout.rows[0]
         since_new = counters.chosen_since_new.at[jnp.where(rollout.found, rows, num_rows)].set(0, mode="drop")
         counters = Counters(counters.chosen, since_new, rollout.seen)
         if config.reset_on_update:
             counters = jax.tree.map(lambda counter: jnp.where(rollout.stored, 0, counter), counters)
-        return Memory(rollout.archive, counters, rollout.best), chosen.id, rollout.counts
+        return Memory(rollout.archive, counters, rollout.best)
 
-    return explore_round
+    return Explorers(begin, absorb, end)
 
 
 def _better(

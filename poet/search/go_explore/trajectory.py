@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from poet.agents.engine import Engine, Lanes, Levels, LevelTable, Start
+from poet.agents.engine import Engine, Lanes, Levels, Start
 from poet.agents.lane import broadcast
 from poet.agents.policy import Policy
 from poet.envs.base import Generator
@@ -46,9 +46,10 @@ class Explorer:
         self.horizon = generator.environment.interface.horizon
         self._init_policy = jax.jit(policy.init)
         genome = jax.tree.map(lambda leaf: np.asarray(leaf)[None], generator.simplest())
-        self._build = jax.jit(lambda key: jax.tree.map(lambda leaf: leaf[0], engine.build(Levels(genome, key[None]))))
-        self._reset = jax.jit(lambda level, key: engine.reset(jax.tree.map(lambda leaf: leaf[None], level), key[None]))
-        self._follow = jax.jit(self._follow_segment)
+        compiled = jax.jit if engine.traceable else lambda function: function
+        self._build = compiled(lambda key: jax.tree.map(lambda leaf: leaf[0], engine.build(Levels(genome, key[None]))))
+        self._reset = compiled(lambda level, key: engine.reset(jax.tree.map(lambda leaf: leaf[None], level), key[None]))
+        self._follow = compiled(self._follow_segment)
 
     def level(self, key: Key) -> PyTree:
         """The level of a run."""
@@ -93,14 +94,20 @@ class Explorer:
         one = Start(point.world, point.obs, None, length, jnp.int32(self.horizon), key)
         level_of_lanes, start = broadcast((level, one), self.config.batch)
         lanes = self.engine.enter(level_of_lanes, start, key)
-        table = LevelTable(jax.tree.map(lambda leaf: leaf[None], level), jnp.ones(1))
+        lanes = lanes._replace(running=np.arange(self.config.batch) == 0)
 
         def step(lanes: Lanes, _: None) -> tuple[Lanes, PyTree]:
-            lanes, traced, _ended = self.engine.advance(params, table, lanes, 1, trace_point(None))
+            lanes, traced, _ended = self.engine.advance(params, None, lanes, 1, trace_point(None))
             point, _, reward, action = jax.tree.map(lambda leaf: leaf[0, 0], traced)
             return lanes, (point, reward, action)
 
-        return jax.lax.scan(step, lanes, length=self.config.steps)[1]
+        if self.engine.traceable:
+            return jax.lax.scan(step, lanes, length=self.config.steps)[1]
+        done = []
+        while len(done) < self.config.steps and lanes.running[0]:
+            lanes, one_step = step(lanes, None)
+            done.append(one_step)
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *done)
 
 
 def chain(state: GoExploreState, id: tuple[int, int]) -> list[tuple[int, int]]:

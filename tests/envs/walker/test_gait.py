@@ -43,7 +43,7 @@ def test_steps_equal_those_of_the_plain_walker_bit_for_bit(walked) -> None:  # t
     assert GAIT.environment.interface == PLAIN.environment.interface
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_descriptor_is_the_share_of_contacts(walked) -> None:  # type: ignore[no-untyped-def]
     level, start, steps = walked
     seen = steps.obs[:, [8, 13]]  # the observations of ground contact

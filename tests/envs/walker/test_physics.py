@@ -217,6 +217,7 @@ def test_landing_creates_no_energy() -> None:
     assert landed.sum() > LANES / 2
 
 
+@pytest.mark.ci
 def test_motors_reach_their_speed_but_do_not_exceed_it() -> None:
     world = in_the_air()
     for done in run(make("flat"), world, np.array([[1, -1, -1, 1.0]] * 5)):
@@ -370,6 +371,7 @@ def test_ends_of_an_episode() -> None:
     assert step(lanes(level), late, np.zeros((LANES, 4), np.float32)).truncated.all()
 
 
+@pytest.mark.ci
 def test_the_hull_touches_a_stump_between_its_corners() -> None:
     level = make("flat")
     world, _ = reset(key, level)

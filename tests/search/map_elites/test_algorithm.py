@@ -151,7 +151,7 @@ SLOW = [
 ]
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("archive", "options"), [*MIXTURES, *(pytest.param(*each, marks=pytest.mark.slow) for each in SLOW)]
 )
@@ -194,7 +194,7 @@ def partly_broken() -> ScoringFn:
 EMITTERS = {"iso-line": ISO_LINE, "es": ESEmitterConfig()}
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 @pytest.mark.parametrize("emitter", [pytest.param("iso-line", marks=pytest.mark.slow), "es"])
 def test_failed_evaluations_are_counted_and_not_stored(emitter: str) -> None:
     config = dataclasses.replace(CONFIG, emitters=(EMITTERS[emitter],))
@@ -204,7 +204,7 @@ def test_failed_evaluations_are_counted_and_not_stored(emitter: str) -> None:
     assert np.isfinite(record.arrays["params"]).all()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 @pytest.mark.parametrize("emitter", ["iso-line", pytest.param("es", marks=pytest.mark.slow)])
 def test_without_a_valid_score_the_archive_stays_empty(emitter: str) -> None:
     scoring = problem_scoring(SPHERE)
@@ -216,7 +216,7 @@ def test_without_a_valid_score_the_archive_stays_empty(emitter: str) -> None:
     assert len(record.arrays["fitness"]) == 0
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_an_evaluation_on_the_host_does_as_well() -> None:
     calls, closed = [], []
     scoring = problem_scoring(SPHERE)
@@ -245,7 +245,7 @@ def test_a_users_function_is_traced_twice_at_most() -> None:
     assert len(traces) == 2, "once for the solutions from the prior, once for the loop"
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_corrected_scores_remove_luck() -> None:
     scoring = problem_scoring(SPHERE)
 

@@ -21,7 +21,7 @@ def test_arms_that_never_acted_come_first_and_of_equal_ones_the_one_that_acted_l
     assert bound[2] == pytest.approx(0.5 + 0.05 * np.sqrt(np.log(210) / 100))
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_emitters_whose_solutions_are_stored_act_more() -> None:
     emitters = (ESEmitterConfig(), GaussianConfig(), IsoLineConfig(iso_sigma=0.3), ESEmitterConfig())
     config = MapElitesConfig(batch=16, emitters=emitters, active=2)

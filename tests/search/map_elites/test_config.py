@@ -67,7 +67,7 @@ def test_describe() -> None:
     assert TINY.describe() == "arm, iso-line in batches of 64, grid archive"
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_a_problem_is_the_identity_of_its_search() -> None:
     search = MapElitesRunConfig(problem=ArmConfig(num_joints=3), search=SMALL, qd_offset=-7.0).make(RunContext())
     assert search.identity == {"problem": {"id": "arm-v1"}}
@@ -91,7 +91,7 @@ PUSH = MapElitesRunConfig(
 )
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_agents_of_a_generator() -> None:
     search = PUSH.make(RunContext())
     assert search.identity["generator"] == {"id": "push", "version": 2}

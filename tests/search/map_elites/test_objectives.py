@@ -19,7 +19,7 @@ PARETO = ParetoConfig(shape=(4, 4), front_size=4)
 CONFIG = MapElitesConfig(batch=32, generations=5, initial=64, emitters=(IsoLineConfig(iso_sigma=0.3),), reevaluate=1)
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_fronts_fill_and_metrics_are_of_sums() -> None:
     state, infos = run_search(map_elites(CONFIG, PARETO.make(PROBLEM.descriptor_bounds), problem_scoring(PROBLEM)), 3)
     rows, record = [info.metrics for info in infos], infos[-1].snapshots["elites"]()

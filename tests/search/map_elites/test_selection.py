@@ -41,15 +41,16 @@ def test_uniform_is_the_default_and_has_no_counters() -> None:
 
 @pytest.mark.parametrize(
     "counter",
-    ["chosen", pytest.param("seen", marks=pytest.mark.ci), pytest.param("chosen_since_new", marks=pytest.mark.ci)],
+    ["chosen", pytest.param("seen", marks=pytest.mark.slow), pytest.param("chosen_since_new", marks=pytest.mark.slow)],
 )
+@pytest.mark.ci
 def test_counters_are_columns(counter: str) -> None:
     counted = run(selection=LeastChosenConfig(counter))[1][f"extra.{counter}"]
     assert counted.dtype == np.int32
     assert counted.max() > 0
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 @pytest.mark.parametrize("counter", ["chosen", "chosen_since_new"])
 def test_elites_that_were_chosen_least_are_preferred(counter: str) -> None:
     def spread(power: float) -> float:
@@ -62,7 +63,7 @@ def test_elites_that_were_chosen_least_are_preferred(counter: str) -> None:
 
 
 @pytest.mark.parametrize("islands", [1, pytest.param(3, marks=pytest.mark.ci)])
-@pytest.mark.ci
+@pytest.mark.slow
 def test_every_child_is_counted_until_its_parent_is_replaced(islands: int) -> None:
     """With a fitness that never improves, all children of three iterations are counted."""
     scoring = problem_scoring(PROBLEM)
@@ -79,7 +80,7 @@ def test_every_child_is_counted_until_its_parent_is_replaced(islands: int) -> No
     assert columns["id"].tolist() == [[0, 0]]
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_strategies_start_from_selected_elites() -> None:
     emitters = (ESEmitterConfig(strategy="SNES", max_generations=2),)
     best = WeightedConfig(temperature=0.01)
@@ -89,7 +90,7 @@ def test_strategies_start_from_selected_elites() -> None:
     assert not np.array_equal(state.islands[0].archive.store.fitness, other.islands[0].archive.store.fitness)
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_a_run_with_counters_resumes_with_the_same_bits(tmp_path: Path) -> None:
     config = dataclasses.replace(
         poet.presets.get("map-elites-tiny"),  # type: ignore[type-var]

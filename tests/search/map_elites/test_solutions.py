@@ -90,7 +90,7 @@ def search_of(problem: Any, **options: Any):
     return map_elites(config, GRID.make(problem.descriptor_bounds), problem_scoring(problem))
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_a_problem_of_trees_is_searched_as_the_problem_of_vectors() -> None:
     check_problem(TreeProblem())
     trees, vectors = (run_search(search_of(TreeProblem(tree)), 3) for tree in (True, False))
@@ -169,6 +169,7 @@ def laboratory(solutions: Layer) -> tuple[np.ndarray, np.ndarray]:
     return -np.square(solutions.weights).sum((1, 2)), np.tanh(solutions.bias)
 
 
+@pytest.mark.ci
 def test_ask_and_tell_of_trees(tmp_path: Path) -> None:
     initial = Layer(np.ones((3, 2, 3)), np.full((3, 2), 0.5))
     search, again = (AskTell(CONFIG, GRID.make(BOUNDS), initial) for _ in range(2))
@@ -212,7 +213,10 @@ EMITTERS = (PolynomialConfig(rate=0.5), CrossoverConfig(rate=0.5), ESEmitterConf
 
 @pytest.mark.parametrize(
     "emitter",
-    [pytest.param(each, id=each.id, marks=() if each.id == "polynomial" else pytest.mark.ci) for each in EMITTERS],
+    [
+        pytest.param(each, id=each.id, marks=pytest.mark.ci if each.id == "polynomial" else pytest.mark.slow)
+        for each in EMITTERS
+    ],
 )
 def test_every_emitter_keeps_to_the_bounds_of_each_parameter(emitter: Any) -> None:
     pairs = np.array([[0, 1], [-5, -4], [2, 9], [-0.01, 0.01]] * 2)
@@ -226,7 +230,7 @@ def test_every_emitter_keeps_to_the_bounds_of_each_parameter(emitter: Any) -> No
     assert (params.std(axis=0) > 0).any()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_one_pair_is_the_same_as_that_pair_for_each_parameter() -> None:
     problem = SphereConfig(num_params=8).make()
     options = {"emitters": (PolynomialConfig(rate=0.5),)}
@@ -234,6 +238,7 @@ def test_one_pair_is_the_same_as_that_pair_for_each_parameter() -> None:
     assert_equal_trees(one, many)
 
 
+@pytest.mark.ci
 def test_ask_and_tell_keep_to_the_bounds_of_each_parameter() -> None:
     config = dataclasses.replace(CONFIG, bounds=((0, 1), (5, 6), (-1, 0)))
     with pytest.raises(ConfigError, match=r"within search.bounds .*, got numbers from 0.0 to 0.5"):
@@ -284,7 +289,7 @@ def scoring_with_cost(jittable: bool) -> ScoringFn:
 
 
 @pytest.mark.parametrize("jittable", [True, pytest.param(False, marks=pytest.mark.ci)])
-@pytest.mark.ci
+@pytest.mark.slow
 def test_extra_fields_of_an_evaluation_are_stored_and_decide(jittable: bool) -> None:
     costs = []
     for tie_break in ((), ("cost",)):
@@ -318,7 +323,7 @@ def test_extra_fields_of_ask_and_tell(tmp_path: Path) -> None:
         AskTell(CONFIG, archive, np.ones((1, 3)))
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_facts_of_episodes_are_stored_on_demand() -> None:
     generator = PushConfig().make()
     recipe = Recipe(generator, poet.MLPConfig(hidden=(2,)), poet.XLAEngineConfig(lanes=8))

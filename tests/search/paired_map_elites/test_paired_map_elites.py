@@ -60,7 +60,7 @@ def finished():
     return states[1:], infos
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_an_archive_of_solved_corridors_grows(finished) -> None:
     states, infos = finished
     rows = [info.metrics for info in infos]

@@ -29,7 +29,7 @@ CONFIG = PoetRunConfig(
 )
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_agents_learn_and_environments_are_admitted() -> None:
     search = poet.build_search(CONFIG)
     state, infos = run(search, CONFIG.iterations)

@@ -16,6 +16,9 @@ COORDINATES = [f"share of the time in which foot {k} touches the ground, average
 PAINTED = ("grid 1", "grid 2", "grid 4", "unstructured 4")
 
 
+COUNTS = [12, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 2, 5))]
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("archives")
@@ -44,7 +47,7 @@ def maps_of(figure):
     return [part.axes for part in figure.subfigs[0].subfigs if part.axes]
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 12])
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("name", ["grid 1", "grid 2", "grid 3"])
 def test_panels_of_snapshots_are_of_one_size(tmp_path, name, count):
     folder = fake_archive(tmp_path / "run", SPECS[name], snapshots=tuple(range(13 - count, 13)))
@@ -58,7 +61,7 @@ def test_panels_of_snapshots_are_of_one_size(tmp_path, name, count):
     assert len(colour_bars(figure)) == 1
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 12])
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("name", ["grid 1", "grid 2", "grid 3"])
 def test_panels_of_origins_are_of_one_size(runs, name, count):
     run = open_run(runs[name])

@@ -65,7 +65,7 @@ def test_texts_are_inside_and_apart(folder: Path, kind: str) -> None:
     check_layout(PLOTS[kind](open_run(folder)))
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_a_run_of_one_iteration_with_many_coordinates_is_drawn(tmp_path: Path) -> None:
     poet.run(
         GoExploreRunConfig(
