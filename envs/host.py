@@ -92,12 +92,15 @@ def snapshot_bytes(environment: Any) -> int:
     return getattr(environment, "snapshot_bytes", 0)
 
 
-def pack_snapshot(data: bytes, environment: HostEnvironment) -> Snapshot:
-    """A snapshot as arrays of one size. Raises `ContractError` for one that is larger than the environment says."""
-    largest, array = snapshot_bytes(environment), np.frombuffer(data, np.uint8)
-    if len(array) > largest:
+def write_snapshot(world: Any, lane: int, data: bytes, environment: HostEnvironment) -> None:
+    """Write a snapshot into one lane of a `Snapshot` of NumPy arrays.
+
+    Raises `ContractError` for one that is larger than the environment says.
+    """
+    size, largest = len(data), snapshot_bytes(environment)
+    if size > largest:
         raise ContractError(
             f"snapshots of {environment.interface.id} are expected to have at most snapshot_bytes = {largest}, got "
-            f"{len(array)}: declare the largest size"
+            f"{size}: declare the largest size"
         )
-    return Snapshot(np.int32(len(array)), np.pad(array, (0, largest - len(array))))  # type: ignore[arg-type]
+    world.size[lane], world.data[lane, :size], world.data[lane, size:] = size, np.frombuffer(data, np.uint8), 0

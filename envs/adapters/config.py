@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from poet.envs.config import GeneratorConfig
+from poet.errors import ConfigError
 
 if TYPE_CHECKING:
     from poet.envs.vector import VectorGenerator
@@ -29,6 +30,37 @@ class GymnasiumConfig(GeneratorConfig):
         from poet.envs.adapters.gymnasium import seeded
 
         return seeded(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class AtariConfig(GeneratorConfig):
+    """A game of the Arcade Learning Environment. Needs the extra `atari` and `--engine host`."""
+
+    id: ClassVar[str] = "atari"
+
+    game: str = "montezuma_revenge"  # a name of a ROM in ale-py
+    horizon: int = 27_000  # actions of an episode: half an hour of the game at 4 frames each
+    frame_skip: int = 4  # frames for which an action is held
+    sticky: float = 0.0  # probability that a frame repeats the action before (arXiv 1709.06009 has 0.25)
+    frame: tuple[int, int] | None = None  # rows and columns of a grey screen in the observation; None: memory only
+    one_life: bool = True  # whether the loss of a life ends an episode
+    return_range: tuple[float, float] = (0.0, 10_000.0)  # of a hopeless and of a perfect agent
+    solved_return: float | None = None  # by default the upper end of the range
+
+    def __post_init__(self) -> None:
+        for name in ("horizon", "frame_skip"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"generator atari: {name} expects at least 1, got {getattr(self, name)}")
+        if not 0 <= self.sticky < 1:
+            raise ConfigError(f"generator atari: sticky expects a probability below 1, got {self.sticky}")
+        if self.frame is not None and not (1 <= self.frame[0] <= 210 and 1 <= self.frame[1] <= 160):
+            raise ConfigError(f"generator atari: frame expects at most 210 rows and 160 columns, got {self.frame}")
+
+    def make(self) -> VectorGenerator:
+        """The generator. Raises `ConfigError` where ale-py is not installed, and for an unknown game."""
+        from poet.envs.adapters.atari import atari
+
+        return atari(self)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from poet.envs.base import Interface
-from poet.envs.host import HostEnvironment, HostStep, Simulator
+from poet.envs.host import HostEnvironment, HostStep, Simulator, snapshot_bytes
 from poet.envs.testing.common import (
     Progress,
     Report,
@@ -31,6 +31,7 @@ from poet.typed_config import check_value
 from poet.types import Genome, PyTree
 
 NUM_EPISODES = 12
+MAX_SNAPSHOTS = 100  # steps of an episode
 SEEDS = (1, 2**32 - 1)
 
 
@@ -116,6 +117,9 @@ def play_host_environment(
                 + deterministic
                 * " (or deterministic is declared, and the episode depends on the seed)"
             )
+    if largest := snapshot_bytes(environment):
+        progress("environment: episodes that continue from snapshots, in new simulators and in used ones")
+        _check_snapshots(environment, genomes[0], actions[0], largest)
     _check_picture(environment, genomes[0], actions[0])
     return kinds, played
 
@@ -163,6 +167,32 @@ def _checked_obs(name: str, interface: Interface, obs: PyTree) -> PyTree:
         if not np.isfinite(found.astype(np.float64)).all():
             fail(f"obs of {name} must be finite, got {found!r:.100}: bound the dynamics, or terminate earlier")
     return jax.tree.map(np.array, obs)
+
+
+def _check_snapshots(environment: HostEnvironment, genome: Genome, actions: np.ndarray, largest: int) -> None:
+    """An episode that continues from a snapshot must be the one that was never interrupted."""
+    simulator: Any = environment.make_simulator(genome)
+    simulator.reset(SEEDS[0])
+    steps, states = [], [simulator.snapshot()]
+    for action in actions[:MAX_SNAPSHOTS]:
+        steps.append(simulator.step(action))
+        if steps[-1].terminated:
+            break
+        states.append(call("snapshot", "it must take every state of a running episode", simulator.snapshot))
+    require(
+        all(isinstance(state, bytes) and len(state) <= largest for state in states),
+        f"snapshot() must give at most snapshot_bytes = {largest} bytes, got {max(map(len, states))}: declare the most",
+    )
+    for at in range(0, len(steps), max(1, len(steps) // 4)):
+        others: list[Any] = [environment.make_simulator(genome), simulator]
+        for other in others:
+            call("restore", "it must take every snapshot, also after an episode has ended", other.restore, states[at])
+            again = [other.step(action) for action in actions[at : len(steps)]]
+            if not same_bits([step._asdict() for step in again], [step._asdict() for step in steps[at:]]):
+                fail(
+                    f"expected the same steps after restore() of the snapshot at step {at}, but they differ: snapshots "
+                    "must hold everything that later steps depend on, random numbers included"
+                )
 
 
 def _check_picture(environment: HostEnvironment, genome: Genome, actions: np.ndarray) -> None:

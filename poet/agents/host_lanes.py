@@ -20,7 +20,7 @@ from poet.agents.lost import MAX_LOSSES, LostEpisodes, name_of
 from poet.agents.policy import Policy
 from poet.agents.worker import Act, Acted, Began, Begin
 from poet.agents.workers import Workers, begin, seed_of, seeds_of, write
-from poet.envs.host import History, HostEnvironment, Snapshot, pack_snapshot, snapshot_bytes
+from poet.envs.host import History, HostEnvironment, Snapshot, snapshot_bytes, write_snapshot
 from poet.envs.spaces import random_action, zero_observation
 from poet.errors import ContractError
 from poet.types import Genome, Key, Keys, PyTree, numbered_keys
@@ -196,8 +196,7 @@ class HostLanes:
         if isinstance(lanes.world, History):
             lanes.world.actions[lane, lanes.length[lane]] = action
         elif snapshot is not None:
-            packed = pack_snapshot(snapshot, self._environment)
-            lanes.world.size[lane], lanes.world.data[lane] = packed
+            write_snapshot(lanes.world, lane, snapshot, self._environment)
 
     def _name(self, lanes: Any, lane: int, actions: np.ndarray) -> str:
         """A digest of what determines the episode up to this action."""

@@ -25,7 +25,7 @@ from poet.view.programs import engine_for
 from poet.view.style import GREY, INK, fit_lines, require_suffix, write_file
 
 if TYPE_CHECKING:
-    from poet.envs.base import Environment
+    from poet.envs.base import Environment, Trajectory
     from poet.types import Genome, Key
     from poet.view.agents import AgentRun
 
@@ -74,18 +74,39 @@ def render_gif(
     max_bytes: int = 1_000_000,
 ) -> bytes:
     """Replay one episode as the bytes of a GIF, as `video` writes it."""
-    generator, weights, genome = run.generator(), run.agent(which, snapshot), run.genome(which)
-    render = getattr(generator, "render", None)
-    if not run.can_render():
-        raise ConfigError(f"generator {generator.id!r} cannot draw: a video needs its `render(genome, trajectory)`")
+    weights, genome = run.agent(which, snapshot), run.genome(which)
+    require_renderer(run)
     key, environment = jax.random.key(seed), run.environment()
-    with named_errors(f"an episode of generator {generator.id!r}"), doing("replaying an episode"):
+    with named_errors(f"an episode of generator {run.generator().id!r}"), doing("replaying an episode"):
         engine = engine_for(environment, run.policy_config, run.engine_config, genome)
         try:
             trajectory = engine.replay(weights, key, genome)
         finally:
             engine.close()
-    steps = len(trajectory.rewards)
+    lines = _caption_lines(run, which, snapshot, float(np.sum(trajectory.rewards)), len(trajectory.rewards))
+    return trajectory_gif(run, genome, key, trajectory, lines, width, max_bytes)
+
+
+def require_renderer(run: AgentRun) -> None:
+    """Raise `ConfigError` if the run's generator cannot draw."""
+    if not run.can_render():
+        raise ConfigError(
+            f"generator {run.generator().id!r} cannot draw: a video needs its `render(genome, trajectory)`"
+        )
+
+
+def trajectory_gif(
+    run: AgentRun,
+    genome: Genome,
+    key: Key,
+    trajectory: Trajectory,
+    lines: tuple[str, str],
+    width: int = 480,
+    max_bytes: int = 1_000_000,
+) -> bytes:
+    """The bytes of a GIF of an episode with this key, above two lines of text."""
+    generator, environment, steps = run.generator(), run.environment(), len(trajectory.rewards)
+    render = getattr(generator, "render", None)
     # Drawing is slow: frames are chosen before they are drawn. The last step is always one of them.
     chosen = np.unique(np.append(np.arange(0, steps, max(1, -(-steps // MAX_FRAMES))), steps - 1))
     what = f"render of generator {generator.id!r}"
@@ -97,9 +118,7 @@ def render_gif(
             else:
                 simulator: Any = environment  # one of simulators, since `can_render`
                 pictures = simulator_pictures(simulator, genome, key, np.asarray(trajectory.actions), chosen)
-        frames = check_frames(what, pictures)
-        lines = _caption_lines(run, which, snapshot, float(np.sum(trajectory.rewards)), steps)
-        return encode_within(frames, lines, width, max_bytes)
+        return encode_within(check_frames(what, pictures), lines, width, max_bytes)
 
 
 def check_frames(what: str, pictures: list[Any]) -> list[Image.Image]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pickle
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ class CountingEnvironment:
 
     folder: str = ""
     failures: int = 10**6
+    snapshot_bytes: int = 0
+    forgets_noise: bool = False  # whether a snapshot lacks a part
     descriptor_names: tuple[str, ...] = ("total",)
     descriptor_bounds: tuple[tuple[float, float], ...] = ((0.0, 100.0),)
 
@@ -66,6 +69,13 @@ class CountingSimulator:
             return False
         (folder / str(number)).touch()
         return True
+
+    def snapshot(self) -> bytes:
+        return pickle.dumps((None if self.environment.forgets_noise else self.noise, self.total, self.time))
+
+    def restore(self, data: bytes) -> None:
+        noise, self.total, self.time = pickle.loads(data)
+        self.noise = noise or np.random.default_rng(0)
 
     def success(self) -> float:
         return float(self.total % 2)

@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from poet.envs.adapters.atari import Atari
 from poet.envs.adapters.gymnasium import GymnasiumEnvironment
 from poet.envs.host import HostEnvironment
 from poet.envs.testing import check_host_environment
+from poet.errors import ContractError
 from tests.agents.simulators import CountingEnvironment, Limit
 
 
@@ -28,6 +30,9 @@ def cases() -> list[Any]:
     later = pytest.mark.ci
     return [
         pytest.param(CountingEnvironment(), limits, False, id="ours"),
+        pytest.param(CountingEnvironment(snapshot_bytes=1000), limits, False, id="snapshots"),
+        pytest.param(Atari("montezuma_revenge", horizon=150), seeds, True, id="atari", marks=later),
+        pytest.param(Atari("breakout", 80, sticky=0.25, frame=(21, 16)), seeds, True, id="sticky", marks=later),
         pytest.param(GymnasiumEnvironment("CartPole-v1"), seeds, True, id="discrete actions"),
         pytest.param(GymnasiumEnvironment("Pendulum-v1"), gravities, False, id="parameters", marks=later),
         pytest.param(GymnasiumEnvironment("Blackjack-v1", (), 20), seeds, True, id="parts", marks=later),
@@ -41,3 +46,11 @@ def test_it_keeps_the_contract(environment: HostEnvironment, genomes: list[Any],
     lines: list[str] = []
     check_host_environment(environment, genomes, deterministic, lines.append)
     assert lines, "the kit must say what it checks"
+
+
+def test_snapshots_that_do_not_hold_everything_are_found() -> None:
+    limits = [Limit(np.int32(30))]
+    with pytest.raises(ContractError, match="snapshots must hold everything that later steps depend on"):
+        check_host_environment(CountingEnvironment(snapshot_bytes=1000, forgets_noise=True), limits)
+    with pytest.raises(ContractError, match="at most snapshot_bytes = 10 bytes, got"):
+        check_host_environment(CountingEnvironment(snapshot_bytes=10), limits)

@@ -16,6 +16,7 @@ import numpy as np
 
 from poet.agents.engine import Engine
 from poet.agents.policy import Policy
+from poet.agents.segments import Explorer
 from poet.archives.base import Archive, Entries, entries
 from poet.archives.cells import CellsState, cells, grow
 from poet.archives.layout import NO_PARENT
@@ -28,8 +29,8 @@ from poet.search.go_explore.cells import CellFunction
 from poet.search.go_explore.config import GoExploreConfig
 from poet.search.go_explore.explore import Memory, explorers
 from poet.search.go_explore.rounds import Rounds, stepwise_rounds, traced_rounds
+from poet.search.go_explore.segments import PHASES, segments_record
 from poet.search.go_explore.state import Counters, GoExploreState, empty_best, empty_counters
-from poet.search.go_explore.trajectory import Explorer
 from poet.types import Key
 
 HEADLINE = ("cells", "dropped", "best", "best_ended")
@@ -48,7 +49,7 @@ def go_explore(
       engine: of this policy in this environment.
       cell: in which cell a state is.
     """
-    explorer = Explorer(config, generator, policy, engine)
+    explorer = Explorer(generator, policy, engine, PHASES, lanes=config.batch, steps=config.steps)
 
     @functools.cache
     def archive_of(capacity: int) -> Archive[CellsState]:
@@ -56,7 +57,7 @@ def go_explore(
 
     @functools.cache
     def program(capacity: int) -> Rounds:
-        parts = explorers(config, config.selection.make(), archive_of(capacity), explorer.horizon)
+        parts = explorers(config, config.selection.make(), archive_of(capacity), explorer)
         return (traced_rounds if engine.traceable else stepwise_rounds)(config, engine, cell, parts)
 
     @functools.cache
@@ -136,7 +137,10 @@ def go_explore(
             fitness_bounds=None,
             problem=None,
         )
-        return Info((), metrics, snapshots={"elites": snapshot}, timings={"step_s": seconds})
+        best = jax.tree.map(np.asarray, state.best)
+        ids, number = rows.id[rows.valid], int(state.iteration)
+        segments = functools.partial(segments_record, config, state.key, state.parent, ids, best, number)
+        return Info((), metrics, snapshots={"elites": snapshot, "segments": segments}, timings={"step_s": seconds})
 
     return Search(init, step, engine.close, HEADLINE, generator_identity(generator))
 

@@ -5,20 +5,21 @@ Axes: B batch, R rows of the archive, T steps of exploration, G parameters.
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from poet.agents.engine import Finished, Start, Transition
+from poet.agents.segments import Explorer, Point
 from poet.archives.base import Archive, entries
 from poet.archives.cells import CellsState
 from poet.archives.select import Selection
 from poet.search.go_explore.cells import CellFunction
 from poet.search.go_explore.choose import choose
 from poet.search.go_explore.config import GoExploreConfig
-from poet.search.go_explore.state import Best, Counters, Point
+from poet.search.go_explore.state import Best, Counters
 from poet.search.keys import GoExplorePhase
 from poet.types import Key, PyTree, derive_key
 
@@ -74,18 +75,12 @@ class Begun(NamedTuple):
     start: Start
 
 
-def segment_key(key: Key, segment: Any) -> Key:
-    """The key of the episode that a segment is: of its actions, and of the steps of the environment."""
-    return derive_key(key, GoExplorePhase.SEGMENT, episode=segment)
-
-
 @functools.cache
-def trace_point(cell: CellFunction | None) -> Callable[[Transition], PyTree]:
-    """What is kept of a step: the point that it leads to, its coordinates, the reward, and the action."""
+def trace_cell(cell: CellFunction) -> Callable[[Transition], PyTree]:
+    """What is kept of a step: the point that it leads to, its coordinates, and the reward."""
 
-    def trace(step: Transition) -> tuple[Point, PyTree, Array, Array]:
-        where = () if cell is None else cell.coordinates(step.level, step.world, step.next_obs)
-        return Point(step.world, step.next_obs), where, step.reward, step.action
+    def trace(step: Transition) -> tuple[Point, Array, Array]:
+        return Point(step.world, step.next_obs), cell.coordinates(step.level, step.world, step.next_obs), step.reward
 
     return trace
 
@@ -105,8 +100,10 @@ class Explorers(NamedTuple):
     end: Callable[..., Memory]
 
 
-def explorers(config: GoExploreConfig, selection: Selection, archive: Archive[CellsState], horizon: int) -> Explorers:
-    """The parts of a round with this archive, in episodes of at most `horizon` steps."""
+def explorers(
+    config: GoExploreConfig, selection: Selection, archive: Archive[CellsState], explorer: Explorer
+) -> Explorers:
+    """The parts of a round with this archive."""
     batch, num_rows = config.batch, archive.spec["capacity"]
     choose_rows = choose(config, selection)
 
@@ -118,10 +115,10 @@ def explorers(config: GoExploreConfig, selection: Selection, archive: Archive[Ce
         counters, rows = choose_rows(select, elites, memory.counters)
         chosen = jax.tree.map(lambda leaf: leaf[rows], elites)
         segment = first + jnp.arange(batch, dtype=jnp.uint32)
-        keys = jax.vmap(lambda each: segment_key(key, each))(segment)
+        keys = jax.vmap(lambda each: explorer.segment_key(key, each))(segment)
         before = chosen.extra["length"]
         point: Point = chosen.payload
-        start = Start(point.world, point.obs, None, before, jnp.full(batch, horizon, jnp.int32), keys)
+        start = Start(point.world, point.obs, None, before, jnp.full(batch, explorer.horizon, jnp.int32), keys)
         rollout = Rollout(
             memory.archive,
             counters.seen,
@@ -137,7 +134,7 @@ def explorers(config: GoExploreConfig, selection: Selection, archive: Archive[Ce
 
     def absorb(begun: Begun, rollout: Rollout, number: Int[Array, ""], traced: PyTree, finished: Finished) -> Rollout:
         """After a step of all lanes: offer the states that it led to."""
-        point, coordinates, reward, _ = jax.tree.map(lambda leaf: leaf[0], traced)
+        point, coordinates, reward = jax.tree.map(lambda leaf: leaf[0], traced)
         running, ended = rollout.running, finished.ended[0]
         score = rollout.score + jnp.where(running, reward, 0)
         length = begun.before + number + 1

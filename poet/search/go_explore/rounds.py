@@ -16,7 +16,7 @@ from poet.agents.engine import Engine, Lanes
 from poet.agents.lane import broadcast
 from poet.search.go_explore.cells import CellFunction
 from poet.search.go_explore.config import GoExploreConfig
-from poet.search.go_explore.explore import Explorers, Memory, Rollout, RoundCounts, trace_point
+from poet.search.go_explore.explore import Explorers, Memory, Rollout, RoundCounts, trace_cell
 from poet.types import Key, PyTree
 
 Rounds = Callable[..., tuple[Memory, tuple[UInt32[Array, "N B 2"], RoundCounts]]]
@@ -29,7 +29,7 @@ were returned to, counts)), where N is the number of rounds.
 
 def traced_rounds(config: GoExploreConfig, engine: Engine, cell: CellFunction, parts: Explorers) -> Rounds:
     """Rounds in one compiled program, for an engine that can be traced."""
-    trace = trace_point(cell)
+    trace = trace_cell(cell)
 
     def explore_round(
         key: Key, params: Float[Array, "G"], level: PyTree, iteration: Any, number: Any, first: Any, memory: Memory
@@ -55,7 +55,7 @@ def traced_rounds(config: GoExploreConfig, engine: Engine, cell: CellFunction, p
 
 def stepwise_rounds(config: GoExploreConfig, engine: Engine, cell: CellFunction, parts: Explorers) -> Rounds:
     """Rounds whose steps are made on the host, for any other engine."""
-    trace = trace_point(cell)
+    trace = trace_cell(cell)
     begin, absorb, end = jax.jit(parts.begin), jax.jit(parts.absorb, donate_argnums=1), jax.jit(parts.end)
 
     def iterate(key: Key, params: Float[Array, "G"], level: PyTree, iteration: Any, first: Any, memory: Memory) -> Any:

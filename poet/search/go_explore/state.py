@@ -10,16 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 
 from poet.archives.cells import CellsState
-from poet.types import Key, PyTree
-
-ROOT = 0  # the segment without actions, from which all others come
-
-
-class Point(NamedTuple):
-    """A state of the environment to return to: the payload of the archive. Its level is that of the run."""
-
-    world: PyTree
-    obs: PyTree
+from poet.types import Key
 
 
 class Counters(NamedTuple):
@@ -48,7 +39,7 @@ class GoExploreState(NamedTuple):
       key: of the run; never advanced.
       iteration: i64[], iterations done.
       env_steps: i64[].
-      archive: of `Point`s, with the extra field "length": steps from the root.
+      archive: of `poet.agents.segments.Point`s, with the extra field "length": steps from the root.
       counters: of its rows.
       best: of all episodes that have ended.
       parent: u32[N, 2], the id of the elite from which each segment began; doubles as the search goes on.

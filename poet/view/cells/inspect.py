@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poet.agents.segments import chain
+from poet.errors import PoetError
 from poet.terminal import print_lines
 from poet.view.archive import maps
 from poet.view.inspect import metrics_table, page_console, print_table
@@ -15,9 +17,14 @@ if TYPE_CHECKING:
 
     from poet.view.archive.elites import Elites
     from poet.view.cells.run import CellsRun
+    from poet.view.cells.ways import Verified
 
 
-def cell_table(cells: Elites, top: int) -> Table:
+MAX_WRONG = 20  # cells that are listed
+OTHER_DEVICE = " (sums of rewards may differ on another kind of device than that of the run)"
+
+
+def cell_table(run: CellsRun, cells: Elites, top: int) -> Table:
     """The cells with the best scores: number, score, steps, coordinates, visits."""
     from rich.table import Table
 
@@ -26,7 +33,7 @@ def cell_table(cells: Elites, top: int) -> Table:
     for name in ("cell", "score", "steps", *cells.names, *facts):
         table.add_column(name, justify="right")
     score, steps = np.asarray(cells.columns["fitness"], float), np.asarray(cells.columns["extra.length"])
-    for row in np.lexsort((steps, -score))[:top]:
+    for row in run.best_cells(top):
         table.add_row(
             str(row),
             f"{score[row]:.6g}",
@@ -37,7 +44,7 @@ def cell_table(cells: Elites, top: int) -> Table:
     return table
 
 
-def print_cells(run: CellsRun, last: int, top: int) -> None:
+def print_cells(run: CellsRun, last: int, top: int, replay: bool) -> None:
     """Print the state of a run, its last iterations, and the cells with the best scores."""
     console = page_console()
     print_lines(*repr(run).split("\n"))
@@ -47,5 +54,46 @@ def print_cells(run: CellsRun, last: int, top: int) -> None:
     cells = run.latest()
     if cells is None:
         console.print(maps.NO_SNAPSHOT.replace("\n", " "), soft_wrap=True)
-    elif top:
-        print_table(console, cell_table(cells, top), ["returned to", "entered", *cells.names[::-1]])
+        return
+    if top:
+        print_table(console, cell_table(run, cells, top), ["returned to", "entered", *cells.names[::-1]])
+    if replay and len(cells):
+        print_lines(replayed_line(run, run.default_agent()))
+
+
+def print_cell(run: CellsRun, cell: int, replay: bool) -> None:
+    """Print the facts about one cell, and the segments of the way to it."""
+    cells = run.archive()
+    facts = {name: value[cell] for name, value in cells.facts().items()}
+    way = chain(run.parents().__getitem__, cells.id(cell))
+    print_lines(
+        f"cell {cell} of {run.name}, {cells.coordinates(cell)}",
+        f"score {cells.columns['fitness'][cell]:.6g} after {facts['length']} steps in {len(way)} segments",
+        f"entered {facts['seen']} times, returned to {facts['chosen']} times "
+        "(since the way to it last became better, if the search counts so)",
+        *(["segments  " + ", ".join(f"{segment}: {steps} steps" for segment, steps in way)] if way else []),
+        *([replayed_line(run, cell)] if replay else []),
+    )
+
+
+def replayed_line(run: CellsRun, cell: int) -> str:
+    """Whether the way to a cell gives its score again; or why it was not replayed."""
+    try:
+        score = run.replay(cell).score
+    except PoetError as error:
+        return f"cell {cell} was not replayed: {error}"
+    stored = float(run.archive().columns["fitness"][cell])
+    if score == stored:
+        return f"replayed from the start: cell {cell} is reached with its score, {score:.6g}"
+    return f"replayed from the start: cell {cell} has score {score:.9g}, but {stored:.9g} on file{OTHER_DEVICE}"
+
+
+def print_verified(run: CellsRun, verified: Verified) -> int:
+    """Print how many replays gave the stored score, and the cells of the others. Returns 1 if there are others."""
+    wrong = np.flatnonzero(~verified.equal)
+    print_lines(f"{len(verified.cells)} cells replayed from the start: {verified.equal.sum()} with their scores")
+    for row in wrong[:MAX_WRONG]:
+        print_lines(f"cell {verified.cells[row]}: {verified.replayed[row]:.9g}, on file {verified.stored[row]:.9g}")
+    if len(wrong):
+        print_lines(f"{len(wrong)} scores differ{OTHER_DEVICE}")
+    return int(len(wrong) > 0)

@@ -8,8 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poet.agents.engine import Engine
+from poet.agents.policy import Policy
+from poet.agents.segments import Explorer, chain
 from poet.envs.base import Discrete, Interface, Step
 from poet.envs.host import HostStep
+from poet.search.go_explore.config import GoExploreConfig
+from poet.search.go_explore.segments import PHASES
 from poet.search.go_explore.state import GoExploreState
 
 
@@ -34,7 +39,7 @@ class Rooms:
         return genome
 
     def reset(self, key, level):  # type: ignore[no-untyped-def]
-        return Place(*jnp.int32([0, 0]), jax.random.uniform(key)), jnp.zeros(2, jnp.int32)
+        return Place(jnp.int32(0), jnp.int32(0), jax.random.uniform(key)), jnp.zeros(2, jnp.int32)
 
     def step(self, key, level, world, action):  # type: ignore[no-untyped-def]
         drift = jax.random.uniform(key)
@@ -99,4 +104,12 @@ class RoomsSimulator:
 def elites(state: GoExploreState) -> list[tuple[int, Any]]:
     """(row, id) of each elite."""
     store = state.archive.store
-    return [(row, np.asarray(store.tag[row, :2])) for row in np.flatnonzero(np.asarray(store.fitness) > -np.inf)]
+    return [(int(row), np.asarray(store.tag[row, :2])) for row in np.flatnonzero(np.asarray(store.fitness) > -np.inf)]
+
+
+def explorer_of(generator: Any, policy: Policy, engine: Engine, config: GoExploreConfig) -> Explorer:
+    return Explorer(generator, policy, engine, PHASES, lanes=config.batch, steps=config.steps)
+
+
+def way_to(state: GoExploreState, id: Any) -> list[tuple[int, int]]:
+    return chain(state.parent[: int(state.num_segments)].__getitem__, id)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from poet.agents.config import RandomActionsConfig, XLAEngineConfig
+from poet.agents.segments import Explorer
 from poet.errors import ConfigError, ContractError, RunError
 from poet.executors.recipe import Recipe
 from poet.search.base import Search
@@ -16,8 +17,7 @@ from poet.search.go_explore.algorithm import go_explore
 from poet.search.go_explore.cell_functions import DescriptorCellConfig, FieldsCellConfig
 from poet.search.go_explore.config import GoExploreConfig
 from poet.search.go_explore.state import GoExploreState
-from poet.search.go_explore.trajectory import Explorer, chain
-from tests.search.go_explore.rooms import Rooms, RoomsGenerator, elites
+from tests.search.go_explore.rooms import Rooms, RoomsGenerator, elites, explorer_of, way_to
 from tests.search.helpers import assert_equal_trees, run_search
 
 ENGINE, POLICY = XLAEngineConfig(lanes=16), RandomActionsConfig(repeat=0.5)
@@ -31,7 +31,7 @@ def parts(environment: Rooms | None = None, **options: Any) -> tuple[Search[GoEx
     config = dataclasses.replace(SEARCH, **options)
     policy, engine, _ = Recipe(generator, POLICY, ENGINE).build()
     cell = CELL.make(environment, generator.simplest())
-    return go_explore(config, generator, policy, engine, cell), Explorer(config, generator, policy, engine)
+    return go_explore(config, generator, policy, engine, cell), explorer_of(generator, policy, engine, config)
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +48,24 @@ def test_each_elite_is_reached_again_by_its_trajectory(finished) -> None:
     assert len(rows) > 100
     lengths = []
     for row, id in rows[::3]:
-        trajectory = explorer.replay(state, id)
-        assert trajectory.score == float(store.fitness[row])
-        assert len(trajectory.actions) == len(trajectory.rewards) == int(store.extra["length"][row])
-        assert_equal_trees(jax.tree.map(lambda leaf, at=row: np.asarray(leaf)[at], store.payload), trajectory.point)
-        lengths.append(len(chain(state, id)))
+        replayed = explorer.replay(state.key, way_to(state, id))
+        assert replayed.score == float(store.fitness[row])
+        assert len(replayed.trajectory.actions) == len(replayed.keys) == int(store.extra["length"][row])
+        assert_equal_trees(jax.tree.map(lambda leaf, at=row: np.asarray(leaf)[at], store.payload), replayed.point)
+        lengths.append(len(way_to(state, id)))
     assert max(lengths) > 3, "some trajectories have several segments"
 
 
 def test_the_best_episode_that_ended_is_replayed_too(finished) -> None:
     state, infos, explorer = finished
     assert sum(info.metrics["ended"] for info in infos) > 0
-    trajectory = explorer.replay(state, np.asarray(state.best.id))
-    assert trajectory.score == float(state.best.score)
-    assert len(trajectory.actions) == int(state.best.length)
-    x, y = trajectory.point.obs
-    assert (x, y) in [(9, 0), (11, 11)] or len(trajectory.actions) == Rooms().horizon
-    with pytest.raises(RunError, match="expected the id of an elite of this run, got segment 99999"):
-        explorer.replay(state, (99999, 1))
+    replayed = explorer.replay(state.key, way_to(state, np.asarray(state.best.id)))
+    assert replayed.score == float(state.best.score)
+    assert len(replayed.trajectory.actions) == int(state.best.length)
+    x, y = replayed.point.obs
+    assert (x, y) in [(9, 0), (11, 11)] or len(replayed.trajectory.actions) == Rooms().horizon
+    with pytest.raises(RunError, match="expected the id of a state of this run, got segment 99999"):
+        explorer.replay(state.key, way_to(state, (99999, 1)))
 
 
 def test_elites_are_in_the_cell_of_their_state_and_counts_add_up(finished) -> None:

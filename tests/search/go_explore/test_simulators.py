@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from poet.agents.config import HostEngineConfig, RandomActionsConfig
+from poet.agents.segments import Explorer
 from poet.errors import ContractError
 from poet.executors.recipe import Recipe
 from poet.search.base import Search
@@ -15,8 +16,7 @@ from poet.search.go_explore.algorithm import go_explore
 from poet.search.go_explore.cell_functions import DescriptorCellConfig, FieldsCellConfig
 from poet.search.go_explore.config import GoExploreConfig
 from poet.search.go_explore.state import GoExploreState
-from poet.search.go_explore.trajectory import Explorer, chain
-from tests.search.go_explore.rooms import RoomsGenerator, SimulatedRooms, elites
+from tests.search.go_explore.rooms import RoomsGenerator, SimulatedRooms, elites, explorer_of, way_to
 from tests.search.helpers import assert_equal_trees, run_search
 
 SEARCH = GoExploreConfig(rounds=2, batch=12, draw=6, steps=8, capacity=128, max_capacity=256)
@@ -28,7 +28,7 @@ def parts(environment: SimulatedRooms, workers: int = 2) -> tuple[Search[GoExplo
     generator: Any = RoomsGenerator(environment)
     policy, engine, _ = Recipe(generator, RandomActionsConfig(repeat=0.5), HostEngineConfig(workers=workers)).build()
     cell = CELL.make(generator.environment, generator.simplest())
-    return go_explore(SEARCH, generator, policy, engine, cell), Explorer(SEARCH, generator, policy, engine)
+    return go_explore(SEARCH, generator, policy, engine, cell), explorer_of(generator, policy, engine, SEARCH)
 
 
 def search_for(environment: SimulatedRooms, num: int, workers: int = 2) -> GoExploreState:
@@ -47,12 +47,12 @@ def test_each_elite_is_reached_again_by_its_actions_from_the_start(environment: 
     _, explorer = parts(environment)
     store, rows = state.archive.store, elites(state)
     assert len(rows) > 50
-    assert max(len(chain(state, id)) for _, id in rows) > 2
+    assert max(len(way_to(state, id)) for _, id in rows) > 2
     for row, id in rows[::4]:
-        trajectory = explorer.replay(state, id)
-        assert trajectory.score == float(store.fitness[row])
-        assert len(trajectory.actions) == int(store.extra["length"][row])
-        assert trajectory.point.obs.tolist() == np.asarray(store.payload.obs[row]).tolist()
+        replayed = explorer.replay(state.key, way_to(state, id))
+        assert replayed.score == float(store.fitness[row])
+        assert len(replayed.trajectory.actions) == int(store.extra["length"][row])
+        assert replayed.point.obs.tolist() == np.asarray(store.payload.obs[row]).tolist()
     explorer.engine.close()
 
 
@@ -66,6 +66,7 @@ def test_workers_and_restarts_change_no_bit() -> None:
     assert_equal_trees(after, whole)
 
 
+@pytest.mark.ci
 def test_both_ways_to_return_find_the_same() -> None:
     """A simulator has the same luck whether it is restored or its actions are repeated."""
     with_snapshots, without = search_for(SNAPSHOTS, 2), search_for(SimulatedRooms(), 2)
