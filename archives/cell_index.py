@@ -98,6 +98,25 @@ def _find_slots(
     return number, keys, slot
 
 
+def find_cells(
+    index: CellIndex, key: Int[Array, "B"] | UInt32[Array, "B 2"], valid: Bool[Array, "B"]
+) -> Int[Array, "B"]:
+    """The numbers of cells; FREE for a cell that was not met, and where not valid."""
+    number, slots = index.number, index.number.shape[0]
+    if index.key is None:
+        return jnp.where(valid, number[jnp.minimum(key, slots - 1)], FREE)
+    keys, stride = index.key, (key[:, 1] | 1).astype(jnp.uint32)
+
+    def probe(carry: tuple) -> tuple:
+        found, place, done = carry
+        slot = (place & (slots - 1)).astype(jnp.int32)
+        here = ~done & (number[slot] != FREE) & (keys[slot] == key).all(1)
+        return jnp.where(here, number[slot], found), place + stride, done | here | (number[slot] == FREE)
+
+    start = (jnp.full(key.shape[0], FREE), key[:, 0], ~valid)
+    return lax.while_loop(lambda carry: ~carry[-1].all(), probe, start)[0]
+
+
 def hash_key(words: Int[Array, "B D"]) -> UInt32[Array, "B 2"]:
     """64 bits for each row of integers: of a million rows, two share their bits with a probability of 3e-8."""
     words = words.astype(jnp.uint32)

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int, UInt32
 
 from poet.archives import store
 from poet.archives.base import AddInfo, Archive, Entries, check_entries, check_extra, examples_of, with_checked_states
 from poet.archives.bounds import check_bounds, validate_batch
 from poet.archives.cell_index import CellIndex, dense_index, hash_index, hash_key, max_batch, number_cells
 from poet.archives.config import OutOfBounds
-from poet.archives.grid import equal_cells, equal_parts
+from poet.archives.grid import equal_parts
 from poet.archives.layout import layout
 from poet.archives.store import Store
 from poet.errors import ConfigError
@@ -128,14 +128,19 @@ def _check_batch(index: CellIndex, size: int) -> None:
 
 
 def _key_function(shape: Sequence[int], low: Float[np.ndarray, "D"], high: Float[np.ndarray, "D"]) -> _KeyOf:
-    """The keys of the cells of descriptors: numbers of cells if these are few, else hashes of their positions.
-
-    Raises `ConfigError` for an impossible shape.
-    """
-    if math.prod(shape) <= MAX_DENSE:
-        return equal_cells(shape, low, high)[1]
+    """The keys of the cells of descriptors. Raises `ConfigError` for an impossible shape."""
     find_positions = equal_parts(shape, low, high)
-    return lambda descriptor: hash_key(jnp.stack(find_positions(descriptor), axis=1))
+    return lambda descriptor: cell_key(shape, jnp.stack(find_positions(descriptor), axis=1))
+
+
+def cell_key(shape: Sequence[int], position: Int[Array, "B D"]) -> Int[Array, "B"] | UInt32[Array, "B 2"]:
+    """The keys of cells by their positions: the numbers of the cells if these are few, else hashes."""
+    if math.prod(shape) > MAX_DENSE:
+        return hash_key(position)
+    key = jnp.zeros(position.shape[0], jnp.int32)
+    for axis, cells in enumerate(shape):
+        key = cells * key + position[:, axis]
+    return key
 
 
 def grow(archive: Archive[CellsState], state: CellsState, capacity: int) -> tuple[Archive[CellsState], CellsState]:

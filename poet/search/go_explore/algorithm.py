@@ -57,7 +57,7 @@ def go_explore(
 
     @functools.cache
     def program(capacity: int) -> Rounds:
-        parts = explorers(config, config.selection.make(), archive_of(capacity), explorer)
+        parts = explorers(config, config.selection.make(), archive_of(capacity), explorer, cell.names)
         return (traced_rounds if engine.traceable else stepwise_rounds)(config, engine, cell, parts)
 
     @functools.cache

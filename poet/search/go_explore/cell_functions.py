@@ -58,16 +58,47 @@ class FieldsCellConfig(CellFunctionConfig):
     high: tuple[float, ...] = (1.0,)  # largest value of each
     # Number of cells between them. For integers from 0 to n: low 0, high n + 1, n + 1 cells.
     cells: tuple[int, ...] = (8,)
+    names: tuple[str, ...] = ()  # of the coordinates in tables and pictures, one for each field; by default the paths
 
     def __post_init__(self) -> None:
         if not self.fields:
             raise ConfigError("cell.fields expects one path or more, as in --cell.fields world.x world.y")
+        if self.names and (len(self.names), len({*self.names})) != (len(self.fields), len(self.fields)):
+            raise ConfigError(
+                f"cell.names expects {len(self.fields)} different names, one for each field; got {self.names}"
+            )
 
     def make(self, environment: Environment, genome: Genome) -> CellFunction:
         """Raises `ConfigError` for a path that the environment does not have."""
         from poet.search.go_explore.cells import field_cells
 
         return field_cells(environment, genome, self)
+
+
+@dataclasses.dataclass(frozen=True)
+class FramesCellConfig(CellFunctionConfig):
+    """Small grey pictures: a frame of the observation or of the world, averaged over areas, with few shades.
+
+    The defaults are those of Go-Explore without domain knowledge (arXiv 1901.10995): 88 numbers from 0 to 8.
+    """
+
+    id: ClassVar[str] = "frames"
+
+    frame: str = "obs.frame"  # path to an array [H, W] or [H, W, 3]; integers from 0 to 255, or numbers from 0 to 1
+    rows: int = 8
+    columns: int = 11
+    shades: int = 8  # a shade of the brightest grey and this many darker ones
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "columns", "shades"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"cell.{name} expects at least 1, got {getattr(self, name)}")
+
+    def make(self, environment: Environment, genome: Genome) -> CellFunction:
+        """Raises `ConfigError` for a path that the environment does not have, or that is no frame."""
+        from poet.search.go_explore.cells import frame_cells
+
+        return frame_cells(environment, genome, self)
 
 
 cell_functions: Registry[type[CellFunctionConfig]] = Registry("cell function", CellFunctionConfig)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from poet.envs.base import Environment
 from poet.envs.host import is_host
 from poet.errors import ConfigError, ContractError
-from poet.search.go_explore.cell_functions import DescriptorCellConfig, FieldsCellConfig
+from poet.search.go_explore.cell_functions import DescriptorCellConfig, FieldsCellConfig, FramesCellConfig
 from poet.types import Genome, Key, PyTree
 
 
@@ -80,20 +80,12 @@ def field_cells(environment: Environment, genome: Genome, config: FieldsCellConf
     ('world.x', 'obs.0', 'obs.1', 'obs.2', 'obs.3', 'obs.4')
     """
 
-    def start(key: Key) -> dict[str, PyTree]:
-        level = environment.build(key, genome)
-        world, obs = environment.reset(key, level)
-        return {"world": world, "obs": obs}
-
-    if is_host(environment):
-        example = {"obs": environment.interface.obs}
-    else:
-        example = jax.eval_shape(start, jax.random.key(0))
+    example = _example(environment, genome)
     arrays = [_follow(example, path) for path in config.fields]
     sizes = [math.prod(array.shape) for array in arrays]
     names = [
         f"{path}.{index}" if array.shape else path
-        for path, array, size in zip(config.fields, arrays, sizes)
+        for path, array, size in zip(config.names or config.fields, arrays, sizes)
         for index in range(size)
     ]
     per_field = [_for_each(f"cell.{name}", getattr(config, name), len(sizes)) for name in ("low", "high", "cells")]
@@ -104,6 +96,57 @@ def field_cells(environment: Environment, genome: Genome, config: FieldsCellConf
         return jnp.concatenate([jnp.ravel(_follow(tree, path)).astype(jnp.float32) for path in config.fields])
 
     return CellFunction(coordinates, tuple(names), tuple(zip(low, high)), cells)
+
+
+def frame_cells(environment: Environment, genome: Genome, config: FramesCellConfig) -> CellFunction:
+    """Cells of small grey pictures. Raises `ConfigError` for a path that is not there, and for what is no frame.
+
+    >>> from poet.envs.adapters.config import AtariConfig
+    >>> games = AtariConfig(game="pong", frame=(105, 80)).make()
+    >>> cells = frame_cells(games.environment, games.simplest(), FramesCellConfig(rows=2, columns=1))
+    >>> cells.names, cells.shape
+    (('grey 0 0', 'grey 1 0'), (9, 9))
+    """
+    array = _follow(_example(environment, genome), config.frame)
+    height, width, *colours = array.shape if len(array.shape) > 1 else (0, 0)
+    if colours not in ([], [3]) or height < config.rows or width < config.columns:
+        raise ConfigError(
+            f"cell.frame expects [H, W] or [H, W, 3] with at least {config.rows} rows and {config.columns} columns; "
+            f"{config.frame!r} is {array.dtype}{list(array.shape)}"
+        )
+    brightest = 255.0 if np.issubdtype(array.dtype, np.integer) else 1.0
+    rows, columns = _areas(height, config.rows), _areas(width, config.columns)
+
+    def coordinates(level: PyTree, world: PyTree, obs: PyTree, /) -> Float[Array, "D"]:
+        frame = _follow({"world": world, "obs": obs}, config.frame).astype(jnp.float32)
+        grey = frame.mean(axis=2) if colours else frame
+        return jnp.ravel(rows @ grey @ columns.T) / brightest
+
+    names = tuple(f"grey {row} {column}" for row in range(config.rows) for column in range(config.columns))
+    # A cell for each shade, of which the last begins at the brightest grey.
+    bounds, shades = (0.0, (config.shades + 1) / config.shades), config.shades + 1
+    return CellFunction(coordinates, names, (bounds,) * len(names), (shades,) * len(names))
+
+
+def _areas(size: int, parts: int) -> Float[np.ndarray, "parts size"]:
+    """How much of each of `parts` equal intervals every pixel covers."""
+    edges = np.linspace(0, size, parts + 1)
+    pixel = np.arange(size)
+    overlap = np.minimum(pixel + 1, edges[1:, None]) - np.maximum(pixel, edges[:-1, None])
+    return (np.maximum(overlap, 0) * parts / size).astype(np.float32)
+
+
+def _example(environment: Environment, genome: Genome) -> dict[str, PyTree]:
+    """Shapes of a world and an observation; simulators have no world."""
+    if is_host(environment):
+        return {"obs": environment.interface.obs}
+
+    def start(key: Key) -> dict[str, PyTree]:
+        level = environment.build(key, genome)
+        world, obs = environment.reset(key, level)
+        return {"world": world, "obs": obs}
+
+    return jax.eval_shape(start, jax.random.key(0))
 
 
 def _first(example: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:

@@ -20,6 +20,35 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
+class BonusConfig(TypedConfig):
+    """What is added to the weights of cells by what is known of a domain; see `poet.search.go_explore.bonus`.
+
+    Coordinates are those of the cells, by name. Raises `ConfigError` for impossible values.
+    """
+
+    # Coordinates along which a cell gets its weight for each of its two neighbours that is not in the archive. A single
+    # number applies to all coordinates, here and below. The paper of 2021 has 0.1, along the horizontal one.
+    neighbours: tuple[str, ...] = ()
+    neighbour_weights: tuple[float, ...] = (0.1,)
+    values: tuple[str, ...] = ()  # coordinates whose position, a number from 0 on, is added with its weight
+    value_weights: tuple[float, ...] = (1.0,)
+    most: str = ""  # a coordinate, as the number of keys: a bonus for its largest value where all others are equal
+    most_weight: float = 1.0
+    level: str = ""  # a coordinate: weights are multiplied by `level_factor` for each level below the highest
+    level_factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        for names, weights in (("neighbours", "neighbour_weights"), ("values", "value_weights")):
+            num, given = len(getattr(self, names)), getattr(self, weights)
+            if len(given) not in (1, num) and num:
+                raise ConfigError(
+                    f"search.bonus.{weights} expects one number, or one for each of {num}; got {len(given)}"
+                )
+        if min(*self.neighbour_weights, *self.value_weights, self.most_weight, self.level_factor) < 0:
+            raise ConfigError("search.bonus expects weights and level_factor of at least 0")
+
+
+@dataclasses.dataclass(frozen=True)
 class GoExploreConfig(TypedConfig):
     """How cells are chosen, and how long they are explored from.
 
@@ -32,6 +61,7 @@ class GoExploreConfig(TypedConfig):
     steps: int = 100  # at most, of the exploration from a cell
     # Which cells: by default by 1 / sqrt(1 + seen), as for Atari games in the paper of 2021.
     selection: SelectionConfig = dataclasses.field(default_factory=lambda: LeastChosenConfig("seen"))
+    bonus: BonusConfig = BonusConfig()  # what is added to the weights of the selection
     reset_on_update: bool = True  # whether a better way to a cell sets its counters to 0
     capacity: int = 4096  # cells for which there is room at first; doubles as they fill
     max_capacity: int = 2**20  # no growth from here on; cells beyond it are counted as dropped

@@ -4,7 +4,7 @@ Axes: B batch, R rows of the archive, T steps of exploration, G parameters.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -48,6 +48,7 @@ class Rollout(NamedTuple):
 
     archive: CellsState
     seen: Int[Array, "R"]
+    actions: Int[Array, "R"]
     best: Best
     score: Float[Array, "B"]
     running: Bool[Array, "B"]
@@ -101,19 +102,22 @@ class Explorers(NamedTuple):
 
 
 def explorers(
-    config: GoExploreConfig, selection: Selection, archive: Archive[CellsState], explorer: Explorer
+    config: GoExploreConfig,
+    selection: Selection,
+    archive: Archive[CellsState],
+    explorer: Explorer,
+    names: Sequence[str],
 ) -> Explorers:
-    """The parts of a round with this archive."""
+    """The parts of a round with this archive; `names` are those of the coordinates of cells."""
     batch, num_rows = config.batch, archive.spec["capacity"]
-    choose_rows = choose(config, selection)
+    choose_rows = choose(config, selection, archive, names)
 
     def begin(
         key: Key, iteration: Int[Array, ""], number: Int[Array, ""], first: UInt32[Array, ""], memory: Memory
     ) -> tuple[Begun, Rollout]:
-        elites = archive.elites(memory.archive)
         select = derive_key(key, GoExplorePhase.SELECT, iteration, source=number)
-        counters, rows = choose_rows(select, elites, memory.counters)
-        chosen = jax.tree.map(lambda leaf: leaf[rows], elites)
+        counters, rows = choose_rows(select, memory.archive, memory.counters)
+        chosen = jax.tree.map(lambda leaf: leaf[rows], archive.elites(memory.archive))
         segment = first + jnp.arange(batch, dtype=jnp.uint32)
         keys = jax.vmap(lambda each: explorer.segment_key(key, each))(segment)
         before = chosen.extra["length"]
@@ -122,6 +126,7 @@ def explorers(
         rollout = Rollout(
             memory.archive,
             counters.seen,
+            counters.actions,
             memory.best,
             chosen.fitness,
             chosen.valid,
@@ -141,6 +146,7 @@ def explorers(
         id = jnp.stack([begun.segment, jnp.full(batch, number + 1, jnp.uint32)], axis=1)
         states = entries(point, score, coordinates, valid=running & ~ended, extra={"length": length})
         archive_state, info = archive.add(rollout.archive, states._replace(id=id))
+        here = rollout.rows[number]
         entered = (info.cell >= 0) & (rollout.rows != info.cell).all(axis=0)
         c = info.counts
         counts = RoundCounts(
@@ -154,6 +160,7 @@ def explorers(
         return Rollout(
             archive_state,
             rollout.seen.at[jnp.where(entered, info.cell, num_rows)].add(1, mode="drop"),
+            rollout.actions.at[jnp.where(running & (here >= 0), here, num_rows)].add(1, mode="drop"),
             _better(rollout.best, score, length, id, running & ended),
             score,
             running & ~ended,
@@ -166,7 +173,7 @@ def explorers(
     def end(begun: Begun, rollout: Rollout) -> Memory:
         counters, rows = begun.counters, rollout.rows[0]
         since_new = counters.chosen_since_new.at[jnp.where(rollout.found, rows, num_rows)].set(0, mode="drop")
-        counters = Counters(counters.chosen, since_new, rollout.seen)
+        counters = Counters(counters.chosen, since_new, rollout.seen, rollout.actions)
         if config.reset_on_update:
             counters = jax.tree.map(lambda counter: jnp.where(rollout.stored, 0, counter), counters)
         return Memory(rollout.archive, counters, rollout.best)

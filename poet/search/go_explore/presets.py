@@ -33,6 +33,7 @@ MONTEZUMA = GoExploreRunConfig(
         low=(0.0,),
         high=(256.0,),
         cells=(256, 256, 256, 32, 16),
+        names=("level", "room", "carried", "x", "y"),
     ),
     search=GoExploreConfig(rounds=2),
 )

@@ -19,6 +19,7 @@ class Counters(NamedTuple):
     chosen: Int[Array, "R"]  # how often it was returned to
     chosen_since_new: Int[Array, "R"]  # the same, since exploration from it last changed the archive
     seen: Int[Array, "R"]  # rollouts that entered the cell, or began in it
+    actions: Int[Array, "R"]  # steps that began in the cell
 
 
 class Best(NamedTuple):

@@ -142,6 +142,9 @@ def test_impossible_options() -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             FieldsCellConfig(fields=fields).make(rooms, genome)
+    with pytest.raises(ConfigError, match="cell.names expects 2 different names, one for each field"):
+        FieldsCellConfig(fields=("world.x", "world.y"), names=("x", "x"))
+    assert FieldsCellConfig(fields=("obs",), names=("place",)).make(rooms, genome).names == ("place.0", "place.1")
     with pytest.raises(ConfigError, match="cell.low expects one number, or one for each of 1; got 2"):
         FieldsCellConfig(fields=("obs",), low=(0.0, 1.0)).make(rooms, genome)
     with pytest.raises(ConfigError, match="search.max_capacity expects at least search.capacity 10, got 5"):
