@@ -53,7 +53,7 @@ def run(kind: str, seed: int, marks: list[int]) -> None:
     for mark in marks:
         while FRAME_SKIP * int(state.env_steps) < mark:
             began = time.perf_counter()
-            state, info = search.step(state)
+            state, _ = search.step(state)
             searched += time.perf_counter() - began
         frames = FRAME_SKIP * int(state.env_steps)
         store = state.archive.store
