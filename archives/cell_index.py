@@ -4,7 +4,7 @@ Cells are numbered in the order in which they are met; within a batch by the ran
 open addressing with a second hash as the stride. All devices give the same bits, since only scatters are used whose
 result does not depend on the order of their updates.
 
-Axes: B batch, D descriptor, S slots.
+Axes: B batch, K entries of a block, D descriptor, S slots.
 """
 
 from typing import Any, NamedTuple
@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Int, UInt32
+
+from poet.archives.blocks import for_blocks
 
 FREE = np.int32(2**31 - 1)
 CLAIM = np.int32(2**30)  # claims of a batch are numbers from here on; those of cells are smaller
@@ -50,14 +52,32 @@ def max_batch(index: CellIndex) -> int:
 
 
 def number_cells(
-    index: CellIndex, key: Int[Array, "B"] | UInt32[Array, "B 2"], rank: Int[Array, "B"], valid: Bool[Array, "B"]
+    index: CellIndex, key: Int[Array, "B"] | UInt32[Array, "B 2"], order: Int[Array, "B"], valid: Bool[Array, "B"]
 ) -> tuple[CellIndex, Int[Array, "B"]]:
     """The number of the cell of each entry, where new cells get the next ones; FREE for an entry that is not valid.
 
-    `rank` is a permutation: new cells are numbered by the smallest rank of their entries. A hash index in which too few
-    slots are free for a whole batch learns no new cell, and gives FREE for it.
+    `order` is a permutation: new cells are numbered in the order of their first entries in it. A hash index in which
+    too few slots are free for a whole batch learns no new cell, and gives FREE for it.
     """
+    number = find_cells(index, key, valid)
+    unknown = valid & (number == FREE)
+    if index.key is not None:
+        unknown &= 4 * (index.known + key.shape[0]) <= MAX_LOAD * index.number.shape[0]
+
+    def claim(state: tuple[CellIndex, Array], entry: Int[Array, "K"], is_used: Bool[Array, "K"]) -> Any:
+        index, number = state
+        index, found = _claim(index, key[entry], is_used)
+        return index, number.at[jnp.where(is_used, entry, number.shape[0])].set(found, mode="drop")
+
+    return for_blocks(claim, (index, number), unknown, order)
+
+
+def _claim(
+    index: CellIndex, key: Int[Array, "K"] | UInt32[Array, "K 2"], valid: Bool[Array, "K"]
+) -> tuple[CellIndex, Int[Array, "K"]]:
+    """Number the cells of entries that are in the order in which new cells are numbered."""
     number, slots = index.number, index.number.shape[0]
+    rank = jnp.arange(key.shape[0], dtype=jnp.int32)
     if index.key is None:
         keys, slot = None, jnp.where(valid, key, slots)
         number = number.at[slot].min(CLAIM + rank, mode="drop")
@@ -66,8 +86,7 @@ def number_cells(
         number, keys, slot = _find_slots(index, key, rank, valid)
     found = jnp.where(valid, number[slot], FREE)
     first = found == CLAIM + rank
-    order = jnp.cumsum(jnp.zeros_like(rank).at[rank].set(first, unique_indices=True)) - 1
-    new = index.known + order[rank]
+    new = index.known + jnp.cumsum(first) - 1
     number = number.at[jnp.where(first, slot, slots)].set(new, mode="drop", unique_indices=True)
     found = jnp.where(valid, number[slot], FREE)
     return CellIndex(number, keys, index.known + jnp.sum(first)), found
@@ -76,12 +95,11 @@ def number_cells(
 def _find_slots(
     index: CellIndex, key: UInt32[Array, "B 2"], rank: Int[Array, "B"], valid: Bool[Array, "B"]
 ) -> tuple[Int[Array, "S"], UInt32[Array, "S 2"], Int[Array, "B"]]:
-    """The slot of each key, where free slots that were needed hold claims; any free one for a key that has no slot."""
+    """The slot of each key, where free slots that were needed hold claims."""
     assert index.key is not None, "a hash index"
     slots = index.number.shape[0]
     stride = (key[:, 1] | 1).astype(jnp.uint32)
-    may_claim = 4 * (index.known + key.shape[0]) <= MAX_LOAD * slots
-    claim = jnp.where(may_claim, CLAIM + rank, FREE)
+    claim = CLAIM + rank
 
     def probe(carry: tuple) -> tuple:
         number, keys, slot, place, done = carry
@@ -90,7 +108,7 @@ def _find_slots(
         owner = number[slot]
         wins = ~done & (owner == CLAIM + rank)
         keys = keys.at[jnp.where(wins, slot, slots)].set(key, mode="drop", unique_indices=True)
-        done |= (owner == FREE) | (keys[slot] == key).all(1)
+        done |= (keys[slot] == key).all(1)
         return number, keys, slot, place + stride, done
 
     start = (index.number, index.key, jnp.zeros_like(rank), key[:, 0], ~valid)

@@ -1,9 +1,10 @@
 """A fixed number of rows, updated by masked scatters: the base of all archives with one elite per row.
 
 A batch is inserted without a sort and without an array of size B x R: a scatter with maximum finds the best fitness of
-each row, then a scatter with minimum finds the smallest id among the entries that have this fitness.
+each row, then a scatter with minimum finds the smallest id among the entries that have this fitness. Of a large batch
+only entries that are better than the elite of their row are offered to it, block after block.
 
-Axes: B batch, R rows, D descriptor, W words of 32 rows.
+Axes: B batch, K entries of a block, R rows, D descriptor, W words of 32 rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped, UInt32
 
 from poet.archives.base import AddInfo, Counts, Entries, free_rows
+from poet.archives.blocks import BLOCK, for_blocks
 from poet.archives.layout import NO_PARENT
 from poet.types import Key, PyTree
 
@@ -80,17 +82,57 @@ def insert(
     `status` and `improvement` are measured against `threshold` where it is given, else against the elite of the row.
     Of the counts only added, improved and rejected are set; the others are 0.
     """
-    num_rows = store.fitness.shape[0]
+    num_rows, size = store.fitness.shape[0], row.shape[0]
     has_row = row < num_rows
     safe_row = jnp.minimum(row, num_rows - 1)
     old_fitness = store.fitness[safe_row]
     free = old_fitness == -jnp.inf
+    reference = old_fitness if threshold is None else threshold
 
-    smaller = _smaller_id(batch.id, store.tag[safe_row, :2])
+    def contest(state: tuple[Store, Array], entry: Int[Array, "K"], is_used: Bool[Array, "K"]) -> Any:
+        store, stored = state
+        part = jax.tree.map(lambda leaf: leaf[entry], batch)
+        store, wins = _contest(store, part, jnp.where(is_used, row[entry], num_rows), tie_break)
+        return store, stored.at[jnp.where(is_used, entry, size)].set(wins, mode="drop")
+
+    if size <= BLOCK:
+        store, wins = _contest(store, batch, row, tie_break)
+    else:
+        better, order = has_row & _is_better(store, batch, safe_row, tie_break), jnp.arange(size, dtype=jnp.int32)
+        store, wins = for_blocks(contest, (store, jnp.zeros(size, bool)), better, order)
+        # An entry of a later block may have taken the row since.
+        wins &= (store.tag[safe_row, :2] == batch.id).all(1)
+    exceeds = has_row & (batch.fitness > reference)
+    zero = jnp.int32(0)
+    info = AddInfo(
+        status=jnp.where(exceeds, jnp.where(free, 2, 1), 0),
+        improvement=jnp.where(has_row, batch.fitness - jnp.where(jnp.isfinite(reference), reference, 0.0), -jnp.inf),
+        stored=wins,
+        added=wins & free,
+        cell=jnp.where(has_row, row, -1),
+        counts=Counts(zero, jnp.sum(wins & free), jnp.sum(wins & ~free), jnp.sum(has_row & ~wins), zero, zero, zero),
+    )
+    return store, info
+
+
+def _is_better(store: Store, batch: Entries, row: Int[Array, "B"], tie_break: Sequence[str]) -> Bool[Array, "B"]:
+    """Whether each entry would replace the elite of its row."""
+    smaller = _smaller_id(batch.id, store.tag[row, :2])
     for name in reversed(tie_break):
-        new, old = batch.extra[name], store.extra[name][safe_row]
+        new, old = batch.extra[name], store.extra[name][row]
         smaller = (new < old) | ((new == old) & smaller)
-    wins = has_row & ((batch.fitness > old_fitness) | ((batch.fitness == old_fitness) & smaller))
+    fitness = store.fitness[row]
+    return (batch.fitness > fitness) | ((batch.fitness == fitness) & smaller)
+
+
+def _contest(
+    store: Store, batch: Entries, row: Int[Array, "B"], tie_break: Sequence[str]
+) -> tuple[Store, Bool[Array, "B"]]:
+    """Store the best entry of each row, where it is better than the elite there; and which entries these are."""
+    num_rows = store.fitness.shape[0]
+    safe_row = jnp.minimum(row, num_rows - 1)
+    free = store.fitness[safe_row] == -jnp.inf
+    wins = (row < num_rows) & _is_better(store, batch, safe_row, tie_break)
     contested = jnp.where(wins, row, num_rows)
     best_fitness = store.fitness.at[contested].max(batch.fitness, mode="drop")
     wins &= batch.fitness == best_fitness[safe_row]
@@ -107,21 +149,9 @@ def insert(
     contested = jnp.where(wins, row, num_rows)
     lowest_rank = store.emitter.at[contested].min(rank, mode="drop")
     wins &= rank == lowest_rank[safe_row]
-
-    reference = old_fitness if threshold is None else threshold
-    exceeds = has_row & (batch.fitness > reference)
-    zero = jnp.int32(0)
-    info = AddInfo(
-        status=jnp.where(exceeds, jnp.where(free, 2, 1), 0),
-        improvement=jnp.where(has_row, batch.fitness - jnp.where(jnp.isfinite(reference), reference, 0.0), -jnp.inf),
-        stored=wins,
-        added=wins & free,
-        cell=jnp.where(has_row, row, -1),
-        counts=Counts(zero, jnp.sum(wins & free), jnp.sum(wins & ~free), jnp.sum(has_row & ~wins), zero, zero, zero),
-    )
     # Only the results of the scatters may be read below: a read of the old columns would force XLA to copy them.
     scattered = store._replace(fitness=best_fitness, emitter=lowest_rank, extra=extra)
-    return _overwrite(scattered, batch, jnp.where(wins, row, num_rows), free), info
+    return _overwrite(scattered, batch, jnp.where(wins, row, num_rows), free), wins
 
 
 def _largest(dtype: jnp.dtype) -> float | int:
@@ -185,15 +215,20 @@ def _nth_set_bit(word: UInt32[Array, "B"], nth: Int[Array, "B"]) -> Int[Array, "
     return position
 
 
-def rank_by_id(id: UInt32[Array, "B 2"]) -> Int[Array, "B"]:
-    """The rank of each entry in the order of ids; without a sort if ids are ascending, as those of a search are."""
+def order_by_id(id: UInt32[Array, "B 2"]) -> Int[Array, "B"]:
+    """The entries in the order of their ids; without a sort if ids are ascending, as those of a search are."""
     position = jnp.arange(id.shape[0], dtype=jnp.int32)
 
     def sort() -> Int[Array, "B"]:
-        order = jnp.lexsort((id[:, 1], id[:, 0]))
-        return jnp.zeros_like(position).at[order].set(position, unique_indices=True)
+        return jnp.lexsort((id[:, 1], id[:, 0])).astype(jnp.int32)
 
-    return lax.cond(jnp.all(_smaller_id(id[:-1], id[1:])), lambda: position, sort)
+    return lax.cond(jnp.any(_smaller_id(id[1:], id[:-1])), sort, lambda: position)
+
+
+def rank_by_id(id: UInt32[Array, "B 2"]) -> Int[Array, "B"]:
+    """The rank of each entry in the order of ids."""
+    position = jnp.arange(id.shape[0], dtype=jnp.int32)
+    return jnp.zeros_like(position).at[order_by_id(id)].set(position, unique_indices=True)
 
 
 def _smaller_id(a: UInt32[Array, "B 2"], b: UInt32[Array, "B 2"]) -> Bool[Array, "B"]:

@@ -117,11 +117,11 @@ def selection(capacity: int, repeats: int) -> tuple[float, float]:
     seen, valid = jnp.arange(capacity) % 97, jnp.arange(capacity) % 2 == 0
 
     @jax.jit
-    def draw(key: Any) -> Any:
+    def draw(key: Any, seen: Any, valid: Any) -> Any:
         rows = entries(jnp.zeros((capacity, 1)), jnp.zeros(capacity), None, extra={"seen": seen})
         return draw_rows(key, weights(rows), valid, DRAWN)
 
-    return measured(lambda: draw(jax.random.key(0)), repeats)
+    return measured(lambda: draw(jax.random.key(0), seen, valid), repeats)
 
 
 def main() -> None:
