@@ -132,6 +132,27 @@ def with_selection(archive: Archive, selection: Selection) -> Archive:
     return archive._replace(init=init, add=add, sample=sample)
 
 
+def count_only(archive: Archive, selection: Selection, state: Any, entries: Entries) -> Any:
+    """The state of an archive with this selection after entries were counted, none of which it stores.
+
+    For entries that were evaluated and are not offered to the archive: their parents were chosen, their cells seen.
+
+    >>> from poet.archives import GridConfig, entries
+    >>> selection = least_chosen("seen", 0.5)
+    >>> archive = with_selection(GridConfig(shape=(2,)).make([(0, 1)]), selection)
+    >>> batch = entries(jnp.zeros((2, 3)), jnp.ones(2), jnp.array([[0.1], [0.2]]))
+    >>> state, info = archive.add(archive.init(jnp.zeros(3)), batch)
+    >>> better = batch._replace(fitness=2 * batch.fitness, id=batch.id + 1)
+    >>> elites = archive.elites(count_only(archive, selection, state, better))
+    >>> elites.fitness.tolist(), elites.extra["seen"].tolist()
+    ([1.0, -inf], [2, 0])
+    """
+    if selection.weights is None or not selection.counters:
+        return state
+    _, info = archive.add(state, entries)
+    return _count(archive, state, selection.counters, entries, info._replace(stored=jnp.zeros_like(info.stored)))
+
+
 def draw_rows(key: Key, weights: Float[Array, "R"], valid: Bool[Array, "R"], num: int) -> Int[Array, "num"]:
     """Indices of valid rows, with replacement and with probabilities proportional to weights; 0 if none is valid.
 

@@ -58,6 +58,8 @@ class PairedPhase(enum.IntEnum):
     CHILD_SCORE_EPISODE = 8  # child, episode
     TRANSFER_SCORE_EPISODE = 9  # row of the elite, episode
     BEGIN_TRAINING = 10  # child
+    RETURN = 11  # slot
+    TRANSFER_LEARNER = 12  # row of the elite, number of the trial as its source
 
 
 class GoExplorePhase(enum.IntEnum):

@@ -1,5 +1,6 @@
 """What every search must keep. A package adds its own to `cases`."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from poet.agents.config import MLPConfig, XLAEngineConfig
-from poet.archives.config import GridConfig
+from poet.archives.config import CellsConfig, GridConfig
+from poet.archives.selections import LeastChosenConfig
 from poet.envs.arm.config import ArmConfig
 from poet.envs.maze.config import MazeConfig
 from poet.executors.config import LocalExecutorConfig
@@ -66,6 +68,11 @@ def cases() -> list[RunConfig]:
             executor=LocalExecutorConfig(devices=1),
         ),
         PairedMapElitesRunConfig(search=few_pairs, archive=GridConfig(shape=(3, 3)), **SMALL),
+        PairedMapElitesRunConfig(
+            search=dataclasses.replace(few_pairs, trainees_from="elites", selection=LeastChosenConfig("seen")),
+            archive=CellsConfig(shape=(3, 3), capacity=9),
+            **SMALL,
+        ),
         GoExploreRunConfig(
             generator=MazeConfig(horizon=12),
             engine=XLAEngineConfig(lanes=8),

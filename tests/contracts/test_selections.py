@@ -1,5 +1,6 @@
 """What every selection must keep, on archives of every kind. A package adds its own to `cases`, or is installed."""
 
+import functools
 from typing import Any
 
 import jax
@@ -22,7 +23,7 @@ from poet.archives import (
 )
 from poet.archives.base import Archive, Entries
 from poet.archives.layout import NO_PARENT, num_objectives
-from poet.archives.select import COUNTERS, Selection, draw_rows, merge_counters, with_selection
+from poet.archives.select import COUNTERS, Selection, count_only, draw_rows, merge_counters, with_selection
 from poet.archives.selections import selections
 from poet.errors import ConfigError, ContractError, ShapeError
 from poet.runs.checkpoint import check_state
@@ -218,6 +219,26 @@ def test_islands_that_are_merged_have_counted_together(name: str) -> None:
         assert int(found["chosen"][row]) == total
     assert (np.asarray(found["chosen_since_new"]) >= 0).all()
     assert (np.asarray(found["chosen_since_new"]) <= np.asarray(found["chosen"])).all()
+
+
+def test_what_is_only_counted_counts_as_what_is_not_good_enough() -> None:
+    made = COUNTING["grid"]
+    state = filled(made)
+    rejected = children(made, state, 3)
+    rejected = rejected._replace(fitness=np.full_like(rejected.fitness, -1e9), id=rejected.id + np.uint32(1))
+    rejected.fitness[:3] = np.nan
+    _, info = made.add(state, rejected)
+    in_filled = np.asarray(info.cell) >= 0
+    in_filled &= np.asarray(made.elites(state).valid)[np.maximum(info.cell, 0)]
+    assert in_filled.sum() > 3
+    rejected = rejected._replace(valid=in_filled)
+    expected, info = made.add(state, rejected)
+    assert not info.stored.any()
+    counting = with_selection(ARCHIVES["grid"].make(BOUNDS), ALL_COUNTERS)
+    count = jax.jit(functools.partial(count_only, counting, ALL_COUNTERS))
+    assert_equal(count(state, rejected), expected)
+    better = rejected._replace(fitness=np.where(in_filled, 1e9, np.nan).astype(np.float32))
+    assert_equal(count(state, better), expected)
 
 
 def test_what_cannot_be_counted_or_scored_raises() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from poet.archives.config import CVTConfig, ParetoConfig, UnstructuredConfig
+from poet.archives.config import CellsConfig, CVTConfig, ParetoConfig, UnstructuredConfig
+from poet.archives.selections import LeastChosenConfig
 from poet.envs.functions.config import RastriginMultiConfig
 from poet.runs.checkpoint import steps
 from poet.runs.diff import diff_runs
@@ -67,6 +68,11 @@ RUNS = {
         **SMALL,
     ),
     "pairs of corridors": PAIRS,
+    "corridors returned to": change(
+        PAIRS,
+        archive=CellsConfig(shape=(7, 6), capacity=20),
+        search={"trainees_from": "elites", "selection": LeastChosenConfig("seen"), "max_training_steps": 3},
+    ),
     "pairs of walkers": change(
         presets.get("paired-map-elites"),
         iterations=8,

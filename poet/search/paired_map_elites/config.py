@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from poet.agents.config import MLPConfig, PolicyConfig
 from poet.archives.config import ArchiveConfig, GridConfig
+from poet.archives.selections import SelectionConfig, UniformConfig
 from poet.envs.config import GeneratorConfig
 from poet.envs.walker.config import WalkerConfig
 from poet.errors import ConfigError
@@ -26,6 +27,8 @@ class PairedMapElitesConfig(ThresholdConfig):
 
     features: tuple[str, ...] = ()  # of the generator, the coordinates of the archive; empty for all of them
     eval_episodes: int = 5  # episodes per score; always 1 if the genome alone determines the episode
+    # Which elites are mutated: uniform, weighted by a score, or least-chosen by counters.
+    selection: SelectionConfig = dataclasses.field(default_factory=UniformConfig)
 
     children: int = 16  # environments per iteration that are mutated from those of elites
     mutation_strength: float = 1.0  # in units of the generator's usual step
@@ -34,9 +37,13 @@ class PairedMapElitesConfig(ThresholdConfig):
     line_sigma: float = 0.1  # of the variants: standard deviation of the step towards another elite's agent
     neighbours: int = 4  # nearest elites whose agents are tried in a child, or whose environments get a new agent
 
+    # Who is trained. children: unsolved children that would fill a free cell; the archive has solved pairs alone.
+    # elites: unsolved elites, drawn by the selection; the archive has all pairs with a score of `training_score`, each
+    # with the state of its learner, to which the search returns, as in Go-Explore (arXiv 2004.12919).
+    trainees_from: Literal["children", "elites"] = "children"
     trainees: int = 4  # environments at most in which an agent is trained, one learner step per iteration
-    training_score: float = 0.375  # an agent with this score in an unsolved child is trained there if the cell is free
-    max_training_steps: int = 20  # learner steps after which an unsolved environment is given up
+    training_score: float = 0.375  # an agent with this score in an unsolved environment may be trained there
+    max_training_steps: int = 20  # learner steps after which training in an unsolved environment ends
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,7 +73,8 @@ class PairedMapElitesRunConfig(RunConfig):
     def describe(self) -> str:
         """Generator, and the coordinates of the archive."""
         features = ", ".join(self.search.features) or "all features"
-        return f"solved {self.generator.id} environments with their agents, by {features}"
+        kind = "solved " if self.search.trainees_from == "children" else ""
+        return f"{kind}{self.generator.id} environments with their agents, by {features}"
 
     def make(self, context: RunContext, *, generator: Generator | None = None) -> Search:
         """The search; `generator` replaces the one that the config names.

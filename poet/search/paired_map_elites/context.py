@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt32
 
 from poet.agents.policy import Policy
 from poet.archives.base import Archive, Entries
@@ -22,11 +21,12 @@ from poet.learners.base import Learner
 from poet.memory import require_memory
 from poet.search.host import jit_to_numpy
 from poet.search.keys import PairedPhase
+from poet.search.paired_map_elites.archive import PairArchive
 from poet.search.paired_map_elites.config import PairedMapElitesConfig
 from poet.search.paired_map_elites.state import PairedMapElitesState, Source
 from poet.search.stall import stall
 from poet.search.thresholds import Thresholds
-from poet.types import Genome, Key, derive_key
+from poet.types import Genome, Key, PyTree, derive_key
 
 COUNTS = ("added", "improved", "rejected", "not_finite", "out_of_bounds", "clipped")
 
@@ -47,8 +47,9 @@ def feature_indices(generator: Generator, names: Sequence[str]) -> list[int]:
 class Components:
     """The objects that the search is made of, with their functions compiled once.
 
-    The thresholds in `config` are returns. Raises `ConfigError` for features that the generator does not have, and for
-    an archive of several objectives, and `ContractError` for a generator without a scale of returns.
+    The thresholds in `config` are returns. Raises `ConfigError` for features that the generator does not have, for an
+    archive of several objectives, and for a selection that the archive cannot have, and `ContractError` for a generator
+    without a scale of returns.
     """
 
     def __init__(
@@ -73,19 +74,24 @@ class Components:
         )
         self.thresholds = Thresholds(config, generator)
         self.config, self.generator, self.policy = self.thresholds.config, generator, policy
-        self.learner, self.executor, self.archive = learner, executor, archive
+        self.learner, self.executor = learner, executor
+        self.trains_elites = config.trainees_from == "elites"
         self.num_train_episodes = episodes  # per candidate
         self.num_score_episodes = 1 if generator.deterministic else config.eval_episodes
         self.simplest = jax.tree.map(np.asarray, generator.simplest())
-        self.payload = {"genome": self.simplest, "params": jax.ShapeDtypeStruct((policy.num_params,), jnp.float32)}
-        self.add = jax.jit(archive.add)
-        self.archive_rows = jit_to_numpy(archive.elites)  # all rows, those without an elite included
+        remembered = learner if self.trains_elites else None
+        self.pairs = PairArchive(archive, config.selection.make(), self.simplest, policy.num_params, remembered)
+        self.archive = self.pairs.archive
         self.init_learner = jit_to_numpy(learner.init)
         self.with_params = jit_to_numpy(learner.with_params)
         self._feature_indices = feature_indices(generator, config.features)
         self._mutate = jit_to_numpy(jax.vmap(generator.mutate, in_axes=(0, 0, None)))
         self._check = jit_to_numpy(jax.vmap(generator.check))
         self._features = jit_to_numpy(jax.vmap(generator.features))
+
+    def admits(self, fitness: float, solved: bool) -> bool:
+        """Whether a pair with this score may be an elite."""
+        return solved or (self.trains_elites and bool(fitness >= self.config.training_score))
 
     @property
     def descriptor_names(self) -> list[str]:
@@ -133,8 +139,8 @@ class StepContext:
         return [Episode(genome, self.key(phase, niche, episode=episode)) for episode in range(num)]
 
     def elites(self) -> Entries:
-        """The elites that are in the archive now, as NumPy arrays in the order of its rows."""
-        rows = self.components.archive_rows(self.state.archive)
+        """The elites in the archive now, as NumPy arrays in the order of its rows, without states of learners."""
+        rows = self.components.pairs.rows(self.state.archive)
         return jax.tree.map(lambda leaf: leaf[rows.valid], rows)
 
     def count(self, num_steps: int, num_evaluations: int) -> None:
@@ -149,6 +155,19 @@ class StepContext:
     def log_event(self, event: str, **fields: Any) -> None:
         """Append a journal row."""
         self.events.append({"event": event, "iteration": self.iteration, **fields})
+
+
+def continued_learner(
+    context: StepContext, key: Key, id: UInt32[np.ndarray, "2"], params: Float[np.ndarray, "G"]
+) -> PyTree:
+    """The learner that the elite of this id remembers, with the weights of an agent for another environment.
+
+    None where elites remember no learners.
+    """
+    components = context.components
+    if not components.trains_elites:
+        return None
+    return components.with_params(key, components.pairs.learner_of(context.state.archive, id), params)
 
 
 def nearest_elites(

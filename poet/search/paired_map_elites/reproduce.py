@@ -14,8 +14,9 @@ from poet.archives.base import Entries
 from poet.archives.layout import NO_PARENT
 from poet.search.host import get_item
 from poet.search.keys import PairedPhase
-from poet.search.paired_map_elites.context import StepContext, nearest_elites
-from poet.search.paired_map_elites.evaluate import Trial, evaluate, solves
+from poet.search.paired_map_elites.context import StepContext, continued_learner, nearest_elites
+from poet.search.paired_map_elites.evaluate import Trial, TrialResult, evaluate, solves
+from poet.search.paired_map_elites.insert import count_unoffered
 from poet.search.paired_map_elites.state import Candidate, Offer, PromisingChild, Source
 from poet.types import Keys
 
@@ -28,29 +29,44 @@ class Offspring(NamedTuple):
 
 
 def reproduce(context: StepContext) -> Offspring:
-    """Mutate the environments of `config.children` elites drawn at random, and evaluate candidates in each child.
+    """Mutate the environments of `config.children` elites drawn by the selection, and evaluate candidates in each.
 
     Candidates are the agent of the parent, variants of it, and the agents of the nearest elites. The best candidate
     decides whether a child is solved, promising, or dropped. Without elites there are no children.
     """
-    config = context.components.config
+    components = context.components
     trials = _trials(context, context.elites())
-    offspring, results = Offspring([], []), evaluate(context, trials)
+    offspring, results, unoffered = Offspring([], []), evaluate(context, trials), []
     for trial, result in zip(trials, results):
-        best = int(np.argmax(result.fitness))
-        offer = Offer(trial.genome, float(result.fitness[best]), trial.candidates[best])
-        if solves(context, result, best):
+        offer = _best_offer(context, trial, result)
+        promising = offer.fitness >= components.config.training_score
+        if offer.solved:
             offspring.solved.append(offer)
-        elif result.fitness[best] >= config.training_score:
+        elif promising:
             offspring.promising.append(PromisingChild(offer, trial.niche))
+        if not components.admits(offer.fitness, offer.solved):
+            unoffered.append(offer)
+    count_unoffered(context, unoffered)
     if results and not (offspring.solved or offspring.promising or (context.state.trainees.age >= 0).any()):
-        thresholds = context.components.thresholds
+        thresholds = components.thresholds
         best = thresholds.describe_best(np.array([result.fitness.max() for result in results]))
         context.log_stall(
             f"none of {len(results)} children is solved, and no agent reaches {thresholds.describe('training_score')} "
             f"in one of them, so none is trained: {best}. Lower that threshold or search.mutation_strength"
         )
     return offspring
+
+
+def _best_offer(context: StepContext, trial: Trial, result: TrialResult) -> Offer:
+    """The child with the candidate that scores best in it."""
+    best = int(np.argmax(result.fitness))
+    fitness, candidate, solved = float(result.fitness[best]), trial.candidates[best], solves(context, result, best)
+    learner = None
+    if context.components.admits(fitness, solved):
+        donor = candidate.parents[1 if candidate.source is Source.NEIGHBOUR else 0]
+        key = context.key(PairedPhase.BEGIN_TRAINING, trial.niche)
+        learner = continued_learner(context, key, donor, candidate.params)
+    return Offer(trial.genome, fitness, candidate, solved, learner)
 
 
 def _trials(context: StepContext, elites: Entries) -> list[Trial]:
@@ -63,8 +79,7 @@ def _trials(context: StepContext, elites: Entries) -> list[Trial]:
     def keys(phase: PairedPhase) -> Keys:
         return jnp.stack([context.key(phase, child) for child in range(num_children)])
 
-    draw = jax.vmap(lambda key: jax.random.randint(key, (), 0, num_elites))
-    parents = np.asarray(draw(keys(PairedPhase.PARENT)))
+    parents = _parents(context, keys(PairedPhase.PARENT), num_elites)
     children = components.mutate(
         keys(PairedPhase.MUTATE), jax.tree.map(lambda leaf: leaf[parents], elites.payload["genome"])
     )
@@ -84,6 +99,16 @@ def _trials(context: StepContext, elites: Entries) -> list[Trial]:
         )
         for child in map(int, np.flatnonzero(valid))
     ]
+
+
+def _parents(context: StepContext, keys: Keys, num_elites: int) -> Int[np.ndarray, "B"]:
+    """The number of an elite for each key, drawn by the selection."""
+    pairs, archive = context.components.pairs, context.state.archive
+    if pairs.uniform:
+        return np.asarray(jax.vmap(lambda key: jax.random.randint(key, (), 0, num_elites))(keys))
+    valid = pairs.rows(archive).valid
+    rows = pairs.draw(keys, pairs.weights(archive), valid)
+    return np.cumsum(valid)[rows] - 1
 
 
 def _candidates(

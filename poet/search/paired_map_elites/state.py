@@ -19,7 +19,7 @@ class Trainees(NamedTuple):
     genome: Genome  # leaves [K, ...]
     learner: PyTree  # state of the learner, leaves [K, ...]
     age: np.ndarray  # i64[K], learner steps done
-    parent: np.ndarray  # u32[K, 2], id of the elite whose environment was mutated
+    parent: np.ndarray  # u32[K, 2], id of the elite whose environment was mutated, or to which the search returned
 
 
 class PairedMapElitesState(NamedTuple):
@@ -63,6 +63,8 @@ class Offer(NamedTuple):
     genome: Genome
     fitness: float
     candidate: Candidate
+    solved: bool = True
+    learner: PyTree = None  # state with which training resumes from the agent; None where elites remember none
 
 
 class PromisingChild(NamedTuple):

@@ -17,13 +17,14 @@ from poet.search.paired_map_elites.state import Candidate, Offer, Source
 
 
 def transfer(context: StepContext, offers: Sequence[Offer]) -> None:
-    """Try the agent of each offer in the environments of the nearest elites, and offer those that it solves.
+    """Try the agent of each offer in the environments of the nearest elites, and offer the pairs that may be elites.
 
-    The nearest elite is the pair itself where the archive kept it.
+    The nearest elite is the pair itself where the archive kept it. The counters of a selection do not count what is
+    tried here, since no elite was drawn for it.
     """
     if not offers:
         return
-    elites, trials = context.elites(), []
+    components, elites, trials, sources = context.components, context.elites(), [], []
     for offer in offers:
         genomes = jax.tree.map(lambda leaf: leaf[None], offer.genome)
         descriptor = context.components.descriptors(genomes)[0]
@@ -33,11 +34,14 @@ def transfer(context: StepContext, offers: Sequence[Offer]) -> None:
             candidate = Candidate(offer.candidate.params, Source.TRANSFER, parents)
             genome = get_item(elites.payload["genome"], row)
             trials.append(Trial(genome, [candidate], PairedPhase.TRANSFER_SCORE_EPISODE, row))
-    insert(
-        context,
-        [
-            Offer(trial.genome, float(result.fitness[0]), trial.candidates[0])
-            for trial, result in zip(trials, evaluate(context, trials))
-            if solves(context, result, 0)
-        ],
-    )
+            sources.append(offer)
+    offered = []
+    for number, (trial, offer, result) in enumerate(zip(trials, sources, evaluate(context, trials))):
+        fitness, solved = float(result.fitness[0]), solves(context, result, 0)
+        if components.admits(fitness, solved):
+            learner = offer.learner
+            if components.trains_elites:
+                key = context.key(PairedPhase.TRANSFER_LEARNER, trial.niche, number)
+                learner = components.with_params(key, learner, offer.candidate.params)
+            offered.append(Offer(trial.genome, fitness, trial.candidates[0], solved, learner))
+    insert(context, offered, counted=False)

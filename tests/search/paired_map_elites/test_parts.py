@@ -7,74 +7,20 @@ import jax
 import numpy as np
 import pytest
 
-from poet.archives.config import GridConfig
 from poet.archives.layout import NO_PARENT
 from poet.errors import ConfigError
 from poet.executors.base import Executor
 from poet.search.keys import PairedPhase
 from poet.search.paired_map_elites.algorithm import paired_map_elites
-from poet.search.paired_map_elites.config import PairedMapElitesConfig
-from poet.search.paired_map_elites.context import Components, StepContext, nearest_elites
+from poet.search.paired_map_elites.context import nearest_elites
 from poet.search.paired_map_elites.evaluate import Trial, evaluate
 from poet.search.paired_map_elites.insert import insert, opens_cell
 from poet.search.paired_map_elites.reproduce import reproduce
-from poet.search.paired_map_elites.state import (
-    Candidate,
-    Offer,
-    PairedMapElitesState,
-    PromisingChild,
-    Source,
-    init_trainees,
-)
+from poet.search.paired_map_elites.state import PromisingChild, Source
 from poet.search.paired_map_elites.train import start_training, train
 from poet.search.paired_map_elites.transfer import transfer
-from tests.search.poet.fakes import POLICY, Ladder, counting_learner, events_of, fake_executor, run
-
-RULES = {
-    "threshold_unit": "return",
-    "solved_score": 10.0,
-    "training_score": 5.0,
-    "children": 4,
-    "variants": 2,
-    "neighbours": 2,
-    "trainees": 2,
-}
-
-
-def weight_minus_level(weight: float, level: int) -> float:
-    return weight - level
-
-
-def make_context(
-    score: Callable[[float, int], float] = weight_minus_level,
-    *,
-    deterministic: bool = True,
-    wrap: Callable[[Executor], Executor] = lambda executor: executor,
-    calls: list | None = None,
-    episodes: int = 1,
-    **options: float,
-) -> StepContext:
-    """An empty archive with a cell for each level, and an agent of weights 0 in training on level 0."""
-    config = PairedMapElitesConfig(**{**RULES, **options})  # type: ignore[arg-type]
-    generator = Ladder(deterministic=deterministic, return_range=(0.0, 80.0), solved_return=80.0)
-    archive = GridConfig(shape=(91,)).make(generator.feature_bounds)
-    executor = wrap(fake_executor(score, calls=calls))
-    components = Components(config, generator, POLICY, counting_learner(), executor, archive, episodes)
-    first = components.init_learner(jax.random.key(1), np.zeros(2, np.float32))
-    trainees = init_trainees(components.simplest, first, config.trainees)
-    total = [np.array(0, np.int64) for _ in range(3)]
-    state = PairedMapElitesState(jax.random.key(0), *total, archive.init(components.payload), trainees, first)
-    return StepContext(components, state)
-
-
-def make_offer(level: int, fitness: float, weight: float = 0.0, source: Source = Source.VARIANT) -> Offer:
-    candidate = Candidate(np.float32([weight, 0]), source, np.full((2, 2), NO_PARENT))
-    return Offer({"level": np.int32(level)}, fitness, candidate)
-
-
-def levels(context: StepContext) -> list[int]:
-    """The levels of the elites."""
-    return context.elites().payload["genome"]["level"].tolist()
+from tests.search.paired_map_elites.parts import RULES, levels, make_context, make_offer
+from tests.search.poet.fakes import Ladder, events_of, run
 
 
 def test_the_better_pair_of_a_cell_is_kept() -> None:
