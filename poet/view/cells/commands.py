@@ -36,8 +36,13 @@ def inspect(
         print_cells(opened, last, top, replay)
 
 
-def plot(run: Path, *, what: Literal["all", "overview", "map", "curves"] = "all", out: Path | None = None) -> int:
-    """Draw cells: overview, maps by score, steps and visits, curves.
+def plot(
+    run: Path,
+    *,
+    what: Literal["all", "overview", "map", "frontier", "rooms", "curves"] = "all",
+    out: Path | None = None,
+) -> int:
+    """Draw cells: overview, maps by score, steps, visits and time, frontier, rooms, curves.
 
     Args:
         run: Run folder, or its name in runs/.
@@ -106,6 +111,6 @@ def find_cell(run: "CellsRun", cell: int | None, at: tuple[float, ...]) -> int:
         raise ConfigError("a cell is given by its number or by coordinates: use --cell or --at, not both")
     if at:
         row = run.archive().nearest(at)
-        print_lines(f"nearest to {', '.join(map('{:g}'.format, at))}: cell {row}, at {run.archive().coordinates(row)}")
+        print_lines(f"nearest to {', '.join(map('{:g}'.format, at))}: cell {row}, at {run.coordinates(row)}")
         return row
     return run.default_agent() if cell is None else run.archive().check_row(cell)

@@ -10,6 +10,7 @@ from poet.agents.segments import chain
 from poet.errors import PoetError
 from poet.terminal import print_lines
 from poet.view.archive import maps
+from poet.view.cells.maps import MAX_COORDINATES
 from poet.view.inspect import metrics_table, page_console, print_table
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def cell_table(run: CellsRun, cells: Elites, top: int) -> Table:
 
     table = Table(title=f"the best of {len(cells)} cells", title_justify="left", title_style="bold")
     facts = {"entered": "extra.seen", "returned to": "extra.chosen"}
-    for name in ("cell", "score", "steps", *cells.names, *facts):
+    named = cells.names if len(cells.names) <= MAX_COORDINATES else ()
+    for name in ("cell", "score", "steps", *named, *facts):
         table.add_column(name, justify="right")
     score, steps = np.asarray(cells.columns["fitness"], float), np.asarray(cells.columns["extra.length"])
     for row in run.best_cells(top):
@@ -38,7 +40,7 @@ def cell_table(run: CellsRun, cells: Elites, top: int) -> Table:
             str(row),
             f"{score[row]:.6g}",
             str(steps[row]),
-            *(f"{value:.3g}" for value in cells.points()[row]),
+            *(f"{value:.3g}" for value in cells.points()[row, : len(named)]),
             *(str(cells.columns[column][row]) for column in facts.values()),
         )
     return table
@@ -67,7 +69,7 @@ def print_cell(run: CellsRun, cell: int, replay: bool) -> None:
     facts = {name: value[cell] for name, value in cells.facts().items()}
     way = chain(run.parents().__getitem__, cells.id(cell))
     print_lines(
-        f"cell {cell} of {run.name}, {cells.coordinates(cell)}",
+        f"cell {cell} of {run.name}, {run.coordinates(cell)}",
         f"score {cells.columns['fitness'][cell]:.6g} after {facts['length']} steps in {len(way)} segments",
         f"entered {facts['seen']} times, returned to {facts['chosen']} times "
         "(since the way to it last became better, if the search counts so)",

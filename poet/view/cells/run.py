@@ -83,6 +83,13 @@ class CellsRun(ArchiveRun):
         self.archive().best()
         return int(self.best_cells(1)[0])
 
+    def coordinates(self, cell: int) -> str:
+        """The coordinates of a cell as text, each with its name; of many coordinates only their number."""
+        from poet.view.cells.maps import MAX_COORDINATES
+
+        named, count = self.archive().coordinates(cell), len(self.archive().names)
+        return named if count <= MAX_COORDINATES else f"{count} coordinates"
+
     def can_render(self) -> bool:
         """Whether there is a generator that can draw the way to a cell."""
         try:
@@ -107,10 +114,11 @@ class CellsRun(ArchiveRun):
         return verify(self, most)
 
     def plots(self) -> Mapping[str, Callable[..., Figure]]:
-        """Overview, map and curves."""
+        """Overview, map, frontier, curves; a map of rooms if cells have the coordinates room, x and y."""
         from poet.view.cells.plots import PLOTS
+        from poet.view.cells.rooms import has_rooms
 
-        return PLOTS
+        return {name: plot for name, plot in PLOTS.items() if name != "rooms" or has_rooms(self.latest())}
 
     def suggested_commands(self) -> tuple[str, ...]:
         """Commands that show the run, with {} for its folder."""

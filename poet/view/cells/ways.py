@@ -130,7 +130,7 @@ def film(run: CellsRun, cell: int | None, path: str | os.PathLike[str] | None = 
     if not len(replayed.trajectory.actions):
         raise RunError(f"cell {cell} of {run.name} is where every way begins: choose another one")
     steps = f"score {replayed.score:.6g} after {len(replayed.trajectory.actions)} steps"
-    where = "" if cell is None else run.archive().coordinates(cell)
+    where = "" if cell is None else run.coordinates(cell)
     lines = ",  ".join(filter(None, [f"{run.name}, {_name(cell)}", steps, where]))
     gif = trajectory_gif(run, run.simplest(), key, replayed.trajectory, (lines, run.describe(run.simplest())), width)
     target = given or run.path / MEDIA / f"{_name(cell).replace(' ', '_')}{SUFFIX}"
