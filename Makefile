@@ -73,7 +73,7 @@ $(STAMP): $(LOCKED) pyproject.toml $(PLUGINS)
 
 lock: $(UV)  ## resolve again; the lock is universal, hashed, and names no index
 	@$(UV) pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
-	@echo 'pytest>=9' | $(UV) pip compile pyproject.toml - --quiet --extra gymnax --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements-gymnax.lock
+	@echo 'pytest>=9' | $(UV) pip compile pyproject.toml - --quiet --extra gymnax --extra xland-minigrid --extra craftax --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements-gymnax.lock
 
 cuda: $(UV) plugins.txt  ## the same with jax's CUDA plugin, in .venv-cuda
 	@[ -d .venv-cuda ] || $(UV) venv --quiet --python $(PYTHON) .venv-cuda
@@ -86,11 +86,11 @@ cuda: $(UV) plugins.txt  ## the same with jax's CUDA plugin, in .venv-cuda
 	@$(UV) pip install --quiet --python .venv-gymnax/bin/python --no-deps --editable .
 	@touch $@
 
-gymnax: .venv-gymnax/.synced  ## environments of gymnax, in .venv-gymnax: it needs another gymnasium than the tests
+gymnax: .venv-gymnax/.synced  ## environments of gymnax, XLand-MiniGrid and Craftax, in .venv-gymnax: they do not fit the tests' packages
 	@echo ".venv-gymnax/bin/poet run laptop --generator gymnax-acrobot"
 
-test-gymnax: .venv-gymnax/.synced  ## tests of the adapter of gymnax, in that environment
-	@.venv-gymnax/bin/python -m pytest tests/envs/adapters
+test-gymnax: .venv-gymnax/.synced  ## tests of the adapters of these libraries, in that environment
+	@.venv-gymnax/bin/python -m pytest tests/envs/adapters tests/search/go_explore/test_minigrid.py
 
 # The peers of quality-diversity, each in an environment of its own, with the lock's versions of what both need.
 .venv-qdax: PEER := qdax==0.5.0

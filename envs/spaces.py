@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from poet.envs.base import Box, Discrete, MultiDiscrete, Observation, Space
 from poet.errors import ConfigError
-from poet.types import Key, PyTree
+from poet.types import PyTree
 
 Action: TypeAlias = Array
 
@@ -57,15 +57,20 @@ def bounds(space: Box) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "
     return low, high
 
 
-def random_action(key: Key, space: Space) -> Action:
-    """An action drawn uniformly.
+def num_uniforms(space: Space) -> int:
+    """How many numbers `action_at` takes."""
+    return len(space.nums) if isinstance(space, MultiDiscrete) else math.prod(getattr(space, "shape", ()))
 
-    >>> random_action(jax.random.key(0), Box((2,), low=3.0, high=4.0)).shape
-    (2,)
+
+def action_at(space: Space, uniform: Float[Array, "N"]) -> Action:
+    """The action at N numbers from [0, 1), drawn uniformly if these are; fewer than 2**24 actions of each kind.
+
+    >>> action_at(Box((2,), 3.0, 5.0), jnp.array([0.0, 0.5])).tolist()
+    [3.0, 4.0]
     """
     if isinstance(space, Discrete):
-        return jax.random.randint(key, (), 0, space.num, jnp.int32)
+        return (uniform[0] * space.num).astype(jnp.int32)
     if isinstance(space, MultiDiscrete):
-        return jax.random.randint(key, (len(space.nums),), 0, jnp.array(space.nums), jnp.int32)
-    low, high = (values.astype(np.float32) for values in bounds(space))
-    return jax.random.uniform(key, space.shape, jnp.float32, low, high)
+        return (uniform * jnp.array(space.nums)).astype(jnp.int32)
+    low, high = (jnp.asarray(values, jnp.float32) for values in bounds(space))
+    return low + (high - low) * uniform.reshape(space.shape)

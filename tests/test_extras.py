@@ -26,6 +26,8 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
         ("wandb", "wandb", "wandb>="),
         ("tables", "pandas", "pandas>="),
         ("gymnax", "gymnax", "gymnax==1.0.1"),
+        ("xland-minigrid", "xminigrid", "xminigrid"),
+        ("craftax", "craftax", "craftax"),
     ],
 )
 def test_a_missing_package_is_named_with_the_command(

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from poet.envs.adapters.gymnasium import Seed
+from poet.envs.adapters.seeds import Seed
 from poet.envs.base import Discrete, Interface
 from poet.envs.host import HostStep
 from poet.envs.vector import MAX_INTEGER, VectorGenerator, integer

@@ -9,6 +9,7 @@ from poet.envs.config import GeneratorConfig
 from poet.errors import ConfigError
 
 if TYPE_CHECKING:
+    from poet.envs.adapters.minigrid import MiniGridGenerator
     from poet.envs.vector import VectorGenerator
 
 
@@ -87,3 +88,53 @@ class GymnaxAcrobotConfig(GeneratorConfig):
         from poet.envs.adapters.gymnax_tasks import acrobot
 
         return acrobot()
+
+
+@dataclasses.dataclass(frozen=True)
+class MiniGridConfig(GeneratorConfig):
+    """Any environment of XLand-MiniGrid; a genome is the seed of a layout. Needs the extra `xland-minigrid`.
+
+    Raises `ConfigError` for impossible values.
+    """
+
+    id: ClassVar[str] = "xland-minigrid"
+
+    env: str = "MiniGrid-DoorKey-16x16"  # an id of XLand-MiniGrid
+    horizon: int | None = None  # steps of an episode; by default the limit of the environment
+    seed: int = 0  # of the first layout
+
+    def __post_init__(self) -> None:
+        _check_horizon(self.id, self.horizon)
+
+    def make(self) -> MiniGridGenerator:
+        """The generator. Raises `ConfigError` where XLand-MiniGrid is not installed."""
+        from poet.envs.adapters.minigrid import minigrid
+
+        return minigrid(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class CraftaxClassicConfig(GeneratorConfig):
+    """Craftax-Classic with symbolic observations; a genome is the seed of a map. Needs the extra `craftax`.
+
+    Raises `ConfigError` for impossible values.
+    """
+
+    id: ClassVar[str] = "craftax-classic"
+
+    horizon: int = 10_000  # steps of an episode
+    seed: int = 0  # of the first map
+
+    def __post_init__(self) -> None:
+        _check_horizon(self.id, self.horizon)
+
+    def make(self) -> VectorGenerator:
+        """The generator. Raises `ConfigError` where Craftax is not installed."""
+        from poet.envs.adapters.craftax import craftax_classic
+
+        return craftax_classic(self)
+
+
+def _check_horizon(id: str, horizon: int | None) -> None:
+    if horizon is not None and horizon < 1:
+        raise ConfigError(f"{id}: horizon expects at least 1, got {horizon}")

@@ -10,15 +10,16 @@ import dataclasses
 import functools
 import math
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poet.envs.adapters.seeds import seeds
 from poet.envs.base import Box, Discrete, Interface, MultiDiscrete, Observation, Space
 from poet.envs.host import HostStep
-from poet.envs.vector import MAX_INTEGER, VectorGenerator, integer
+from poet.envs.vector import VectorGenerator
 from poet.errors import ConfigError
 from poet.extras import import_extra
 from poet.types import Genome, PyTree
@@ -137,12 +138,6 @@ class GymnasiumSimulator:
         self._env.close()
 
 
-class Seed(NamedTuple):
-    """A genome without parameters: it fixes what the environment draws at its reset."""
-
-    seed: Any  # i32[]
-
-
 def seeded(config: GymnasiumConfig) -> VectorGenerator:
     """The generator of an environment id, whose genomes are seeds.
 
@@ -167,7 +162,7 @@ def seeded(config: GymnasiumConfig) -> VectorGenerator:
     return VectorGenerator(
         "gymnasium",
         environment,
-        Seed(seed=integer(0, MAX_INTEGER, step=MAX_INTEGER)),
+        seeds(),
         return_range=config.return_range,
         solved_return=solved,
     )

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Any, TypeAlias
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
@@ -21,7 +22,7 @@ from poet.agents.policy import Policy
 from poet.agents.worker import Act, Acted, Began, Begin
 from poet.agents.workers import Workers, begin, seed_of, seeds_of, write
 from poet.envs.host import History, HostEnvironment, Snapshot, snapshot_bytes, write_snapshot
-from poet.envs.spaces import random_action, zero_observation
+from poet.envs.spaces import action_at, num_uniforms, zero_observation
 from poet.errors import ContractError
 from poet.types import Genome, Key, Keys, PyTree, numbered_keys
 
@@ -121,7 +122,7 @@ class HostLanes:
     def _begin(self, level: PyTree, keys: UInt32[np.ndarray, "B 2"], key: Key) -> Lanes:
         """Lanes at the start of episodes, without observations."""
         num, interface = len(keys), self._environment.interface
-        action = np.asarray(random_action(jax.random.key(0), interface.action))
+        action = np.asarray(action_at(interface.action, jnp.zeros(num_uniforms(interface.action))))
         level_index, length, before, started = np.zeros((4, num), np.int32)
         if size := snapshot_bytes(self._environment):
             world = Snapshot(length, np.zeros((num, size), np.uint8))  # type: ignore[arg-type]

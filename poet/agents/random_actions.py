@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool
 from poet.agents.config import RandomActionsConfig
 from poet.agents.policy import Policy
 from poet.envs.base import Interface
-from poet.envs.spaces import random_action
+from poet.envs.spaces import action_at, num_uniforms
 from poet.types import Key, PyTree
 
 
@@ -31,14 +31,16 @@ def random_actions(interface: Interface, config: RandomActionsConfig) -> Policy:
     >>> action.shape, bool(memory.chosen)
     ((), True)
     """
-    space = interface.action
+    space, num = interface.action, num_uniforms(interface.action)
 
     def init_memory() -> LastAction:
-        return LastAction(jnp.zeros_like(random_action(jax.random.key(0), space)), jnp.bool_(False))
+        return LastAction(jnp.zeros_like(action_at(space, jnp.zeros(num))), jnp.bool_(False))
 
     def act(weights: PyTree, memory: LastAction, obs: PyTree, key: Key) -> tuple[Array, LastAction]:
-        repeated = memory.chosen & (jax.random.uniform(jax.random.fold_in(key, 0)) < config.repeat)
-        drawn = random_action(jax.random.fold_in(key, 1), space)
+        # One draw for all: keys of their own would take longer than many an environment.
+        uniform = jax.random.uniform(key, (1 + num,))
+        repeated = memory.chosen & (uniform[0] < config.repeat)
+        drawn = action_at(space, uniform[1:])
         return (action := jnp.where(repeated, memory.action, drawn)), LastAction(action, jnp.bool_(True))
 
     return Policy(1, lambda key: jnp.zeros(1), lambda params: (), act, init_memory)

@@ -47,7 +47,10 @@ class DescriptorCellConfig(CellFunctionConfig):
 
 @dataclasses.dataclass(frozen=True)
 class FieldsCellConfig(CellFunctionConfig):
-    """Numbers of the world or of the observation, each divided into cells."""
+    """Numbers of the world or of the observation, each divided into cells; others that must be equal in a cell.
+
+    Raises `ConfigError` for no path at all.
+    """
 
     id: ClassVar[str] = "fields"
 
@@ -58,10 +61,12 @@ class FieldsCellConfig(CellFunctionConfig):
     high: tuple[float, ...] = (1.0,)  # largest value of each
     # Number of cells between them. For integers from 0 to n: low 0, high n + 1, n + 1 cells.
     cells: tuple[int, ...] = (8,)
+    # More paths, to what distinguishes cells as a whole: all of its bits are equal in a cell, by a hash of 66 bits.
+    hashed: tuple[str, ...] = ()
     names: tuple[str, ...] = ()  # of the coordinates in tables and pictures, one for each field; by default the paths
 
     def __post_init__(self) -> None:
-        if not self.fields:
+        if not self.fields and not self.hashed:
             raise ConfigError("cell.fields expects one path or more, as in --cell.fields world.x world.y")
         if self.names and (len(self.names), len({*self.names})) != (len(self.fields), len(self.fields)):
             raise ConfigError(
@@ -73,6 +78,21 @@ class FieldsCellConfig(CellFunctionConfig):
         from poet.search.go_explore.cells import field_cells
 
         return field_cells(environment, genome, self)
+
+
+@dataclasses.dataclass(frozen=True)
+class MiniGridCellConfig(CellFunctionConfig):
+    """Where the agent is in a grid, what it carries, and what lies where: for environments of XLand-MiniGrid."""
+
+    id: ClassVar[str] = "minigrid"
+
+    direction: bool = False  # whether a cell is also of one direction of the agent
+
+    def make(self, environment: Environment, genome: Genome) -> CellFunction:
+        """Raises `ConfigError` for an environment without a grid."""
+        from poet.search.go_explore.cells import minigrid_cells
+
+        return minigrid_cells(environment, genome, self)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,19 +3,28 @@
 Axes: D coordinates.
 """
 
+import dataclasses
 import math
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt8
 
 from poet.envs.base import Environment
 from poet.envs.host import is_host
 from poet.errors import ConfigError, ContractError
-from poet.search.go_explore.cell_functions import DescriptorCellConfig, FieldsCellConfig, FramesCellConfig
+from poet.search.go_explore.cell_functions import (
+    DescriptorCellConfig,
+    FieldsCellConfig,
+    FramesCellConfig,
+    MiniGridCellConfig,
+)
+from poet.search.go_explore.cell_hash import BITS, WORDS, byte_hash, to_bytes
 from poet.types import Genome, Key, PyTree
+
+NUM_TILES, NUM_COLOURS = 13, 12  # of XLand-MiniGrid
 
 
 class Coordinates(Protocol):
@@ -91,11 +100,45 @@ def field_cells(environment: Environment, genome: Genome, config: FieldsCellConf
     per_field = [_for_each(f"cell.{name}", getattr(config, name), len(sizes)) for name in ("low", "high", "cells")]
     low, high, cells = (tuple(np.repeat(values, sizes).tolist()) for values in per_field)
 
+    def hashed(tree: PyTree) -> UInt8[Array, "S"]:
+        return jnp.concatenate([to_bytes(_follow(tree, path)) for path in config.hashed])
+
+    words = WORDS if config.hashed else 0
+    hash_words = byte_hash(jax.eval_shape(hashed, example).size) if words else None
+
     def coordinates(level: PyTree, world: PyTree, obs: PyTree, /) -> Float[Array, "D"]:
         tree = {"world": world, "obs": obs}
-        return jnp.concatenate([jnp.ravel(_follow(tree, path)).astype(jnp.float32) for path in config.fields])
+        parts = [jnp.ravel(_follow(tree, path)).astype(jnp.float32) for path in config.fields]
+        return jnp.concatenate([*parts, hash_words(hashed(tree))] if hash_words else parts)
 
-    return CellFunction(coordinates, tuple(names), tuple(zip(low, high)), cells)
+    return CellFunction(
+        coordinates,
+        (*names, *(f"hash.{word}" for word in range(words))),
+        (*zip(low, high), *[(0.0, 2.0**BITS)] * words),
+        (*cells, *[2**BITS] * words),
+    )
+
+
+def minigrid_cells(environment: Environment, genome: Genome, config: MiniGridCellConfig) -> CellFunction:
+    """Position, carried object and layout in a grid world. Raises `ConfigError` for an environment without a grid."""
+    grid = getattr(_example(environment, genome).get("world"), "grid", None)
+    if grid is None:
+        raise ConfigError(
+            f"{environment.interface.id} has no grid: --cell minigrid is for the generator xland-minigrid; choose "
+            "another cell function, as in --cell fields"
+        )
+    rows, columns, _ = grid.shape
+    sizes = {
+        "world.position.1": ("column", columns),
+        "world.position.0": ("row", rows),
+        "world.pocket.0": ("carried object", NUM_TILES),
+        "world.pocket.1": ("carried colour", NUM_COLOURS),
+        **({"world.direction": ("direction", 4)} if config.direction else {}),
+    }
+    names, num = zip(*sizes.values())
+    high = tuple(map(float, num))
+    fields = FieldsCellConfig(tuple(sizes), (0.0,), high, num, names=names, hashed=("world.grid",))
+    return field_cells(environment, genome, fields)
 
 
 def frame_cells(environment: Environment, genome: Genome, config: FramesCellConfig) -> CellFunction:
@@ -164,7 +207,7 @@ def _follow(tree: PyTree, path: str) -> Any:
     """The array at a path. Raises `ConfigError` if there is none."""
     at: Any = tree
     for part in path.split("."):
-        known = at.keys() if isinstance(at, dict) else getattr(at, "_fields", ())
+        known = at.keys() if isinstance(at, dict) else _field_names(at)
         if part in known:
             at = at[part] if isinstance(at, dict) else getattr(at, part)
         elif part.isdigit() and getattr(at, "shape", ())[:1] > (int(part),):
@@ -173,5 +216,14 @@ def _follow(tree: PyTree, path: str) -> Any:
             there = ", ".join(known) or f"an array of shape {getattr(at, 'shape', ())}"
             raise ConfigError(f"cell.fields: {path!r} has no {part!r}; there: {there}")
     if not hasattr(at, "shape"):
-        raise ConfigError(f"cell.fields: {path!r} is not one array: name one of its fields, {', '.join(at._fields)}")
+        raise ConfigError(
+            f"cell.fields: {path!r} is not one array: name one of its fields, {', '.join(_field_names(at))}"
+        )
     return at
+
+
+def _field_names(tree: Any) -> tuple[str, ...]:
+    """Of a NamedTuple or a dataclass; empty for anything else."""
+    if dataclasses.is_dataclass(tree):
+        return tuple(field.name for field in dataclasses.fields(tree))
+    return getattr(tree, "_fields", ())
