@@ -3,12 +3,13 @@
 Axes: B batch, D descriptor, M objectives.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from poet.archives.base import Entries
 from poet.archives.config import OutOfBounds
@@ -17,6 +18,7 @@ from poet.archives.materialise import materialise
 from poet.errors import ConfigError
 from poet.typed_config import check_value
 
+MAX_COLUMNS = 16  # of masks that are read column after column
 MIN_SPAN, MAX_SPAN = 1e-15, 1e15  # of a coordinate: squared distances in archives are normal float32 numbers
 
 
@@ -34,11 +36,11 @@ def validate_batch(
     """
     batch = batch._replace(fitness=materialise(batch.fitness), descriptor=materialise(batch.descriptor))
     # The sum of finite objectives is not finite if it overflows; such an entry cannot be ranked by its sum.
-    finite = jnp.isfinite(total(batch.fitness)) & jnp.isfinite(batch.descriptor).all(1)
+    finite = jnp.isfinite(total(batch.fitness)) & ~any_of_row(~jnp.isfinite(batch.descriptor))
     compared = {name: materialise(batch.extra[name]) for name in tie_break}
     for value in compared.values():
         finite &= jnp.isfinite(value)
-    outside = ((batch.descriptor < low) | (batch.descriptor > high)).any(1)
+    outside = any_of_row((batch.descriptor < low) | (batch.descriptor > high))
     reject = out_of_bounds == "reject"
     num_outside = jnp.sum(batch.valid & finite & outside)
     counts = {
@@ -50,6 +52,12 @@ def validate_batch(
     storable = batch.valid & finite & ~outside if reject else batch.valid & finite
     clipped = jnp.clip(batch.descriptor, low, high)
     return batch._replace(descriptor=clipped, valid=storable, extra={**batch.extra, **compared}), counts
+
+
+def any_of_row(mask: Bool[Array, "B D"]) -> Bool[Array, "B"]:
+    """Whether any element of each row is True; column after column, which is several times faster for few columns."""
+    num = mask.shape[1]
+    return functools.reduce(jnp.logical_or, (mask[:, d] for d in range(num))) if 0 < num <= MAX_COLUMNS else mask.any(1)
 
 
 def check_resolution(bounds: Float[np.ndarray, "D 2"], *num_cells: int) -> None:

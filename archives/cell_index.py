@@ -108,7 +108,7 @@ def _find_slots(
         owner = number[slot]
         wins = ~done & (owner == CLAIM + rank)
         keys = keys.at[jnp.where(wins, slot, slots)].set(key, mode="drop", unique_indices=True)
-        done |= (keys[slot] == key).all(1)
+        done |= _same(keys[slot], key)
         return number, keys, slot, place + stride, done
 
     start = (index.number, index.key, jnp.zeros_like(rank), key[:, 0], ~valid)
@@ -123,16 +123,33 @@ def find_cells(
     number, slots = index.number, index.number.shape[0]
     if index.key is None:
         return jnp.where(valid, number[jnp.minimum(key, slots - 1)], FREE)
-    keys, stride = index.key, (key[:, 1] | 1).astype(jnp.uint32)
+    keys = index.key
 
-    def probe(carry: tuple) -> tuple:
-        found, place, done = carry
+    def look(entry: Int[Array, "K"], step: Int[Array, ""] | int) -> tuple[Array, Array]:
+        """Which entries are done after so many steps, and what was found."""
+        own = key[entry]
+        place = own[:, 0] + jnp.uint32(step) * (own[:, 1] | 1).astype(jnp.uint32)
         slot = (place & (slots - 1)).astype(jnp.int32)
-        here = ~done & (number[slot] != FREE) & (keys[slot] == key).all(1)
-        return jnp.where(here, number[slot], found), place + stride, done | here | (number[slot] == FREE)
+        here = number[slot]
+        return (here == FREE) | _same(keys[slot], own), here
 
-    start = (jnp.full(key.shape[0], FREE), key[:, 0], ~valid)
-    return lax.while_loop(lambda carry: ~carry[-1].all(), probe, start)[0]
+    def rest(found: Int[Array, "B"], entry: Int[Array, "K"], is_used: Bool[Array, "K"]) -> Int[Array, "B"]:
+        def probe(carry: tuple) -> tuple:
+            step, at, done = carry
+            ends, here = look(entry, step)
+            return step + 1, jnp.where(~done & ends, here, at), done | ends
+
+        _, at, _ = lax.while_loop(lambda carry: ~carry[2].all(), probe, (jnp.int32(1), found[entry], ~is_used))
+        return found.at[jnp.where(is_used, entry, found.shape[0])].set(at, mode="drop")
+
+    everyone = jnp.arange(key.shape[0], dtype=jnp.int32)
+    done, here = look(everyone, 0)
+    found = jnp.where(valid & done, here, FREE)
+    return for_blocks(rest, found, valid & ~done, everyone)
+
+
+def _same(a: UInt32[Array, "B 2"], b: UInt32[Array, "B 2"]) -> Bool[Array, "B"]:
+    return (a[:, 0] == b[:, 0]) & (a[:, 1] == b[:, 1])
 
 
 def hash_key(words: Int[Array, "B D"]) -> UInt32[Array, "B 2"]:

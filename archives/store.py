@@ -101,7 +101,8 @@ def insert(
         better, order = has_row & _is_better(store, batch, safe_row, tie_break), jnp.arange(size, dtype=jnp.int32)
         store, wins = for_blocks(contest, (store, jnp.zeros(size, bool)), better, order)
         # An entry of a later block may have taken the row since.
-        wins &= (store.tag[safe_row, :2] == batch.id).all(1)
+        tag = store.tag[safe_row, :2]
+        wins &= (tag[:, 0] == batch.id[:, 0]) & (tag[:, 1] == batch.id[:, 1])
     exceeds = has_row & (batch.fitness > reference)
     zero = jnp.int32(0)
     info = AddInfo(
