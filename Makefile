@@ -38,7 +38,7 @@ types: $(STAMP)
 	@$(PY) -m pyright
 
 notebooks: $(STAMP)
-	@$(PY) -m pytest --nbmake --nbmake-timeout=600 notebooks
+	@$(PY) -m pytest -n auto --nbmake --nbmake-timeout=600 notebooks
 
 notebooks-save: $(STAMP)  ## run the notebooks and save their outputs, after a change of what they show
 	@$(PY) notebooks/save_outputs.py

@@ -140,6 +140,8 @@ class Explorer:
           key: of the run.
           parents: segment -> the id of the state in which it began; of all segments on the ways to the states.
           ids: of the states.
+
+        Raises `RunError` where a parent is missing.
         """
         level, root = self.root(key)
         params = self.params(key)
@@ -149,6 +151,10 @@ class Explorer:
         waiting = dict(parents)
         while waiting:
             ready = [segment for segment, (parent, _) in waiting.items() if parent in known]
+            if not ready:
+                raise RunError(
+                    f"expected all segments on the ways to the states; where {min(waiting)} begins is not known"
+                )
             for block in (ready[first : first + self.lanes] for first in range(0, len(ready), self.lanes)):
                 origins = [waiting.pop(segment) for segment in block]
                 lengths = [known[parent][0] + step for parent, step in origins]
@@ -169,7 +175,8 @@ class Explorer:
 
     def simulate(self, key: Key, actions: np.ndarray) -> Float[np.ndarray, "T"]:
         """The rewards of actions from the reset of a new simulator on, without a return to any stored state."""
-        simulator: Any = self.environment.make_simulator(jax.tree.map(np.asarray, self.genome))  # type: ignore[attr]
+        environment: Any = self.environment
+        simulator = environment.make_simulator(jax.tree.map(np.asarray, self.genome))
         simulator.reset(seed_of(np.asarray(jax.random.key_data(self.start_key(key)))))
         rewards = [simulator.step(action).reward for action in actions]
         simulator.close()

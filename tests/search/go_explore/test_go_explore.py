@@ -56,6 +56,19 @@ def test_each_elite_is_reached_again_by_its_trajectory(finished) -> None:
     assert max(lengths) > 3, "some trajectories have several segments"
 
 
+def test_all_scores_are_replayed_at_once(finished) -> None:
+    """Each segment once; without one of them there is an error, and no endless search for it."""
+    state, _, explorer = finished
+    rows = elites(state)
+    ids = [(int(first), int(second)) for _, (first, second) in rows]
+    parents = {segment: tuple(map(int, state.parent[segment])) for id in ids for segment, _ in way_to(state, id)}
+    found = explorer.scores(state.key, parents, ids)
+    assert found == [float(state.archive.store.fitness[row]) for row, _ in rows]
+    lost = {segment: (7777, 1) if parent[0] else parent for segment, parent in parents.items()}
+    with pytest.raises(RunError, match="expected all segments on the ways to the states"):
+        explorer.scores(state.key, lost, ids)
+
+
 def test_the_best_episode_that_ended_is_replayed_too(finished) -> None:
     state, infos, explorer = finished
     assert sum(info.metrics["ended"] for info in infos) > 0
