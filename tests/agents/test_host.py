@@ -96,6 +96,7 @@ def test_the_number_of_workers_changes_no_bit(workers: int) -> None:
         np.testing.assert_array_equal(values, others)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("limit", "deadline_s"), [(-1, 60.0), pytest.param(-2, 2.0, marks=pytest.mark.ci)], ids=["killed", "hangs"]
 )
@@ -240,6 +241,7 @@ def test_lanes_can_be_advanced_twice_from_one_state() -> None:
     assert_equal_trees(first, second)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("given_memory", [True, False])
 def test_queues_continue_episodes_from_stored_states(given_memory: bool) -> None:
     """With the bits that they would have had; the world of a state is the list of actions so far."""

@@ -95,6 +95,7 @@ def test_an_archive_that_grows_has_the_rows_of_one_that_was_larger_from_the_star
         grow(small, state, 8)
 
 
+@pytest.mark.ci
 def test_cells_without_a_row_get_one_after_growth() -> None:
     made = archive(MANY, 5)
     batch = batch_of([(cell, 1, 1) for cell in range(8)], MANY, 0)

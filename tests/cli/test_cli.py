@@ -247,7 +247,7 @@ print(toy_run(Path({str(tmp_path / "a")!r})), file=sys.stderr)
     [
         (["rum", "tiny"], "unknown command 'rum'. Did you mean 'run'?"),
         (["run", "tinny"], "unknown preset or run 'tinny'. Did you mean 'tiny'?"),
-        (["run"], "expected a preset or a run first (go-explore-maze, "),
+        (["run"], "expected a preset or a run first (go-explore-"),
         (["run", "--seed", "3"], "expected a preset or a run first"),
         (["run", "--from", "nowhere", "--name", "x"], "unknown run 'nowhere'"),
         (["run", "tiny", "--name", "a/b"], "plain name of at most 200 bytes, got 'a/b'"),

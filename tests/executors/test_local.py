@@ -96,6 +96,7 @@ def test_descriptors_are_in_the_order_of_the_pairs() -> None:
     assert described(1, 64).train(make_jobs(2, score_episodes=3))[1].score.descriptor.shape == (3, 2)
 
 
+@pytest.mark.ci
 def test_the_result_of_a_job_does_not_depend_on_the_other_jobs() -> None:
     runner = executor()
     together = runner.train(make_jobs(4))

@@ -200,6 +200,7 @@ def files(folder: Path) -> set[str]:
     return {name for name in found if "/state/" not in name and not name.startswith(f"{MEDIA}/e")}
 
 
+@pytest.mark.ci
 def test_killed(archive_case: Case, tmp_path: Path) -> None:
     moments = first_middle_last(archive_case.moments)
     for _, folder in killed(archive_case, moments[:: len(moments) // 12], tmp_path):

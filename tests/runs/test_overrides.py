@@ -105,5 +105,6 @@ def test_descriptions_are_json_and_the_same_each_time() -> None:
     assert describe({"generator": CorridorGenerator(environment=CorridorEnvironment(5))})["generator"]["version"] == 1
 
 
+@pytest.mark.ci
 def test_the_folder_describes_them(started: Path) -> None:
     assert json.loads((started / RUN).read_text())["overrides"]["scoring"]["num_params"] == 100

@@ -228,6 +228,7 @@ def test_motors_reach_their_speed_but_do_not_exceed_it() -> None:
     assert free.any()
 
 
+@pytest.mark.ci
 def test_motors_do_not_exceed_their_torque() -> None:
     still = in_the_air()._replace(spin=jnp.zeros((LANES, 5)))
     weak, weaker = (run(make("flat"), still, np.full((1, 4), a))[0].world.spin for a in (2e-3, 1e-3))

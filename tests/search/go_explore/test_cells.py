@@ -87,6 +87,7 @@ def test_inputs_that_differ_in_one_or_two_numbers_have_different_hashes(dtype: A
     assert all(len(np.unique(column)) > 0.99 * len(inputs) for column in words.T)
 
 
+@pytest.mark.ci
 def test_an_archive_has_the_cells_of_a_hash() -> None:
     """Words of a hash are whole numbers that float32 and the archive tell apart, up to the largest."""
     archive = cells((2**BITS,) * 3, [(0.0, 2.0**BITS)] * 3, capacity=8)

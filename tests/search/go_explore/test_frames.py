@@ -65,6 +65,7 @@ def test_colours_and_numbers_from_0_to_1_are_frames_too() -> None:
     assert function.coordinates((), (), jnp.full((4, 4, 3), 0.5)).tolist() == [0.5]
 
 
+@pytest.mark.ci
 def test_frames_that_differ_are_cells_that_differ() -> None:
     function = made(Screen())
     archive = cells(function.shape, function.bounds, 64)

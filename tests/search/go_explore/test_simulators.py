@@ -39,9 +39,8 @@ def search_for(environment: SimulatedRooms, num: int, workers: int = 2) -> GoExp
         search.close()
 
 
-@pytest.mark.parametrize(
-    "environment", [SNAPSHOTS, pytest.param(SimulatedRooms(), marks=pytest.mark.ci)], ids=["snapshots", "actions"]
-)
+@pytest.mark.ci
+@pytest.mark.parametrize("environment", [SNAPSHOTS, SimulatedRooms()], ids=["snapshots", "actions"])
 def test_each_elite_is_reached_again_by_its_actions_from_the_start(environment: SimulatedRooms) -> None:
     state = search_for(environment, 4)
     _, explorer = parts(environment)

@@ -43,8 +43,9 @@ def filled(places: list[tuple[int, ...]], shape: tuple[int, ...]) -> Any:
     return archive, state
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("shape", [(3, 5, 5, 4), (3, 5, 5, 10**6)], ids=["dense", "hash"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(places=PLACES)
 def test_a_bonus_is_what_a_loop_over_the_cells_gives(shape: tuple[int, ...], places: list[tuple[int, ...]]) -> None:
     archive, state = filled(places, shape)

@@ -96,6 +96,7 @@ def test_an_empty_archive_is_explained(fitness: float, descriptor: float, cause:
     assert events[0]["text"].startswith(f"the archive is empty; solutions of this iteration: {cause}")
 
 
+@pytest.mark.ci
 def test_lineage_leads_to_what_was_evaluated_before() -> None:
     _, _, record = run(sphere_search())
     table = record.arrays

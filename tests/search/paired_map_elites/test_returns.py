@@ -44,6 +44,7 @@ def learner_on(context: StepContext, level: int) -> CountingState:
     return context.components.pairs.learner_of(context.state.archive, elites.id[levels(context).index(level)])
 
 
+@pytest.mark.ci
 def test_unsolved_children_are_elites_with_the_learner_of_their_parent() -> None:
     context = make(iso_sigma=0.0, line_sigma=0.0, neighbours=0)
     insert(context, [remembered(0, 9.0, weight=9.0, steps=7)])
@@ -58,6 +59,7 @@ def test_unsolved_children_are_elites_with_the_learner_of_their_parent() -> None
     assert not elites.extra["solved"].any()
 
 
+@pytest.mark.ci
 def test_the_learner_of_a_neighbour_comes_with_its_agent() -> None:
     context = make(children=1, variants=0, neighbours=1)
     insert(context, [remembered(0, 9.0, weight=5.5, steps=7), remembered(3, 6.0, weight=9.0, steps=3)])

@@ -102,6 +102,7 @@ def test_transfers_are_not_counted() -> None:
     assert all(not column.any() for column in context.elites().extra.values())
 
 
+@pytest.mark.ci
 def test_parents_are_those_that_were_chosen_least() -> None:
     context = make_context(selection=LeastChosenConfig(power=60.0), children=3, variants=0, neighbours=0)
     insert(context, [make_offer(level, 10.0, weight=level) for level in (0, 30, 60)])
