@@ -108,7 +108,7 @@ def test_asking_and_telling_in_another_session() -> None:
         assert_equal_trees(play(), expected)
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_the_test_kit_in_another_session() -> None:
     with jax.enable_x64(True), jax.numpy_dtype_promotion("strict"), jax.debug_infs(True):
         check_generator(generators.make("maze", horizon=20))

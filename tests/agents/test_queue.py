@@ -146,7 +146,7 @@ class DescribedDrift(Drift):
         return jnp.stack([world, level["wind"]])
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_descriptors_are_read_at_the_end_of_each_episode() -> None:
     given = work()
     num = int(given.num_episodes)

@@ -39,6 +39,11 @@ ARCHIVES = {
 }
 
 
+def later(name: str) -> pytest.MarkDecorator:
+    """When cases of an archive run that are not among the default ones."""
+    return pytest.mark.slow if name in ("pareto", "unstructured") else pytest.mark.ci
+
+
 def cases() -> list[SelectionConfig]:
     """All installed selections, and others with the options that change their code."""
     weighted = [WeightedConfig(weight="softmax", temperature=2.0), WeightedConfig(weight="proportional")]
@@ -77,7 +82,7 @@ def config(request: pytest.FixtureRequest) -> SelectionConfig:
 
 
 @pytest.mark.parametrize(
-    "name", ["grid", *(pytest.param(name, marks=pytest.mark.ci) for name in ARCHIVES if name != "grid")]
+    "name", ["grid", *(pytest.param(name, marks=later(name)) for name in ARCHIVES if name != "grid")]
 )
 def test_it_draws_elites_only_and_by_its_weights(config: SelectionConfig, name: str) -> None:
     made = select(config, name)
@@ -147,9 +152,7 @@ COUNTING = {
 
 @settings(max_examples=15, deadline=None)
 @given(seeds=st.lists(st.integers(0, 999), min_size=1, max_size=4), padding=st.integers(0, 8))
-@pytest.mark.parametrize(
-    "name", [*ARCHIVES][:1] + [pytest.param(name, marks=pytest.mark.ci) for name in [*ARCHIVES][1:]]
-)
+@pytest.mark.parametrize("name", [*ARCHIVES][:1] + [pytest.param(name, marks=later(name)) for name in [*ARCHIVES][1:]])
 def test_counters_are_those_of_a_plain_loop(name: str, seeds: list[int], padding: int) -> None:
     made = COUNTING[name]
     state = made.init(EXAMPLE)
@@ -199,9 +202,7 @@ def test_elites_of_another_archive_keep_their_counters_and_count_for_nothing() -
     assert_equal(compare.merge(made, made.elites(later), elites)[0], merged)
 
 
-@pytest.mark.parametrize(
-    "name", [*ARCHIVES][:1] + [pytest.param(name, marks=pytest.mark.ci) for name in [*ARCHIVES][1:]]
-)
+@pytest.mark.parametrize("name", [*ARCHIVES][:1] + [pytest.param(name, marks=later(name)) for name in [*ARCHIVES][1:]])
 def test_islands_that_are_merged_have_counted_together(name: str) -> None:
     made = COUNTING[name]
     before = filled(made)

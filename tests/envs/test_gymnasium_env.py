@@ -85,7 +85,7 @@ def test_the_seed_names_the_episode() -> None:
     assert not np.array_equal(following, next_one), "episodes without a seed differ"
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_an_episode_is_that_of_a_rollout() -> None:
     from poet.agents.config import MLPConfig, XLAEngineConfig
 

@@ -68,7 +68,7 @@ def test_the_command_and_a_fork_refuse_such_a_run(started: Path, capsys: pytest.
     assert not (started.parent / "b").exists()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_a_run_that_was_started_without_such_objects_is_not_resumed_with_them(tmp_path: Path) -> None:
     small = dataclasses.replace(CONFIG, archive=GridConfig(shape=(5, 5)))
     run(small, tmp_path / "a")

@@ -16,7 +16,7 @@ def media(folder):
     return {file.name for file in (folder / "media").glob("*")}
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_media_at_each_moment(copy):
     video = f"niche_{open_run(copy).default_agent()}_best.gif"
     make_media(copy, "early")

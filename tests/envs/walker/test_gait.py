@@ -56,7 +56,7 @@ def test_descriptor_is_the_share_of_contacts(walked) -> None:  # type: ignore[no
     assert GAIT.environment.descriptor_bounds == ((0.0, 1.0), (0.0, 1.0))
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_success_is_that_of_the_walker(walked) -> None:  # type: ignore[no-untyped-def]
     level, start, _ = walked
     at_the_end = start._replace(walker=start.walker._replace(com=start.walker.com + jnp.array([200.0, 0.0])))

@@ -99,7 +99,7 @@ def test_mutation_of_one_kind_or_of_all() -> None:
     assert changes(STAIRS)[1:].all()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 @pytest.mark.parametrize("generator", [PLAIN, pytest.param(ONE, marks=pytest.mark.slow)], ids=["plain", "one"])
 def test_descendants_and_samples_are_valid(generator: ObstacleGenerator) -> None:
     def generation(offspring, key):

@@ -247,7 +247,7 @@ def test_joint_limits_hold(signs: tuple[int, ...]) -> None:
     assert np.median(over[20:]) < c.ANGULAR_SLOP + 0.02
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_impulses_keep_their_bounds(played) -> None:
     level, worlds, _ = played["everything"]
 

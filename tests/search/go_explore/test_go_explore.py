@@ -127,7 +127,7 @@ def test_counters_without_resets_add_up() -> None:
     assert counters.seen.sum() > counters.chosen.sum()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_states_after_a_score_that_is_nan_are_never_stored() -> None:
     state, infos = run_search(parts(Rooms(cursed=True))[0], 4)
     assert sum(info.metrics["not_finite"] for info in infos) > 0

@@ -40,7 +40,9 @@ def search_for(environment: SimulatedRooms, num: int, workers: int = 2) -> GoExp
 
 
 @pytest.mark.ci
-@pytest.mark.parametrize("environment", [SNAPSHOTS, SimulatedRooms()], ids=["snapshots", "actions"])
+@pytest.mark.parametrize(
+    "environment", [SNAPSHOTS, pytest.param(SimulatedRooms(), marks=pytest.mark.slow)], ids=["snapshots", "actions"]
+)
 def test_each_elite_is_reached_again_by_its_actions_from_the_start(environment: SimulatedRooms) -> None:
     state = search_for(environment, 4)
     _, explorer = parts(environment)
@@ -55,7 +57,7 @@ def test_each_elite_is_reached_again_by_its_actions_from_the_start(environment: 
     explorer.engine.close()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_workers_and_restarts_change_no_bit() -> None:
     whole = search_for(SNAPSHOTS, 3)
     assert_equal_trees(search_for(SNAPSHOTS, 3, workers=1), whole)
@@ -65,7 +67,7 @@ def test_workers_and_restarts_change_no_bit() -> None:
     assert_equal_trees(after, whole)
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_both_ways_to_return_find_the_same() -> None:
     """A simulator has the same luck whether it is restored or its actions are repeated."""
     with_snapshots, without = search_for(SNAPSHOTS, 2), search_for(SimulatedRooms(), 2)

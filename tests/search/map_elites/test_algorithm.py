@@ -61,7 +61,7 @@ def test_metrics_add_up_and_the_archive_improves() -> None:
     np.testing.assert_allclose(again.fitness, record.arrays["fitness"], rtol=1e-5)
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_solutions_from_the_prior_lie_within_the_bounds() -> None:
     """Samples of the prior too, though the prior knows no bounds."""
     scoring = problem_scoring(SPHERE)._replace(sample=lambda key: 9 * jax.random.normal(key, (6,)))
@@ -105,7 +105,7 @@ def test_lineage_leads_to_what_was_evaluated_before() -> None:
     assert (table["parents"][~none.all(1)][:, :, 0] < table["id"][~none.all(1)][:, :1]).all()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("islands", "devices"), [(3, 2), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(1, 3), (3, 3)])]
 )

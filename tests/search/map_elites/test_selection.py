@@ -43,7 +43,7 @@ def test_uniform_is_the_default_and_has_no_counters() -> None:
     "counter",
     ["chosen", pytest.param("seen", marks=pytest.mark.slow), pytest.param("chosen_since_new", marks=pytest.mark.slow)],
 )
-@pytest.mark.ci
+@pytest.mark.slow
 def test_counters_are_columns(counter: str) -> None:
     counted = run(selection=LeastChosenConfig(counter))[1][f"extra.{counter}"]
     assert counted.dtype == np.int32
@@ -108,7 +108,7 @@ def test_a_run_with_counters_resumes_with_the_same_bits(tmp_path: Path) -> None:
     assert whole.archive().facts()["chosen"].any()  # type: ignore[attr-defined]
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_ask_and_tell_select_and_count(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, selection=LeastChosenConfig())
     archive = GRID.make([(-1, 1), (-1, 1)])

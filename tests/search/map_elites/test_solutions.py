@@ -104,7 +104,7 @@ def test_a_problem_of_trees_is_searched_as_the_problem_of_vectors() -> None:
     np.testing.assert_array_equal(np.concatenate(columns, axis=1), flat.arrays["params"])
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_a_run_of_trees_is_drawn(tmp_path: Path) -> None:
     register(TreeProblemConfig)
     run = MapElitesRunConfig(iterations=1, checkpoint_every=1, problem=TreeProblemConfig(), archive=GRID, search=CONFIG)
@@ -117,7 +117,7 @@ def test_a_run_of_trees_is_drawn(tmp_path: Path) -> None:
     opened.plots()["gallery"](opened)
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_a_run_without_descriptors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def evaluate(key: Any, params: Any) -> Scores:
         return Scores(-jnp.square(params).sum(axis=1), jnp.zeros((len(params), 0)), len(params))

@@ -78,7 +78,7 @@ def test_an_archive_of_solved_corridors_grows(finished) -> None:
     assert int(states[-1].env_steps) == rows[-1]["env_steps"] > 1000
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_the_headline_and_the_view_name_metrics(finished) -> None:
     _, infos = finished
     assert set(SHOWN) <= infos[0].metrics.keys()

@@ -157,7 +157,7 @@ def build(**options: Any) -> Any:
     return dataclasses.replace(PAIRS, search=search, archive=archive, **options).make(RunContext())
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_corridors_are_explored() -> None:
     """Also: unsolved and solved corridors are told apart, and tables have no states of learners."""
     search = build()
@@ -175,7 +175,7 @@ def test_corridors_are_explored() -> None:
     assert sum(info.metrics["emitters"]["trainee"]["improved"] for info in infos) > 0
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_restarts_change_no_bit() -> None:
     whole, _ = run_search(build(), 12)
     state, _ = run_search(build(), 6)

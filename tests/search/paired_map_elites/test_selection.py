@@ -138,7 +138,7 @@ def test_a_selection_that_cannot_work_raises_at_once() -> None:
         build(LeastChosenConfig("seen"), archive=UnstructuredConfig(capacity=9))
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_counters_are_columns() -> None:
     config = dataclasses.replace(PAIRS, search=dataclasses.replace(PAIRS.search, selection=LeastChosenConfig("seen")))
     search = config.make(RunContext())

@@ -47,7 +47,7 @@ def test_agents_learn_and_environments_are_admitted() -> None:
         np.testing.assert_array_equal(values, others)
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_a_run_that_is_resumed_equals_one_that_was_not(tmp_path: Path) -> None:
     short = dataclasses.replace(CONFIG, iterations=3)
     poet.run(short, tmp_path / "a")

@@ -31,7 +31,9 @@ def test_texts_are_inside_and_apart(runs, kind, name):
     check_layout(plot(open_run(runs[name]), kind))
 
 
-@pytest.mark.parametrize("name", PAINTED)
+@pytest.mark.parametrize(
+    "name", [*PAINTED[1::2], *(pytest.param(name, marks=pytest.mark.slow) for name in PAINTED[::2])]
+)
 @pytest.mark.parametrize("kind", PLOTS)
 def test_long_texts_are_inside_and_apart(runs, kind, name):
     run = open_run(runs[name])
