@@ -113,7 +113,8 @@ def interrupt(process: subprocess.Popen, path: Path, iteration: int, number: int
         time.sleep(0.001)
     time.sleep(random.random() * 0.03)
     process.send_signal(number)
-    return finish(process, -signal.SIGKILL if number == signal.SIGKILL else 0)
+    # After Ctrl-C, `poet.run` raises `Interrupted`, which ends the program.
+    return finish(process, -signal.SIGKILL if number == signal.SIGKILL else 1)
 
 
 def assert_equal_runs(path: Path, other: Path) -> None:

@@ -16,6 +16,7 @@ COORDINATES = [f"share of the time in which foot {k} touches the ground, average
 PAINTED = ("grid 1", "grid 2", "grid 4", "unstructured 4")
 
 
+LATER = [pytest.param(name, marks=pytest.mark.slow) for name in PAINTED[::2]]
 COUNTS = [12, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 2, 5))]
 
 
@@ -31,9 +32,7 @@ def test_texts_are_inside_and_apart(runs, kind, name):
     check_layout(plot(open_run(runs[name]), kind))
 
 
-@pytest.mark.parametrize(
-    "name", [*PAINTED[1::2], *(pytest.param(name, marks=pytest.mark.slow) for name in PAINTED[::2])]
-)
+@pytest.mark.parametrize("name", [*PAINTED[1::2], *LATER])
 @pytest.mark.parametrize("kind", PLOTS)
 def test_long_texts_are_inside_and_apart(runs, kind, name):
     run = open_run(runs[name])
