@@ -72,6 +72,7 @@ def search(request: pytest.FixtureRequest):
     made.close()
 
 
+@pytest.mark.ci
 @pytest.mark.few(1)
 @pytest.mark.parametrize("session", SESSIONS)
 def test_a_search_has_the_same_bits_in_every_session(session: str, search: tuple) -> None:

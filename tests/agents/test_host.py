@@ -78,6 +78,7 @@ def play(agent: np.ndarray, episode: Episode) -> tuple[float, int, float, float]
     return fitness, length, simulator.success(), float(simulator.descriptor()[0])
 
 
+@pytest.mark.ci
 def test_results_equal_those_of_a_plain_loop() -> None:
     work = batch()
     result = evaluate(make_executor(), work)

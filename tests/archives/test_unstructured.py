@@ -140,6 +140,7 @@ def offered(*rows: tuple[float, float, float], iteration: int = 0) -> Entries:
     return entries(named, table[:, 0], table[:, 1:], generation=iteration, valid=jnp.asarray(number < len(rows)))
 
 
+@pytest.mark.ci
 def test_status_and_improvement_of_each_entry() -> None:
     state = MADE.init(jnp.zeros(2))
     state, info = ADD(state, offered((1, 1, 1), (2, 1.5, 1), (3, 7, 7)))

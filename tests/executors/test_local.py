@@ -103,6 +103,7 @@ def test_the_result_of_a_job_does_not_depend_on_the_other_jobs() -> None:
     assert_equal([runner.train([job])[0] for job in make_jobs(4)], together)
 
 
+@pytest.mark.ci
 def test_a_job_is_ask_evaluate_tell() -> None:
     runner = executor()
     (job,) = make_jobs(1, episodes=3, score_episodes=2)

@@ -207,6 +207,7 @@ def test_killed(archive_case: Case, tmp_path: Path) -> None:
         check(archive_case, folder)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("code", ERRORS, ids=errno.errorcode.get)
 def test_failed(archive_case: Case, tmp_path: Path, code: int) -> None:
     moments = first_middle_last(archive_case.moments, ["before"])

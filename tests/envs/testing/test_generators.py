@@ -24,6 +24,7 @@ from tests.envs.testing.broken import (
 from tests.envs.toy import Corridor, CorridorEnvironment, CorridorGenerator, Point
 
 
+@pytest.mark.ci
 def test_toy_passes() -> None:
     check_generator(CorridorGenerator(environment=WORLD))
     check_generator(GENERATOR)

@@ -237,6 +237,7 @@ def test_motors_do_not_exceed_their_torque() -> None:
     np.testing.assert_array_equal(full, over)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("signs", [(1, 1, 1, 1), (-1, -1, -1, -1), (1, -1, -1, 1)])
 def test_joint_limits_hold(signs: tuple[int, ...]) -> None:
     over = []

@@ -139,6 +139,7 @@ def test_surface_equals_that_of_the_original_rules(name: str, seed: int) -> None
     np.testing.assert_allclose(height(terrain, x), reference_height(points, boxes, x), atol=2e-4)
 
 
+@pytest.mark.ci
 @pytest.mark.few(1)
 @pytest.mark.parametrize("name", GENOMES)
 def test_knots_are_ordered_and_at_most_one_step_off(name: str) -> None:

@@ -79,6 +79,7 @@ def test_pits_are_drawn_as_wide_as_described() -> None:
     assert WALKER.describe(genome) == f"flat ground, pits {4 * TERRAIN_STEP:.1f} m wide"
 
 
+@pytest.mark.ci
 def test_a_broken_world_has_a_frame_without_robot() -> None:
     worlds = glide(HARD, 3)
     worlds.com[1:] = np.nan

@@ -43,6 +43,7 @@ def filled(places: list[tuple[int, ...]], shape: tuple[int, ...]) -> Any:
     return archive, state
 
 
+@pytest.mark.ci
 @pytest.mark.few(1)
 @pytest.mark.parametrize("shape", [(3, 5, 5, 4), (3, 5, 5, 10**6)], ids=["dense", "hash"])
 @settings(max_examples=6, deadline=None)

@@ -45,6 +45,7 @@ def sphere_search(config: MapElitesConfig = CONFIG, devices: int | None = None):
     return map_elites(config, GRID.make(BOUNDS), problem_scoring(SPHERE), executor)
 
 
+@pytest.mark.ci
 def test_metrics_add_up_and_the_archive_improves() -> None:
     search = sphere_search()
     state, rows, record = run(search)

@@ -46,6 +46,7 @@ def test_the_archive_fills(emitters: tuple) -> None:
     np.testing.assert_allclose(laboratory(table["params"])[0], table["fitness"], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.ci
 def test_asking_twice_gives_the_same_and_copies() -> None:
     search = make_search()
     play(search, 2)

@@ -102,6 +102,7 @@ def test_a_better_pair_resets_the_counters_and_others_count() -> None:
     assert seen == [[1, 0], [2, 0], [0, 0]]
 
 
+@pytest.mark.ci
 def test_what_is_below_the_training_score_or_not_finite_counts_and_is_no_elite() -> None:
     for score, seen in ((4.0, 1), (np.nan, 0), (np.inf, 0)):  # what is not finite has no cell
         context = make(lambda weight, level, score=score: score, trainees=1)

@@ -66,6 +66,7 @@ def unknown_above(weight: float, level: int) -> float:
 BASE = make_context(unknown_above, selection=AllCountersConfig(), children=1, iso_sigma=2.0)
 
 
+@pytest.mark.ci
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**16), st.lists(st.sampled_from([9.0, 16.0, 35.0]), min_size=3, max_size=3))
 def test_counters_are_those_of_a_plain_loop(seed: int, weights: list[float]) -> None:

@@ -26,6 +26,7 @@ def runs(tmp_path_factory):
     return {name: fake_archive(root / name, spec, batch=80) for name, spec in SPECS.items()}
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("kind", ["overview", "heatmap", "origins", "snapshots"])
 def test_texts_are_inside_and_apart(runs, kind, name):

@@ -40,6 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.ci
 def test_a_run_opens_with_its_view(folder: Path) -> None:
     run = open_run(folder)
     assert isinstance(run, CellsRun)
