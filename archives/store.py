@@ -7,7 +7,7 @@ only entries that are better than the elite of their row are offered to it, bloc
 Axes: B batch, K entries of a block, R rows, D descriptor, W words of 32 rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -217,19 +217,23 @@ def _nth_set_bit(word: UInt32[Array, "B"], nth: Int[Array, "B"]) -> Int[Array, "
 
 
 def order_by_id(id: UInt32[Array, "B 2"]) -> Int[Array, "B"]:
-    """The entries in the order of their ids; without a sort if ids are ascending, as those of a search are."""
-    position = jnp.arange(id.shape[0], dtype=jnp.int32)
-
-    def sort() -> Int[Array, "B"]:
-        return jnp.lexsort((id[:, 1], id[:, 0])).astype(jnp.int32)
-
-    return lax.cond(jnp.any(_smaller_id(id[1:], id[:-1])), sort, lambda: position)
+    """The entries in the order of their ids."""
+    return _unless_ascending(id, _sorted)
 
 
 def rank_by_id(id: UInt32[Array, "B 2"]) -> Int[Array, "B"]:
     """The rank of each entry in the order of ids."""
+    return _unless_ascending(id, lambda id: jnp.argsort(_sorted(id)).astype(jnp.int32))
+
+
+def _unless_ascending(id: UInt32[Array, "B 2"], compute: Callable[[Array], Array]) -> Int[Array, "B"]:
+    """0, 1, ... for ascending ids, as those of a search are, without what is computed for others."""
     position = jnp.arange(id.shape[0], dtype=jnp.int32)
-    return jnp.zeros_like(position).at[order_by_id(id)].set(position, unique_indices=True)
+    return lax.cond(jnp.any(_smaller_id(id[1:], id[:-1])), lambda: compute(id), lambda: position)
+
+
+def _sorted(id: Array) -> Int[Array, "B"]:
+    return jnp.lexsort(id.T[::-1]).astype(jnp.int32)
 
 
 def _smaller_id(a: UInt32[Array, "B 2"], b: UInt32[Array, "B 2"]) -> Bool[Array, "B"]:

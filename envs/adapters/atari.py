@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from poet.envs.adapters.seeds import Seed
+from poet.envs.adapters.seeds import seeds
 from poet.envs.base import Discrete, Interface
 from poet.envs.host import HostStep
-from poet.envs.vector import MAX_INTEGER, VectorGenerator, integer
+from poet.envs.vector import VectorGenerator
 from poet.errors import ConfigError, ContractError
 from poet.extras import import_extra
 from poet.types import Genome
@@ -147,10 +147,9 @@ def atari(config: AtariConfig) -> VectorGenerator:
     (Discrete(num=18), 'seed 0')
     """
     environment = Atari(config.game, config.horizon, config.frame_skip, config.sticky, config.frame, config.one_life)
-    numbers = Seed(seed=integer(0, MAX_INTEGER, step=MAX_INTEGER))
     high = config.return_range[1]
     solved = high if config.solved_return is None else config.solved_return
-    return VectorGenerator("atari", environment, numbers, return_range=config.return_range, solved_return=solved)
+    return VectorGenerator("atari", environment, seeds(), return_range=config.return_range, solved_return=solved)
 
 
 def _library() -> Any:

@@ -244,6 +244,11 @@ def chain(parent_of: Callable[[int], Any], id: tuple[int, int]) -> list[tuple[in
     return found[::-1]
 
 
+def parents_of(columns: Mapping[str, np.ndarray]) -> dict[int, tuple[int, int]]:
+    """Of each segment of a record the id of the state in which it began."""
+    return dict(zip(np.asarray(columns["segment"]).tolist(), map(tuple, np.asarray(columns["parent"]).tolist())))
+
+
 def reachable(parent: UInt32[np.ndarray, "K 2"], segments: UInt32[np.ndarray, "N"]) -> Int[np.ndarray, "_"]:
     """The segments on the ways to these, themselves included, without the root; sorted.
 

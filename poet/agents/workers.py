@@ -189,12 +189,14 @@ def begin(
     keep: bool = False,
 ) -> Begin:
     """The message that starts an episode from a seed, or continues it after `length` steps from a stored state."""
-    left = limit - length
+    seed, history, snapshot = 0, (), None
     if isinstance(start, Snapshot):
-        return Begin(lane, genome, 0, left, (), fitness, np.asarray(start.data)[: int(start.size)].tobytes(), keep)
-    if isinstance(start, History):
-        return Begin(lane, genome, int(start.seed), left, np.asarray(start.actions)[:length], fitness, None, keep)
-    return Begin(lane, genome, start, left, (), fitness, None, keep)
+        snapshot = np.asarray(start.data)[: int(start.size)].tobytes()
+    elif isinstance(start, History):
+        seed, history = int(start.seed), np.asarray(start.actions)[:length]
+    else:
+        seed = start
+    return Begin(lane, genome, seed, limit - length, history, fitness, snapshot, keep)
 
 
 def write(tree: PyTree, lane: int, value: Any) -> None:

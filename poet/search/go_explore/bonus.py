@@ -7,6 +7,7 @@ cells; the first code of the authors (2019) compared a room with a tuple, so tha
 Axes: R rows of the archive, D coordinates.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -61,9 +62,9 @@ def bonus(
     def of_rows(state: CellsState, elites: Entries) -> Bonus:
         position = jnp.stack(positions_of(elites.descriptor), axis=1)
         add, factor = jnp.zeros(position.shape[0]), jnp.ones(position.shape[0])
-        for name, weight in zip(config.neighbours, _each(config.neighbour_weights, len(config.neighbours))):
+        for name, weight in zip(config.neighbours, itertools.cycle(config.neighbour_weights)):
             add += weight * missing(state, position, axis[name])
-        for name, weight in zip(config.values, _each(config.value_weights, len(config.values))):
+        for name, weight in zip(config.values, itertools.cycle(config.value_weights)):
             add += weight * position[:, axis[name]]
         if config.most:
             add += config.most_weight * _has_most(position, axis[config.most], elites.valid)
@@ -82,7 +83,3 @@ def _has_most(position: Int[Array, "R D"], coordinate: int, valid: Bool[Array, "
     in_order = others[order]
     last = jnp.concatenate([(in_order[1:] != in_order[:-1]).any(axis=1), jnp.ones(1, bool)])
     return jnp.zeros(position.shape[0], bool).at[order].set(last) & valid
-
-
-def _each(weights: Sequence[float], num: int) -> Sequence[float]:
-    return tuple(weights) * num if len(weights) == 1 else weights

@@ -101,7 +101,7 @@ def field_cells(environment: Environment, genome: Genome, config: FieldsCellConf
     low, high, cells = (tuple(np.repeat(values, sizes).tolist()) for values in per_field)
 
     def hashed(tree: PyTree) -> UInt8[Array, "S"]:
-        return jnp.concatenate([to_bytes(_follow(tree, path)) for path in config.hashed])
+        return jnp.concatenate([to_bytes(_follow(tree, path, "cell.hashed")) for path in config.hashed])
 
     words = WORDS if config.hashed else 0
     hash_words = byte_hash(jax.eval_shape(hashed, example).size) if words else None
@@ -150,7 +150,7 @@ def frame_cells(environment: Environment, genome: Genome, config: FramesCellConf
     >>> cells.names, cells.shape
     (('grey 0 0', 'grey 1 0'), (9, 9))
     """
-    array = _follow(_example(environment, genome), config.frame)
+    array = _follow(_example(environment, genome), config.frame, "cell.frame")
     height, width, *colours = array.shape if len(array.shape) > 1 else (0, 0)
     if colours not in ([], [3]) or height < config.rows or width < config.columns:
         raise ConfigError(
@@ -203,8 +203,8 @@ def _for_each(name: str, values: tuple, num: int) -> tuple:
     return values
 
 
-def _follow(tree: PyTree, path: str) -> Any:
-    """The array at a path. Raises `ConfigError` if there is none."""
+def _follow(tree: PyTree, path: str, option: str = "cell.fields") -> Any:
+    """The array at a path that an option names. Raises `ConfigError` if there is none."""
     at: Any = tree
     for part in path.split("."):
         known = at.keys() if isinstance(at, dict) else _field_names(at)
@@ -214,11 +214,9 @@ def _follow(tree: PyTree, path: str) -> Any:
             at = at[int(part)] if not isinstance(at, jax.ShapeDtypeStruct) else _first(at)
         else:
             there = ", ".join(known) or f"an array of shape {getattr(at, 'shape', ())}"
-            raise ConfigError(f"cell.fields: {path!r} has no {part!r}; there: {there}")
+            raise ConfigError(f"{option}: {path!r} has no {part!r}; there: {there}")
     if not hasattr(at, "shape"):
-        raise ConfigError(
-            f"cell.fields: {path!r} is not one array: name one of its fields, {', '.join(_field_names(at))}"
-        )
+        raise ConfigError(f"{option}: {path!r} is not one array: name one of its fields, {', '.join(_field_names(at))}")
     return at
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poet.agents.segments import chain
+from poet.agents.segments import chain, parents_of
 from poet.errors import PoetError
 from poet.terminal import print_lines
 from poet.view.archive import maps
@@ -67,7 +67,7 @@ def print_cell(run: CellsRun, cell: int, replay: bool) -> None:
     """Print the facts about one cell, and the segments of the way to it."""
     cells = run.archive()
     facts = {name: value[cell] for name, value in cells.facts().items()}
-    way = chain(run.parents().__getitem__, cells.id(cell))
+    way = chain(parents_of(run.segments().arrays).__getitem__, cells.id(cell))
     print_lines(
         f"cell {cell} of {run.name}, {run.coordinates(cell)}",
         f"score {cells.columns['fitness'][cell]:.6g} after {facts['length']} steps in {len(way)} segments",

@@ -71,8 +71,8 @@ def too_many(cells: Elites) -> str:
 def for_map(cells: Elites) -> tuple[Elites, np.ndarray]:
     """Cells with the coordinates that a map shows, and the limits of these f64[D, 2].
 
-    Of three or more coordinates, those that are the same in all cells are left out, and x and y come first. Two or
-    fewer make a grid; of more, each cell is a point at its state, and there is a margin around them.
+    Of three or more coordinates, those that are the same in all cells are left out, and x and y come first. Cells of
+    one or two coordinates are drawn as a grid. Cells of more are points at their states, with a margin around them.
     """
     place = positions(cells.spec, cells.points())
     kept = list(range(len(cells.names)))

@@ -67,11 +67,6 @@ class CellsRun(ArchiveRun):
             raise RunError(f"{self.path / SEGMENTS / str(iteration)} cannot be read: {error}") from error
         return record
 
-    def parents(self) -> dict[int, tuple[int, int]]:
-        """Of each segment the state in which it began: (segment, number of actions)."""
-        columns = self.segments().arrays
-        return dict(zip(np.asarray(columns["segment"]).tolist(), map(tuple, np.asarray(columns["parent"]).tolist())))
-
     def best_cells(self, most: int | None = None) -> np.ndarray:
         """Rows of the cells, the best score first, then the shortest way; at most so many."""
         columns = self.archive().columns
@@ -89,13 +84,6 @@ class CellsRun(ArchiveRun):
 
         named, count = self.archive().coordinates(cell), len(self.archive().names)
         return named if count <= MAX_COORDINATES else f"{count} coordinates"
-
-    def can_render(self) -> bool:
-        """Whether there is a generator that can draw the way to a cell."""
-        try:
-            return hasattr(self.generator(), "render") or getattr(self.environment(), "can_render", False)
-        except ConfigError:
-            return False
 
     def weights(self, which: int, snapshot: str = "best") -> np.ndarray:
         """Raises `ConfigError`: a cell has no agent."""

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from poet.activity import doing
-from poet.agents.segments import Explorer, Phases, Replayed, chain
+from poet.agents.segments import Explorer, Phases, Replayed, chain, parents_of
 from poet.errors import RunError, named_errors
 from poet.jax_settings import pinned
 from poet.runs.layout import MEDIA
@@ -53,9 +53,10 @@ class Ways:
     """What replays of a run share. Close it after use: simulators run in processes of their own."""
 
     def __init__(self, run: CellsRun) -> None:
-        meta, generator = run.segments().meta, run.generator()
+        record, generator = run.segments(), run.generator()
+        meta = record.meta
         self.key: Key = jax.random.wrap_key_data(jnp.array(meta["key"], jnp.uint32))
-        self._parents = run.parents()
+        self._parents = parents_of(record.arrays)
         with named_errors(f"environment of generator {generator.id!r}"):
             genome = generator.simplest()
             engine = engine_for(generator.environment, run.policy_config, run.engine_config, genome)
@@ -76,19 +77,13 @@ class Ways:
 
     def replay(self, cell: int | None) -> Replayed:
         """The way to a cell step by step; None is the best episode that has ended."""
-        with (
-            named_errors(f"an episode of generator {self._run.generator().id!r}"),
-            doing("replaying the way to a cell"),
-        ):
+        with self._named(), doing("replaying the way to a cell"):
             return self._explorer.replay(self.key, chain(self._parents.__getitem__, self._id(cell)))
 
     def verify(self, cells: np.ndarray) -> Verified:
         """Replay the ways to cells."""
         ids = [self._id(cell) for cell in cells]
-        with (
-            named_errors(f"an episode of generator {self._run.generator().id!r}"),
-            doing("replaying the ways to cells"),
-        ):
+        with self._named(), doing("replaying the ways to cells"):
             needed = {segment for id in ids for segment, _ in chain(self._parents.__getitem__, id)}
             scores = self._explorer.scores(self.key, {each: self._parents[each] for each in needed}, ids)
         stored = np.asarray(self._run.archive().columns["fitness"], np.float32)[cells]

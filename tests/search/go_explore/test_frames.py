@@ -82,5 +82,8 @@ def test_what_is_no_frame_is_refused() -> None:
         made(Screen((5, 33)))
     with pytest.raises(ConfigError, match=r"'obs' is uint8\[128\]"):
         made(Screen((128,)))
+    environment: Any = Screen()
+    with pytest.raises(ConfigError, match="cell.frame: 'world' has no 'world'; there: obs"):
+        FramesCellConfig(frame="world").make(environment, {})
     with pytest.raises(ConfigError, match="cell.shades expects at least 1"):
         FramesCellConfig(shades=0)

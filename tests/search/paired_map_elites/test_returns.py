@@ -160,7 +160,7 @@ def build(**options: Any) -> Any:
 
 @pytest.mark.slow
 def test_corridors_are_explored() -> None:
-    """Also: unsolved and solved corridors are told apart, and tables have no states of learners."""
+    """Solved and unsolved corridors are distinguished, and tables hold no states of learners."""
     search = build()
     _, infos = run_search(search, 30)
     search.close()
